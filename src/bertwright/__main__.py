@@ -1,0 +1,5 @@
+"""``python -m bertwright``."""
+
+from bertwright.cli.app import main
+
+main()

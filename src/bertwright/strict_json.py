@@ -1,0 +1,122 @@
+"""JSON as the standard has it: no duplicate keys, no NaN, bounded depth and size, one error type."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, NoReturn
+
+from bertwright.errors import InputError
+
+MAX_BYTES = 1 << 20
+MAX_DEPTH = 64
+
+
+def parse(
+    data: bytes | str,
+    source: str | Path,
+    *,
+    line: int | None = None,
+    error: type[InputError] = InputError,
+    max_bytes: int = MAX_BYTES,
+) -> Any:
+    """The value in ``data``.
+
+    Args:
+        data: JSON text; bytes must be UTF-8 without a byte order mark.
+        source: path or name for messages; ``line`` (from 1) when ``data`` is one line of it.
+        error: the error class to raise.
+        max_bytes: larger input is refused before parsing.
+
+    Raises:
+        error: not UTF-8, not JSON, a duplicate key, NaN or Infinity, nested deeper than 64, too large.
+    """
+
+    def refuse(expected: str, got: object = None, hint: str | None = None, at: int | None = line) -> NoReturn:
+        raise error.at(source, expected, got, line=at, hint=hint)
+
+    if len(data) > max_bytes:
+        refuse(f"at most {max_bytes:,} bytes of JSON", len(data))
+    if isinstance(data, bytes):
+        if data.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")):
+            refuse("JSON in UTF-8 without a byte order mark", hint="save the file as plain UTF-8")
+        try:
+            text = data.decode("utf-8")
+        except UnicodeDecodeError as problem:
+            refuse("JSON in UTF-8", f"byte 0x{data[problem.start]:02x} at offset {problem.start}")
+    else:
+        text = data
+    if _depth(text) > MAX_DEPTH:
+        refuse(f"JSON nested at most {MAX_DEPTH} deep", "deeper")
+    try:
+        return json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
+    except _Refused as problem:
+        refuse(problem.expected, problem.got)
+    except json.JSONDecodeError as problem:
+        place = f"{problem.msg} at column {problem.colno}" if problem.lineno == 1 or line else problem.msg
+        refuse("JSON", place, at=line if line is not None else problem.lineno)
+    except (ValueError, RecursionError) as problem:  # a number of more than 4,300 digits
+        refuse("JSON", str(problem))
+
+
+def load(path: str | Path, *, error: type[InputError] = InputError, max_bytes: int = MAX_BYTES) -> Any:
+    """The value in the file ``path``; see :func:`parse`."""
+    try:
+        with Path(path).open("rb") as file:
+            data = file.read(max_bytes + 1)
+    except FileNotFoundError:
+        raise error.at(path, "a JSON file", "nothing there") from None
+    except IsADirectoryError:
+        raise error.at(path, "a JSON file", "a directory") from None
+    except OSError as problem:
+        raise error.at(path, "a readable JSON file", problem.strerror or str(problem)) from None
+    return parse(data, path, error=error, max_bytes=max_bytes)
+
+
+def dump(value: Any) -> str:
+    """``value`` as one line of JSON: UTF-8 text kept as it is, no NaN."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+
+
+class _Refused(Exception):
+    def __init__(self, expected: str, got: str) -> None:
+        self.expected, self.got = expected, got
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        seen: set[str] = set()
+        for key, _ in pairs:
+            if key in seen:
+                raise _Refused("each key once", key)
+            seen.add(key)
+    return result
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise _Refused("finite numbers", name)
+
+
+def _depth(text: str) -> int:
+    """How deep arrays and objects nest; brackets inside strings do not count."""
+    if text.count("[") + text.count("{") <= MAX_DEPTH:
+        return 0
+    depth = deepest = 0
+    in_string = escaped = False
+    for character in text:
+        if in_string:
+            if escaped:
+                escaped = False
+            elif character == "\\":
+                escaped = True
+            elif character == '"':
+                in_string = False
+        elif character == '"':
+            in_string = True
+        elif character in "[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif character in "]}":
+            depth -= 1
+    return deepest
