@@ -38,7 +38,9 @@ _MESSAGE_LENGTH = 300
 def quote(value: object) -> str:
     """``value`` for an error message: quoted, control characters escaped, cut at 60 characters."""
     text = value if isinstance(value, str) else repr(value)
-    shown = "".join(c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in text)
+    shown = "".join(
+        c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in text
+    )
     if len(shown) > _QUOTED_LENGTH:
         shown = shown[: _QUOTED_LENGTH - 1] + "…"
     return f'"{shown}"' if isinstance(value, str) else shown
@@ -91,7 +93,9 @@ class InputError(BertwrightError):
 
 def shown_path(path: str | Path) -> str:
     """A path for a message: control characters and undecodable bytes escaped, its end kept when long."""
-    text = "".join(c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in str(path))
+    text = "".join(
+        c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in str(path)
+    )
     return text if len(text) <= 160 else "…" + text[-159:]
 
 
@@ -138,7 +142,9 @@ class DigestError(InputError):
 class OutputExistsError(InputError):
     """The output exists already."""
 
-    def __init__(self, path: str | Path, hint: str = "give --overwrite to replace it, or choose another output") -> None:
+    def __init__(
+        self, path: str | Path, hint: str = "give --overwrite to replace it, or choose another output"
+    ) -> None:
         super().__init__(f"{shown_path(path)}: output exists already ({hint})")
 
 
@@ -158,7 +164,9 @@ class DiskError(RunError):
     """The file system refused: names the path, the error and, when space ran out, how much was free."""
 
     @classmethod
-    def of(cls, path: str | Path, error: OSError, *, doing: str = "write", free: int | None = None) -> DiskError:
+    def of(
+        cls, path: str | Path, error: OSError, *, doing: str = "write", free: int | None = None
+    ) -> DiskError:
         """From an ``OSError`` met while ``doing`` something with ``path``."""
         name = errno.errorcode.get(error.errno or 0, "EIO")
         room = f" ({free:,} bytes free)" if free is not None else ""

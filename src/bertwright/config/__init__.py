@@ -1,0 +1,1 @@
+"""Settings: frozen values, defaults < file < flags, every mistake reported at once."""

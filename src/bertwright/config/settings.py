@@ -1,0 +1,228 @@
+"""The base of all settings, and how they are put together from defaults, a TOML file and flags."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import math
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Generic, TypeVar, get_args
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic.fields import FieldInfo
+
+from bertwright.errors import SettingsError, quote, shown_path
+
+_FILE_LIMIT = 1 << 20
+
+
+class Settings(BaseModel):
+    """Frozen, without unknown keys; the string under each field is its documentation."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", validate_default=True, use_attribute_docstrings=True, allow_inf_nan=False
+    )
+
+
+S = TypeVar("S", bound=Settings)
+
+
+@dataclass(frozen=True)
+class Resolved(Generic[S]):
+    """Settings with the origin of each value."""
+
+    value: S
+    origins: dict[str, str] = field(default_factory=dict)
+    """Dotted name -> ``"default"``, the file's name, or ``"flag"``."""
+
+
+def load(
+    cls: type[S], *, file: Path | None = None, overrides: Mapping[str, object] | None = None
+) -> Resolved[S]:
+    """Settings of class ``cls``: defaults < ``file`` (TOML) < ``overrides`` (dotted name -> value).
+
+    Raises:
+        SettingsError: with one sentence for every mistake in the file and in the overrides.
+    """
+    values: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    if file is not None:
+        values = _read_toml(file)
+        origins.update(dict.fromkeys(_leaves(values), str(file)))
+    problems: list[str] = []
+    for name, value in (overrides or {}).items():
+        problem = _put(values, name, value)
+        if problem:
+            problems.append(problem)
+        for old in [n for n in origins if n == name or n.startswith(name + ".")]:
+            del origins[old]
+        origins[name] = "flag"
+    try:
+        resolved = cls.model_validate(values)
+    except ValidationError as error:
+        problems += [_sentence(cls, problem, origins) for problem in error.errors(include_url=False)]
+        raise SettingsError(problems) from None
+    if problems:
+        raise SettingsError(problems)
+    everything = _leaves(resolved.model_dump())
+    return Resolved(resolved, {name: origins.get(name, _inherited(name, origins)) for name in everything})
+
+
+def parse_assignments(assignments: Sequence[str]) -> dict[str, object]:
+    """``["a.b=1", "c=text"]`` (``--set``) as dotted names; values are read as TOML, else as plain text.
+
+    Raises:
+        SettingsError: an assignment without ``=`` or a name given twice.
+    """
+    result: dict[str, object] = {}
+    problems = []
+    for assignment in assignments:
+        name, equals, text = assignment.partition("=")
+        if not equals or not name.strip():
+            problems.append(f"--set: expected NAME=VALUE, got {quote(assignment)}")
+        elif name.strip() in result:
+            problems.append(f"--set: {name.strip()} is given twice")
+        else:
+            result[name.strip()] = _toml_value(text.strip())
+    if problems:
+        raise SettingsError(problems)
+    return result
+
+
+def flatten(settings: Settings) -> dict[str, Any]:
+    """Dotted name -> plain value (what JSON can hold)."""
+    return _leaves(settings.model_dump(mode="json"))
+
+
+def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """``name: old -> new`` for every dotted name whose value differs."""
+    names = sorted(set(old) | set(new))
+    return [f"{n}: {_shown(old.get(n))} -> {_shown(new.get(n))}" for n in names if old.get(n) != new.get(n)]
+
+
+def from_json(cls: type[S], data: Mapping[str, Any], source: str | Path) -> S:
+    """Settings that were stored with ``model_dump(mode="json")``.
+
+    Raises:
+        SettingsError: naming ``source`` and every mistake.
+    """
+    try:
+        return cls.model_validate(dict(data))
+    except ValidationError as error:
+        where = dict.fromkeys(_leaves(dict(data)), str(source))
+        raise SettingsError([_sentence(cls, p, where) for p in error.errors(include_url=False)]) from None
+
+
+def nearest(name: str, valid: Sequence[str]) -> str | None:
+    """The valid name that ``name`` was probably meant to be."""
+    matches = difflib.get_close_matches(name, valid, n=1, cutoff=0.6)
+    return matches[0] if matches else None
+
+
+def _shown(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _read_toml(file: Path) -> dict[str, Any]:
+    try:
+        data = file.read_bytes()
+    except FileNotFoundError:
+        raise SettingsError(f"{shown_path(file)}: expected a TOML file, got nothing there") from None
+    except IsADirectoryError:
+        raise SettingsError(f"{shown_path(file)}: expected a TOML file, got a directory") from None
+    except OSError as problem:
+        raise SettingsError(f"{shown_path(file)}: cannot be read: {problem.strerror}") from None
+    if len(data) > _FILE_LIMIT:
+        raise SettingsError(f"{shown_path(file)}: expected at most {_FILE_LIMIT:,} bytes, got {len(data):,}")
+    if not data.strip():
+        raise SettingsError(f"{shown_path(file)}: expected settings in TOML, got an empty file")
+    try:
+        return tomllib.loads(data.decode("utf-8"))
+    except UnicodeDecodeError as problem:
+        raise SettingsError(
+            f"{shown_path(file)}: expected UTF-8, got byte 0x{data[problem.start]:02x} at offset {problem.start}"
+        ) from None
+    except (tomllib.TOMLDecodeError, RecursionError) as problem:
+        raise SettingsError(f"{shown_path(file)}: expected TOML: {problem}") from None
+
+
+def _toml_value(text: str) -> object:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _leaves(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    result: dict[str, Any] = {}
+    for name, value in values.items():
+        dotted = f"{prefix}{name}"
+        if isinstance(value, Mapping) and value:
+            result.update(_leaves(value, dotted + "."))
+        else:
+            result[dotted] = value
+    return result
+
+
+def _put(values: dict[str, Any], dotted: str, value: object) -> str | None:
+    *path, last = dotted.split(".")
+    here = values
+    for step in path:
+        inner = here.setdefault(step, {})
+        if not isinstance(inner, dict):
+            return f"{dotted}: {step} is a value, not a group of settings"
+        here = inner
+    here[last] = value
+    return None
+
+
+def _inherited(name: str, origins: Mapping[str, str]) -> str:
+    """A value inside a list or group that was set as a whole has that whole's origin."""
+    while "." in name:
+        name = name.rpartition(".")[0]
+        if name in origins:
+            return origins[name]
+    return "default"
+
+
+def _sentence(cls: type[BaseModel], problem: Any, origins: Mapping[str, str]) -> str:
+    location = [str(part) for part in problem["loc"]]
+    name = ".".join(location)
+    origin = origins.get(name) or _inherited(name, origins)
+    where = f"{shown_path(origin)}: " if origin not in ("default", "flag") else ""
+    if problem["type"] == "extra_forbidden":
+        valid = list(_fields_at(cls, location[:-1]))
+        guess = nearest(location[-1], valid)
+        return f"{where}{name}: unknown setting" + (
+            f" (did you mean {guess}?)" if guess else f" (known: {', '.join(valid)})"
+        )
+    got = problem.get("input")
+    if isinstance(got, float) and not math.isfinite(got):
+        return f"{where}{name}: expected a finite number, got {got}"
+    message = (
+        problem["msg"]
+        .removeprefix("Value error, ")
+        .removeprefix("Input should be ")
+        .removeprefix("Assertion failed, ")
+    )
+    if problem["type"] == "value_error":
+        return f"{where}{name + ': ' if name else ''}{message}"
+    if problem["type"] == "missing":
+        return f"{where}{name}: required and not given"
+    return f"{where}{name}: expected {message}, got {quote(got)}"
+
+
+def _fields_at(cls: type[BaseModel], path: Sequence[str]) -> Mapping[str, FieldInfo]:
+    here: type[BaseModel] = cls
+    for step in path:
+        info = here.model_fields.get(step)
+        if info is None:
+            continue
+        candidates = [info.annotation, *get_args(info.annotation)]
+        inner = [c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)]
+        if inner:
+            here = inner[0]
+    return here.model_fields

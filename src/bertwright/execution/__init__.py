@@ -1,0 +1,1 @@
+"""Mapping work over pieces of data."""

@@ -1,0 +1,188 @@
+"""Ordered map over local worker processes.
+
+Results come in the order of the items whatever the number of workers, so that what is written from them is
+the same to the byte. A worker that dies is an error that names its item, never a hang.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from typing import Any, TypeVar, cast
+
+from bertwright.errors import BertwrightError, WorkerError
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+_LOOK_AHEAD = 2  # items a worker may be ahead of the consumer: bounds the memory of waiting results
+
+
+def default_workers() -> int:
+    """As many workers as this process may use cores."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def map_ordered(
+    function: Callable[[Item], Result],
+    items: Iterable[Item],
+    *,
+    workers: int,
+    describe: Callable[[Item], str] = str,
+) -> Iterator[Result]:
+    """``map(function, items)`` over ``workers`` processes, results in the order of ``items``.
+
+    Args:
+        function: a module-level function.
+        items: picklable; drawn only a little ahead of the results.
+        workers: 0 or 1 works in this process.
+        describe: an item's name for messages.
+
+    Raises:
+        WorkerError: a worker died (naming its item), or raised something unexpected.
+        BertwrightError: what ``function`` raised on purpose, as it was.
+    """
+    if workers <= 1:
+        yield from map(function, items)
+        return
+    crew = _Crew(function, workers, describe)
+    try:
+        yield from crew.work(iter(items))
+    finally:
+        crew.dismiss()
+
+
+class _Crew:
+    def __init__(self, function: Callable[[Any], Any], workers: int, describe: Callable[[Any], str]) -> None:
+        self._describe = describe
+        self._workers = workers
+        self._function = function
+        self._context = multiprocessing.get_context(
+            "spawn"
+        )  # fork is not safe beside threads of native libraries
+        self._processes: list[BaseProcess] = []
+        self._lines: list[Connection] = []
+
+    def work(self, items: Iterator[Any]) -> Iterator[Any]:
+        done: dict[int, Any] = {}
+        busy: dict[int, tuple[int, Any]] = {}  # worker -> (number of the item, item)
+        idle: list[int] = []
+        given = wanted = 0
+        exhausted = False
+        while True:
+            limit = wanted + _LOOK_AHEAD * self._workers
+            while not exhausted and given < limit and (idle or len(self._processes) < self._workers):
+                batch = list(islice(items, 1))
+                if not batch:
+                    exhausted = True
+                    break
+                worker = idle.pop() if idle else self._hire()
+                self._give(worker, batch[0], busy, given)
+                given += 1
+            if not busy and wanted == given:
+                return
+            if busy and wanted not in done:
+                for worker, number, result in self._receive(busy):
+                    done[number] = result
+                    idle.append(worker)
+            while wanted in done:
+                yield done.pop(wanted)
+                wanted += 1
+
+    def _hire(self) -> int:
+        here, there = self._context.Pipe()
+        process = self._context.Process(target=_serve, args=(there, self._function), daemon=True)
+        process.start()
+        there.close()
+        self._processes.append(process)
+        self._lines.append(here)
+        return len(self._processes) - 1
+
+    def _give(self, worker: int, item: Any, busy: dict[int, tuple[int, Any]], number: int) -> None:
+        busy[worker] = (number, item)
+        try:
+            self._lines[worker].send(item)
+        except (BrokenPipeError, ConnectionResetError):
+            raise self._death(worker, item) from None
+
+    def _receive(self, busy: dict[int, tuple[int, Any]]) -> list[tuple[int, int, Any]]:
+        lines = {self._lines[worker]: worker for worker in busy}
+        answers = []
+        for ready in wait(list(lines)):
+            worker = lines[cast(Connection, ready)]
+            number, item = busy.pop(worker)
+            try:
+                ok, value = self._lines[worker].recv()
+            except (EOFError, ConnectionResetError):
+                raise self._death(worker, item) from None
+            if not ok:
+                raise value
+            answers.append((worker, number, value))
+        return answers
+
+    def _death(self, worker: int, item: Any) -> WorkerError:
+        process = self._processes[worker]
+        process.join(timeout=5)
+        code = process.exitcode
+        how = (
+            f"was killed by {signal.Signals(-code).name}"
+            if code is not None and code < 0
+            else f"ended with code {code}"
+        )
+        return WorkerError(
+            f"worker {worker} (pid {process.pid}) {how} while working on {self._describe(item)}"
+        )
+
+    def dismiss(self) -> None:
+        for line in self._lines:
+            line.close()
+        for process in self._processes:
+            process.join(timeout=1)
+            if process.is_alive():
+                process.kill()
+                process.join()
+
+
+def _serve(line: Connection, function: Callable[[Any], Any]) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
+    while True:
+        try:
+            item = line.recv()
+        except (EOFError, ConnectionResetError):
+            return  # the parent has gone or has no more work
+        try:
+            answer = (True, function(item))
+        except BertwrightError as problem:
+            answer = (False, _portable(problem))
+        except MemoryError:
+            answer = (False, WorkerError("a worker ran out of memory"))
+        except Exception as problem:  # becomes an error of the run, with its type and place
+            answer = (
+                False,
+                WorkerError(f"{type(problem).__name__} in a worker: {problem} ({_place(problem)})"),
+            )
+        try:
+            line.send(answer)
+        except (BrokenPipeError, ConnectionResetError):
+            return
+
+
+def _portable(problem: BertwrightError) -> BertwrightError:
+    """The same error, rebuilt so that its class survives the trip between processes whatever its constructor takes."""
+    copy = type(problem).__new__(type(problem))
+    copy.__dict__.update(problem.__dict__)
+    copy.args = problem.args
+    copy.__traceback__ = copy.__cause__ = copy.__context__ = None
+    return copy
+
+
+def _place(problem: BaseException) -> str:
+    trace = problem.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else "no place"
