@@ -16,7 +16,9 @@ SAMPLE = 20  # one slow test in twenty
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--slow", choices=["none", "sample", "all"], default="sample", help="which slow tests to run")
+    parser.addoption(
+        "--slow", choices=["none", "sample", "all"], default="sample", help="which slow tests to run"
+    )
     parser.addoption("--slow-seed", type=int, default=None, help="seed of the sample of slow tests")
 
 

@@ -47,7 +47,7 @@ def quote(value: object) -> str:
 
 
 def one_line(message: str) -> str:
-    """``message`` without control characters and at most 300 characters long (its end is kept: it says what to do)."""
+    """``message`` without control characters, at most 300 long; its end, which says what to do, is kept."""
     flat = "".join(c if c.isprintable() else " " for c in message)
     if len(flat) <= _MESSAGE_LENGTH:
         return flat

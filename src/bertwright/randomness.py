@@ -20,7 +20,7 @@ def key(seed: int, purpose: str, *indices: int) -> int:
 
 
 def generator(seed: int, purpose: str, *indices: int) -> np.random.Generator:
-    """A Philox generator for ``(seed, purpose, *indices)``, e.g. ``generator(seed, "masking", epoch, batch)``."""
+    """A Philox generator for ``(seed, purpose, *indices)``, e.g. ``(seed, "masking", epoch, batch)``."""
     return np.random.Generator(np.random.Philox(key=key(seed, purpose, *indices)))
 
 

@@ -37,12 +37,16 @@ class Console:
     def __enter__(self) -> Console:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._close()
 
     # -- results ---------------------------------------------------------------------------------------------
 
-    def result(self, machine: Mapping[str, Any], human: RenderableType | Sequence[RenderableType] | None = None) -> None:
+    def result(
+        self, machine: Mapping[str, Any], human: RenderableType | Sequence[RenderableType] | None = None
+    ) -> None:
         """The command's answer: ``machine`` as one JSON line with ``--json``, else ``human`` for people."""
         self._close()
         if self._common.json:
@@ -57,7 +61,7 @@ class Console:
         """One raw line of the answer on stdout (no markup, no wrapping)."""
         sys.stdout.write(text + "\n")
 
-    # -- remarks -----------------------------------------------------------------------------------------------
+    # -- remarks ---------------------------------------------------------------------------------------------
 
     def say(self, message: str) -> None:
         """A remark for people on stderr."""
@@ -73,7 +77,7 @@ class Console:
         if not self._common.quiet:
             (self._progress.console if self._progress else self._err).print(part)
 
-    # -- progress ----------------------------------------------------------------------------------------------
+    # -- progress --------------------------------------------------------------------------------------------
 
     def start(self, description: str, total: float | None = None, unit: str = "") -> None:
         self.finish()
@@ -119,13 +123,17 @@ class Console:
             self._progress = None
 
 
-def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: Sequence[int] = ()) -> RenderableType:
+def table(
+    title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: Sequence[int] = ()
+) -> RenderableType:
     """A table for :meth:`Console.result`; ``right`` lists the columns aligned to the right."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
-    result = Table(title=title or None, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold", pad_edge=False)
+    result = Table(
+        title=title or None, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold", pad_edge=False
+    )
     for number, column in enumerate(columns):
         result.add_column(column, justify="right" if number in right else "left", overflow="fold")
     for row in rows:
@@ -134,8 +142,16 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], 
 
 
 def _bars(console: Any) -> Any:
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, SpinnerColumn, TextColumn
-    from rich.progress import TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        ProgressColumn,
+        SpinnerColumn,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
     from rich.text import Text
 
     class Rate(ProgressColumn):

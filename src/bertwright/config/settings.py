@@ -143,7 +143,8 @@ def _read_toml(file: Path) -> dict[str, Any]:
         return tomllib.loads(data.decode("utf-8"))
     except UnicodeDecodeError as problem:
         raise SettingsError(
-            f"{shown_path(file)}: expected UTF-8, got byte 0x{data[problem.start]:02x} at offset {problem.start}"
+            f"{shown_path(file)}: expected UTF-8, got byte 0x{data[problem.start]:02x}"
+            f" at offset {problem.start}"
         ) from None
     except (tomllib.TOMLDecodeError, RecursionError) as problem:
         raise SettingsError(f"{shown_path(file)}: expected TOML: {problem}") from None

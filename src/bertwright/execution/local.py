@@ -173,7 +173,7 @@ def _serve(line: Connection, function: Callable[[Any], Any]) -> None:
 
 
 def _portable(problem: BertwrightError) -> BertwrightError:
-    """The same error, rebuilt so that its class survives the trip between processes whatever its constructor takes."""
+    """The same error, fit to travel between processes whatever its constructor takes."""
     copy = type(problem).__new__(type(problem))
     copy.__dict__.update(problem.__dict__)
     copy.args = problem.args

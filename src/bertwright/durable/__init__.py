@@ -1,0 +1,29 @@
+"""The one room that writes what must survive: vocabularies, stores, checkpoints, models, predictions.
+
+Protocol of a directory: check the free space; write every file under a temporary name beside the target,
+hashing on the way; flush, fsync and close each; write the manifest (sizes, SHA-256, own digest) last; fsync
+the directory; rename it to its final name; fsync the parent. A reader therefore finds the old state or the
+new one, never a mixture, at whatever instant the writer was killed.
+"""
+
+from bertwright.durable.directories import NewDirectory
+from bertwright.durable.files import check_free_space, open_new, require_absent, write_file
+from bertwright.durable.locks import lock
+from bertwright.durable.logs import LogFile
+from bertwright.durable.manifests import MANIFEST, Manifest, check_name, digest_of, read_manifest, verify
+
+__all__ = [
+    "MANIFEST",
+    "LogFile",
+    "Manifest",
+    "NewDirectory",
+    "check_free_space",
+    "check_name",
+    "digest_of",
+    "lock",
+    "open_new",
+    "read_manifest",
+    "require_absent",
+    "verify",
+    "write_file",
+]

@@ -1,0 +1,170 @@
+"""Directories that appear complete, with their manifest, or not at all."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import hashlib
+import json
+import os
+import shutil
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO, cast
+
+from bertwright.durable.files import (
+    HashedFile,
+    check_free_space,
+    free_bytes,
+    reported,
+    require_absent,
+    sync_directory,
+    write_synced,
+)
+from bertwright.durable.manifests import MANIFEST, check_name, digest_of
+from bertwright.errors import DiskError, OutputExistsError
+
+_RENAME_EXCHANGE = 2
+_AT_FDCWD = -100
+
+
+class NewDirectory:
+    """A directory that appears at ``target`` complete, with its manifest, or not at all.
+
+    Args:
+        target: final path; replaced only with ``overwrite``, and only if empty or holding a manifest of ours.
+        kind: what it is, for the manifest's ``format`` field.
+        overwrite: replace what is there.
+        needed_bytes: refuse at once if there is not room for so much.
+        manifest_name: the manifest's file name.
+
+    Raises:
+        OutputExistsError, UsageError: see :func:`require_absent`.
+        DiskError: the file system refused; the target is as it was.
+    """
+
+    def __init__(
+        self,
+        target: str | Path,
+        *,
+        kind: str,
+        overwrite: bool = False,
+        needed_bytes: int = 0,
+        manifest_name: str = MANIFEST,
+    ) -> None:
+        self.target = Path(target)
+        self.kind = kind
+        self.manifest: dict[str, Any] = {}
+        self._overwrite = overwrite
+        self._manifest_name = manifest_name
+        self._needed = needed_bytes
+        self._files: dict[str, dict[str, Any]] = {}
+        self._open: list[tuple[str, HashedFile]] = []
+        self.path = self.target.absolute().parent / f".tmp-{self.target.name}-{os.getpid()}"
+
+    def __enter__(self) -> NewDirectory:
+        require_absent(self.target, self._overwrite)
+        _require_ours(self.target, self._manifest_name)
+        check_free_space(self.target, self._needed)
+        with reported(self.target, "create"):
+            shutil.rmtree(self.path, ignore_errors=True)
+            self.path.mkdir()
+        return self
+
+    def write(self, name: str, data: bytes | str) -> None:
+        """Write a whole file."""
+        with self.open(name) as file:
+            file.write(data.encode() if isinstance(data, str) else data)
+
+    def open(self, name: str) -> BinaryIO:
+        """A new file inside, hashed while it is written."""
+        check_name(name, self.target)
+        with reported(self.target / name, "create"):
+            file = HashedFile(self.path / name)
+        self._open.append((name, file))
+        return cast(BinaryIO, file)
+
+    def adopt(self, name: str) -> None:
+        """Take in a file that other code wrote into :attr:`path`."""
+        check_name(name, self.target)
+        with reported(self.target / name, "read"), (self.path / name).open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+            os.fsync(file.fileno())
+            self._files[name] = {"bytes": os.fstat(file.fileno()).st_size, "sha256": digest}
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is not None:
+            self._abandon()
+            if isinstance(error, OSError) and not isinstance(error, (BrokenPipeError, ChildProcessError)):
+                raise DiskError.of(self.target, error, free=free_bytes(self.target)) from error
+            return
+        try:
+            with reported(self.target, "write"):
+                self._commit()
+        except BaseException:
+            self._abandon()
+            raise
+
+    def _commit(self) -> None:
+        for name, file in self._open:
+            file.close()
+            self._files[name] = {"bytes": file.size, "sha256": file.sha256}
+        stray = {entry.name for entry in self.path.iterdir()} - set(self._files)
+        if stray:
+            raise RuntimeError(f"files written behind the manifest's back: {sorted(stray)}")
+        record = {
+            "format": f"bertwright/{self.kind}/1",
+            "files": dict(sorted(self._files.items())),
+            **self.manifest,
+        }
+        record["digest"] = digest_of(record)
+        write_synced(
+            self.path / self._manifest_name, json.dumps(record, ensure_ascii=False, indent=1).encode()
+        )
+        sync_directory(self.path)
+        _move_into_place(self.path, self.target)
+        sync_directory(self.target.absolute().parent)
+
+    def _abandon(self) -> None:
+        for _, file in self._open:
+            with suppress(OSError):  # the error that brought us here is the one to report
+                file.close()
+        shutil.rmtree(self.path, ignore_errors=True)
+
+
+def _require_ours(target: Path, manifest_name: str) -> None:
+    if target.is_symlink() or (target.exists() and not target.is_dir()):
+        raise OutputExistsError(target, "it is not a directory: choose another output")
+    if target.is_dir() and any(target.iterdir()) and not (target / manifest_name).exists():
+        raise OutputExistsError(
+            target, "it is not an output of this command, so it is not replaced: choose another"
+        )
+
+
+def _move_into_place(source: Path, target: Path) -> None:
+    if not target.exists():
+        os.rename(source, target)
+        return
+    if not _exchange(source, target):
+        aside = source.with_name(f".old-{target.name}-{os.getpid()}")
+        os.rename(target, aside)
+        os.rename(source, target)
+        source = aside
+    shutil.rmtree(source, ignore_errors=True)
+
+
+def _exchange(first: Path, second: Path) -> bool:
+    """Swap two directories in one instant where the system can (Linux ``renameat2``)."""
+    try:
+        renameat2 = ctypes.CDLL(None, use_errno=True).renameat2
+    except (OSError, AttributeError):
+        return False
+    result = renameat2(_AT_FDCWD, os.fsencode(first), _AT_FDCWD, os.fsencode(second), _RENAME_EXCHANGE)
+    if result == 0:
+        return True
+    if ctypes.get_errno() in (errno.ENOSYS, errno.EINVAL):
+        return False
+    raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))

@@ -1,0 +1,157 @@
+"""Single files that appear whole or not at all, and the questions to ask before any work."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+from bertwright.errors import DiskError, OutputExistsError, UsageError, shown_path
+
+_ROOM = 1.1  # ask for a tenth more than needed: directories and journals take their share
+
+
+def require_absent(path: str | Path, overwrite: bool) -> None:
+    """Refuse an output that exists (unless ``overwrite``) or whose parent does not.
+
+    Raises:
+        OutputExistsError: it exists and ``overwrite`` is false.
+        UsageError: its parent is missing or not a directory, or the path cannot be a path.
+    """
+    target = Path(path)
+    if "\0" in str(path):
+        raise UsageError(f"{shown_path(path)}: a path cannot contain a NUL character")
+    if os.path.lexists(target):
+        if not overwrite:
+            raise OutputExistsError(target)
+    elif not target.absolute().parent.is_dir():
+        raise UsageError(f"{shown_path(target)}: its parent directory does not exist (create it first)")
+
+
+def check_free_space(path: str | Path, needed_bytes: int) -> None:
+    """Refuse to start writing ``needed_bytes`` under ``path`` where there is not room for them.
+
+    Raises:
+        DiskError: naming the path, the bytes needed and the bytes free.
+    """
+    folder = _existing_parent(Path(path))
+    free = shutil.disk_usage(folder).free
+    if free < needed_bytes * _ROOM:
+        raise DiskError(
+            f"{shown_path(path)}: not enough space: {needed_bytes:,} bytes needed, {free:,} bytes free"
+        )
+
+
+def write_file(path: str | Path, data: bytes | str, *, overwrite: bool = False) -> None:
+    """Write ``data`` (text as UTF-8) to ``path``, whole or not at all.
+
+    Raises:
+        OutputExistsError: ``path`` exists and ``overwrite`` is false.
+        DiskError: the file system refused; what was at ``path`` before is untouched.
+    """
+    target = Path(path)
+    require_absent(target, overwrite)
+    payload = data.encode() if isinstance(data, str) else data
+    check_free_space(target, len(payload))
+    temporary = target.absolute().parent / f".tmp-{target.name}-{os.getpid()}"
+    with reported(target, "write"):
+        try:
+            write_synced(temporary, payload)
+            os.rename(temporary, target)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        sync_directory(target.absolute().parent)
+
+
+@contextmanager
+def open_new(path: str | Path, *, overwrite: bool = False) -> Iterator[BinaryIO]:
+    """A binary file that appears at ``path`` when the block ends well, and leaves nothing otherwise."""
+    target = Path(path)
+    require_absent(target, overwrite)
+    temporary = target.absolute().parent / f".tmp-{target.name}-{os.getpid()}"
+    with reported(target, "write"):
+        try:
+            with HashedFile(temporary) as file:
+                yield cast(BinaryIO, file)
+            os.rename(temporary, target)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        sync_directory(target.absolute().parent)
+
+
+class HashedFile(io.RawIOBase):
+    """A new file that is hashed while it is written, and synced when it is closed."""
+
+    def __init__(self, path: Path) -> None:
+        self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+        self._hash = hashlib.sha256()
+        self.size = 0
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        view = memoryview(data).cast("B")
+        written = 0
+        while written < len(view):
+            written += os.write(self._descriptor, view[written:])
+        self._hash.update(view)
+        self.size += len(view)
+        return len(view)
+
+    def tell(self) -> int:
+        return self.size
+
+    def close(self) -> None:
+        if not self.closed:
+            try:
+                os.fsync(self._descriptor)
+            finally:
+                os.close(self._descriptor)
+                super().close()
+
+    @property
+    def sha256(self) -> str:
+        """Hexadecimal digest of all that was written."""
+        return self._hash.hexdigest()
+
+
+def write_synced(path: Path, payload: bytes) -> None:
+    with HashedFile(path) as file:
+        file.write(payload)
+
+
+def sync_directory(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def free_bytes(path: Path) -> int | None:
+    with suppress(OSError):
+        return shutil.disk_usage(_existing_parent(path)).free
+    return None
+
+
+@contextmanager
+def reported(path: Path, doing: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as problem:
+        raise DiskError.of(path, problem, doing=doing, free=free_bytes(path)) from problem
+
+
+def _existing_parent(path: Path) -> Path:
+    folder = path.absolute()
+    while not folder.is_dir():
+        folder = folder.parent
+    return folder

@@ -1,0 +1,147 @@
+"""What a finished directory says of itself, and whether that is true."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bertwright import strict_json
+from bertwright.durable.files import reported
+from bertwright.errors import DigestError, InputError
+from bertwright.progress import Progress, Silent
+
+MANIFEST = "manifest.json"
+_MANIFEST_LIMIT = 64 << 20
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a finished directory says of itself."""
+
+    path: Path
+    """The directory."""
+    kind: str
+    """``"store"``, ``"model"``, ``"checkpoint"``, ``"vocabulary"`` …"""
+    files: dict[str, dict[str, Any]]
+    """File name -> ``{"bytes": n, "sha256": hex}``."""
+    fields: dict[str, Any]
+    """Everything else that the writer put there."""
+    digest: str
+    """SHA-256 of the manifest itself: it names the whole contents."""
+
+
+def read_manifest(
+    directory: str | Path,
+    kind: str | None = None,
+    *,
+    manifest_name: str = MANIFEST,
+    error: type[InputError] = InputError,
+) -> Manifest:
+    """The manifest of a finished directory, its own digest and the files' sizes checked.
+
+    Raises:
+        error: there is none, it is malformed, or of another kind.
+        DigestError: the manifest's own digest differs, or a file is missing or has another size.
+    """
+    folder = Path(directory)
+    path = folder / manifest_name
+    if not folder.is_dir():
+        got = "a file" if folder.exists() else "nothing there"
+        raise error.at(folder, f"a {kind or 'finished'} directory", got)
+    if not path.exists():
+        raise error.at(
+            folder, f"a {kind or 'finished'} directory", f"no {manifest_name}", hint="unfinished or not ours"
+        )
+    record = strict_json.load(path, error=error, max_bytes=_MANIFEST_LIMIT)
+    if not isinstance(record, dict) or not isinstance(record.get("files"), dict) or "format" not in record:
+        raise error.at(path, "a manifest with format and files")
+    found = _kind_of(record["format"], path, error)
+    if kind is not None and found != kind:
+        raise error.at(folder, f"a {kind}", f"a {found}")
+    claimed = record.pop("digest", None)
+    if claimed != digest_of(record):
+        raise DigestError.at(
+            path,
+            f"a manifest with digest {str(claimed)[:12]}…",
+            f"{digest_of(record)[:12]}…",
+            hint="changed or damaged",
+        )
+    files = record.pop("files")
+    record.pop("format")
+    manifest = Manifest(folder, found, files, record, claimed)
+    for name, entry in files.items():
+        _check_size(manifest, name, entry)
+    return manifest
+
+
+def verify(
+    manifest: Manifest, names: Iterable[str] | None = None, *, progress: Progress | None = None
+) -> None:
+    """Compare files with their SHA-256.
+
+    Args:
+        names: only these; all when None.
+
+    Raises:
+        DigestError: naming the first file that differs and both digests.
+    """
+    watch = progress or Silent()
+    for name in manifest.files if names is None else names:
+        path = manifest.path / name
+        with reported(path, "read"), path.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+        expected = manifest.files[name]["sha256"]
+        if found != expected:
+            raise DigestError.at(
+                path, f"SHA-256 {expected[:16]}…", f"{found[:16]}…", hint="the file is damaged or was changed"
+            )
+        watch.advance(manifest.files[name]["bytes"])
+
+
+def digest_of(record: Any) -> str:
+    """SHA-256 of ``record`` as canonical JSON."""
+    text = json.dumps(record, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def check_name(name: str, where: str | Path, error: type[InputError] = InputError) -> None:
+    """Refuse anything that is not the plain name of a file inside ``where``."""
+    if not name or name in (".", "..") or "/" in name or "\\" in name or not name.isprintable():
+        raise error.at(where, "a plain file name", name)
+
+
+def _kind_of(value: Any, path: Path, error: type[InputError]) -> str:
+    parts = value.split("/") if isinstance(value, str) else []
+    if len(parts) != 3 or parts[0] != "bertwright":
+        raise error.at(path, "a manifest of bertwright", value, field="format")
+    if parts[2] != "1":
+        raise error.at(
+            path,
+            "format version 1",
+            parts[2],
+            field="format",
+            hint="written by a newer bertwright: update it",
+        )
+    return str(parts[1])
+
+
+def _check_size(manifest: Manifest, name: str, entry: Any) -> None:
+    check_name(name, manifest.path)
+    path = manifest.path / name
+    if not isinstance(entry, dict) or not isinstance(entry.get("sha256"), str):
+        raise DigestError.at(manifest.path, "size and SHA-256 of every file", field=name)
+    try:
+        status = os.stat(path, follow_symlinks=False)
+    except FileNotFoundError:
+        raise DigestError.at(
+            path, f"{entry.get('bytes')} bytes", "nothing there", hint="the file is missing"
+        ) from None
+    if status.st_size != entry.get("bytes"):
+        raise DigestError.at(
+            path, f"{entry.get('bytes')} bytes", f"{status.st_size} bytes", hint="cut short or changed"
+        )

@@ -1,0 +1,95 @@
+"""Layers of settings, and all mistakes at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydantic import Field
+
+from bertwright.config.settings import (
+    Settings,
+    differences,
+    flatten,
+    from_json,
+    load,
+    parse_assignments,
+)
+from bertwright.errors import SettingsError
+
+
+class Optimizer(Settings):
+    learning_rate: float = Field(1e-4, gt=0)
+    weight_decay: float = 0.01
+
+
+class Recipe(Settings):
+    steps: int = Field(100, ge=1)
+    name: str = "x"
+    optimizer: Optimizer = Optimizer()
+
+
+def test_layers_and_origins(tmp_path: Path) -> None:
+    file = tmp_path / "recipe.toml"
+    file.write_text("steps = 5\n[optimizer]\nlearning_rate = 0.5\n")
+    resolved = load(Recipe, file=file, overrides={"steps": 7})
+    assert resolved.value == Recipe(steps=7, optimizer=Optimizer(learning_rate=0.5))
+    assert resolved.origins == {
+        "steps": "flag",
+        "name": "default",
+        "optimizer.learning_rate": str(file),
+        "optimizer.weight_decay": "default",
+    }
+
+
+def test_all_mistakes_at_once(tmp_path: Path) -> None:
+    file = tmp_path / "recipe.toml"
+    file.write_text("stepps = 5\nname = 3\n[optimizer]\nlearning_rat = 0.5\nweight_decay = nan\n")
+    with pytest.raises(SettingsError) as caught:
+        load(Recipe, file=file, overrides={"steps": 0})
+    text = caught.value.message
+    assert len(caught.value.problems) == 5
+    assert "stepps: unknown setting (did you mean steps?)" in text
+    assert "optimizer.learning_rat: unknown setting (did you mean learning_rate?)" in text
+    assert "optimizer.weight_decay: expected a finite number, got nan" in text
+    assert "name: expected a valid string, got 3" in text
+    assert "steps: expected greater than or equal to 1, got 0" in text
+    assert sum(str(file) in problem for problem in caught.value.problems) == 4
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "an empty file"),
+        (b"steps = ", "expected TOML"),
+        (b"\xff\xfe", "expected UTF-8"),
+        (b"steps = 1\nsteps = 2", "expected TOML"),
+    ],
+)
+def test_bad_files(tmp_path: Path, content: bytes, message: str) -> None:
+    file = tmp_path / "recipe.toml"
+    file.write_bytes(content)
+    with pytest.raises(SettingsError, match=message):
+        load(Recipe, file=file)
+
+
+def test_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="nothing there"):
+        load(Recipe, file=tmp_path / "none.toml")
+
+
+def test_assignments() -> None:
+    assert parse_assignments(["a.b=1e-3", "c=tiny", "d=[1, 2]"]) == {"a.b": 1e-3, "c": "tiny", "d": [1, 2]}
+    with pytest.raises(SettingsError, match=r"NAME=VALUE.*given twice"):
+        parse_assignments(["nothing", "a=1", "a=2"])
+
+
+def test_differences_and_round_trip() -> None:
+    old, new = Recipe(), Recipe(steps=7, optimizer=Optimizer(weight_decay=0.0))
+    assert differences(flatten(old), flatten(new)) == [
+        "optimizer.weight_decay: 0.01 -> 0.0",
+        "steps: 100 -> 7",
+    ]
+    assert from_json(Recipe, new.model_dump(mode="json"), "settings.json") == new
+    with pytest.raises(SettingsError, match=r"settings\.json"):
+        from_json(Recipe, {"steps": "many"}, "settings.json")

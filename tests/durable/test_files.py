@@ -1,0 +1,85 @@
+"""Single files, locks and logs."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from bertwright import durable
+from bertwright.errors import DiskError, OutputBusyError, OutputExistsError, UsageError
+
+
+def test_write_file(tmp_path: Path) -> None:
+    path = tmp_path / "x.json"
+    durable.write_file(path, "é")
+    assert path.read_bytes() == "é".encode()
+    with pytest.raises(OutputExistsError):
+        durable.write_file(path, "other")
+    durable.write_file(path, b"other", overwrite=True)
+    assert path.read_bytes() == b"other"
+    assert [p.name for p in tmp_path.iterdir()] == ["x.json"]
+    with pytest.raises(UsageError, match="NUL"):
+        durable.write_file(str(tmp_path / "a\0b"), b"")
+
+
+def test_open_new_leaves_nothing_behind_an_exception(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError), durable.open_new(tmp_path / "x") as file:
+        file.write(b"half")
+        raise RuntimeError
+    assert list(tmp_path.iterdir()) == []
+    with durable.open_new(tmp_path / "x") as file:
+        file.write(b"whole")
+    assert (tmp_path / "x").read_bytes() == b"whole"
+
+
+def test_a_full_disk_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(DiskError, match="ENOSPC") as caught, durable.open_new(tmp_path / "x") as file:
+        raise OSError(28, os.strerror(28))
+        file.write(b"")
+    assert caught.value.exit_code == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+HOLDER = """
+import sys, time
+sys.path.insert(0, {source!r})
+from bertwright import durable
+with durable.lock({target!r}):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_lock_names_a_live_owner_and_outlives_a_dead_one(tmp_path: Path) -> None:
+    source = str(Path(__file__).resolve().parents[2] / "src")
+    script = HOLDER.format(source=source, target=str(tmp_path / "run"))
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        with pytest.raises(OutputBusyError, match=str(holder.pid)), durable.lock(tmp_path / "run"):
+            pass
+        holder.kill()
+        holder.wait()
+    time.sleep(0.05)
+    with durable.lock(tmp_path / "run"):
+        assert (tmp_path / ".run.lock").exists()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_log_keeps_whole_lines_only(tmp_path: Path) -> None:
+    log = durable.LogFile(tmp_path / "metrics.jsonl")
+    for step in range(5):
+        log.append({"step": step})
+    log.close()
+    with (tmp_path / "metrics.jsonl").open("ab") as file:
+        file.write(b'{"step": 5')  # the writer was killed here
+    assert [record["step"] for record in log.records()] == [0, 1, 2, 3, 4]
+    log.keep(lambda record: record["step"] < 3)
+    log.append({"step": 3})
+    log.close()
+    assert [record["step"] for record in log.records()] == [0, 1, 2, 3]

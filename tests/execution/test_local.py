@@ -1,0 +1,74 @@
+"""The ordered map: same order for any worker count, and a dead worker is an error."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+import pytest
+
+from bertwright.errors import CorpusError, SettingsError, WorkerError
+from bertwright.execution.local import map_ordered
+
+
+def square(number: int) -> int:
+    time.sleep(0.02 if number % 3 == 0 else 0)
+    return number * number
+
+
+def refuse(number: int) -> int:
+    if number == 3:
+        raise CorpusError("file:3: bad")
+    if number == 30:
+        raise SettingsError(["one", "two"])
+    return number
+
+
+def crash(number: int) -> int:
+    return 1 // (number - 2)
+
+
+def die(number: int) -> int:
+    if number == 4:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number
+
+
+@pytest.mark.parametrize("workers", [0, 1, 2, 3])
+def test_order(workers: int) -> None:
+    assert list(map_ordered(square, range(20), workers=workers)) == [n * n for n in range(20)]
+
+
+def test_our_errors_come_through_whole() -> None:
+    with pytest.raises(CorpusError, match="file:3: bad"):
+        list(map_ordered(refuse, range(9), workers=2))
+    with pytest.raises(SettingsError) as caught:
+        list(map_ordered(refuse, [30], workers=2))
+    assert caught.value.problems == ["one", "two"]
+
+
+def test_other_errors_say_where() -> None:
+    with pytest.raises(WorkerError, match=r"ZeroDivisionError.*test_local\.py"):
+        list(map_ordered(crash, range(9), workers=2))
+
+
+def test_a_killed_worker_is_named_with_its_item() -> None:
+    start = time.monotonic()
+    with pytest.raises(WorkerError, match="SIGKILL while working on piece 4"):
+        list(map_ordered(die, range(9), workers=2, describe=lambda n: f"piece {n}"))
+    assert time.monotonic() - start < 30
+
+
+def test_items_are_drawn_only_a_little_ahead() -> None:
+    drawn = []
+
+    def items() -> object:
+        for number in range(100):
+            drawn.append(number)
+            yield number
+
+    results = map_ordered(square, items(), workers=2)  # type: ignore[arg-type]
+    assert next(results) == 0
+    assert len(drawn) <= 5
+    results.close()  # type: ignore[attr-defined]

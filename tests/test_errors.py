@@ -1,0 +1,35 @@
+"""Messages: one line, cut, escaped; the tree as it is drawn."""
+
+from __future__ import annotations
+
+import inspect
+import re
+
+import bertwright.errors as errors
+from bertwright.errors import BertwrightError, InputError, quote
+
+
+def test_messages_are_one_short_line() -> None:
+    problem = InputError.at("a\nb.txt", "a label", "x\x1b[31m" * 50, line=3, field="label", hint="quote it")
+    assert "\n" not in problem.message
+    assert "\x1b" not in problem.message
+    assert problem.message.startswith("a\\nb.txt:3: label: expected a label, got")
+    assert problem.message.endswith("(quote it)")
+    assert len(InputError("x" * 5000).message) <= 300
+
+
+def test_quote() -> None:
+    assert quote("a\tb") == '"a\\tb"'
+    assert quote(5) == "5"
+    assert len(quote("y" * 500)) == 62
+
+
+def test_the_drawn_tree_is_the_real_one() -> None:
+    drawn = re.findall(r"[├└]── (\w+)", inspect.getdoc(errors) or "")
+    real = [
+        name
+        for name, value in vars(errors).items()
+        if inspect.isclass(value) and issubclass(value, BertwrightError) and value is not BertwrightError
+    ]
+    assert sorted(drawn) == sorted(real)
+    assert len(drawn) == 18

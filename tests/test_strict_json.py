@@ -1,0 +1,68 @@
+"""JSON that is refused, and how."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bertwright import strict_json
+from bertwright.errors import InputError, TableError
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(VALUES)
+def test_round_trip(value: object) -> None:
+    assert strict_json.parse(json.dumps(value), "x") == value
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b'{"a": 1, "a": 2}', "each key once"),
+        (b'{"a": NaN}', "finite numbers"),
+        (b"[-Infinity]", "finite numbers"),
+        (b"[" * 100_000, "nested at most 64 deep"),
+        (b"", "JSON"),
+        (b"{} x", "Extra data"),
+        (b'{"a": 1 // no\n}', "JSON"),
+        ("{}".encode("utf-16"), "byte order mark"),
+        (b"\xef\xbb\xbf{}", "byte order mark"),
+        (b'"\xff"', "byte 0xff at offset 1"),
+        (b"1" * 5000, "JSON"),
+        (b" " * (1 << 21), "at most"),
+    ],
+)
+def test_refused(data: bytes, message: str) -> None:
+    with pytest.raises(TableError, match=message):
+        strict_json.parse(data, "f.json", error=TableError)
+
+
+def test_brackets_inside_strings_do_not_nest() -> None:
+    assert strict_json.parse(json.dumps("[" * 500 + '"\\'), "x") == "[" * 500 + '"\\'
+
+
+@given(st.binary(max_size=60))
+def test_any_bytes_give_a_value_or_our_error(data: bytes) -> None:
+    try:
+        strict_json.parse(data, "x")
+    except InputError as problem:
+        assert "\n" not in problem.message
+
+
+def test_load_names_the_file(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="nothing there"):
+        strict_json.load(tmp_path / "none.json")
+    with pytest.raises(InputError, match="a directory"):
+        strict_json.load(tmp_path)
+    (tmp_path / "x.json").write_text('{"a":\n 1,}')
+    with pytest.raises(InputError, match=r"x\.json:2"):
+        strict_json.load(tmp_path / "x.json")
