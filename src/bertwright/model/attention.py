@@ -1,0 +1,73 @@
+"""Multi-head self-attention (Vaswani et al. 2017, section 3.2; BERT's ``attention_layer``).
+
+    softmax(Q K^T / sqrt(D) + bias) V,   then a projection back to H
+
+Axes: B rows of a batch, S positions (of queries and of keys), H hidden size, N heads, D = H / N.
+Our S is their F ("from") and T ("to"), our D their ``size_per_head``; their three projections are our one.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from bertwright.model.config import BertConfig
+
+MASKED_SCORE = -10000.0
+"""Added to the score of a masked key, as the original does. exp(-10000) is 0 in every format, so the key has
+no influence; a row whose keys are *all* masked attends as if none were, and so stays finite."""
+
+
+def attention_bias(attention_mask: Tensor, dtype: torch.dtype) -> Tensor:
+    """What is added to attention scores.
+
+    Args:
+        attention_mask: (B, S) bool or integer; true (1) where the key may be seen.
+        dtype: of the result.
+
+    Returns:
+        (B, 1, 1, S): 0 or :data:`MASKED_SCORE`.
+    """
+    hidden_keys = attention_mask.to(torch.bool).logical_not()  # (B, S)
+    return (hidden_keys.to(dtype) * MASKED_SCORE)[:, None, None, :]
+
+
+class SelfAttention(nn.Module):
+    """All heads of one layer, with one fused product for queries, keys and values.
+
+    Rows of ``query_key_value`` are the H query rows, then H key rows, then H value rows; inside each, heads
+    follow one another, D rows a head.
+    """
+
+    def __init__(self, config: BertConfig) -> None:
+        super().__init__()
+        self.num_heads = config.num_attention_heads
+        self.dropout_probability = config.attention_probs_dropout_prob
+        self.query_key_value = nn.Linear(config.hidden_size, 3 * config.hidden_size)
+        self.output = nn.Linear(config.hidden_size, config.hidden_size)
+
+    def forward(self, hidden: Tensor, bias: Tensor | None) -> Tensor:
+        """Mix the positions of each row.
+
+        Args:
+            hidden: (B, S, H).
+            bias: (B, 1, 1, S) from :func:`attention_bias`, or None when every key is seen.
+
+        Returns:
+            (B, S, H), before dropout and residual.
+        """
+        rows, length, width = hidden.shape
+        fused = self.query_key_value(hidden)  # (B, S, 3H)
+        fused = fused.view(rows, length, 3, self.num_heads, width // self.num_heads)  # (B, S, 3, N, D)
+        query, key, value = fused.permute(2, 0, 3, 1, 4).unbind(0)  # three times (B, N, S, D)
+        context = F.scaled_dot_product_attention(
+            query,
+            key,
+            value,
+            attn_mask=None if bias is None else bias.to(query.dtype),
+            dropout_p=self.dropout_probability if self.training else 0.0,
+        )  # (B, N, S, D)
+        context = context.transpose(1, 2).reshape(rows, length, width)  # (B, S, H)
+        mixed: Tensor = self.output(context)
+        return mixed

@@ -1,0 +1,68 @@
+"""What a ``config.json`` made elsewhere may not say, because it would change the network or run code.
+
+Everything else that is not a field of ours (``transformers_version``, ``torch_dtype``, ``use_cache`` ...) is
+read past: neither refused nor acted on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from bertwright.errors import quote
+
+_NAMES_CODE = ("auto_map", "_attn_implementation_internal", "trust_remote_code", "custom_pipelines")
+"""Fields by which other libraries import code (CVE-2026-4372 for the second)."""
+
+_ONLY: Mapping[str, tuple[Any, ...]] = {
+    "model_type": ("bert",),
+    "position_embedding_type": ("absolute",),
+    "is_decoder": (False,),
+    "add_cross_attention": (False,),
+    "is_encoder_decoder": (False,),
+    "pruned_heads": ({}, None),
+    "quantization_config": (None,),
+}
+"""Field -> the values under which the network is the one built here."""
+
+
+def foreign_problems(values: Mapping[str, Any]) -> list[str]:
+    """Why the network described by ``values`` is not ours; one sentence each."""
+    found = [f"{name}: names code to run, which is never done" for name in _NAMES_CODE if values.get(name)]
+    for name, allowed in _ONLY.items():
+        if name in values and not any(values[name] is a or _same(values[name], a) for a in allowed):
+            found.append(f"{name}: only {quote(allowed[0])} is supported, got {quote(values[name])}")
+    return found + _architecture(values) + _files(values) + _special_ids(values)
+
+
+def _same(value: Any, allowed: Any) -> bool:
+    return type(value) is type(allowed) and value == allowed
+
+
+def _architecture(values: Mapping[str, Any]) -> list[str]:
+    names = values.get("architectures")
+    if names is None or "model_type" in values:
+        return []
+    if isinstance(names, list) and all(isinstance(name, str) and name.startswith("Bert") for name in names):
+        return []
+    return [f"architectures: expected names of BERT classes, got {quote(names)}"]
+
+
+def _files(values: Mapping[str, Any]) -> list[str]:
+    """No field may lead to a file outside the folder."""
+    return [
+        f"{name}: expected a file name inside the folder, got {quote(value)}"
+        for name, value in values.items()
+        if name.endswith("_file") and value is not None and not _plain_name(value)
+    ]
+
+
+def _plain_name(value: Any) -> bool:
+    return isinstance(value, str) and value not in ("", ".", "..") and not set(value) & set("/\\\0")
+
+
+def _special_ids(values: Mapping[str, Any]) -> list[str]:
+    pad, mask = values.get("pad_token_id"), values.get("mask_token_id")
+    if mask is None or pad != mask:
+        return []
+    return [f"mask_token_id: expected an id other than pad_token_id, got {quote(mask)} for both"]

@@ -1,0 +1,60 @@
+"""Output layers on top of the encoder.
+
+Axes: B rows of a batch, H hidden size, V vocabulary, P masked positions of the whole batch, C classes.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from bertwright.model.activations import activation
+from bertwright.model.config import BertConfig
+
+
+class MaskedLanguageHead(nn.Module):
+    """Which token was here: LayerNorm(act(W h + b)) E^T + output bias (paper, task 1).
+
+    E is the word embedding matrix, handed in at each call, so the two are tied and stored once. Only the
+    positions that were masked are computed.
+    """
+
+    def __init__(self, config: BertConfig) -> None:
+        super().__init__()
+        self.transform = nn.Linear(config.hidden_size, config.hidden_size)
+        self.activation = activation(config.hidden_act)
+        self.layer_norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
+        self.bias = nn.Parameter(torch.empty(config.vocab_size))
+
+    def forward(self, hidden: Tensor, word_embeddings: Tensor) -> Tensor:
+        """(P, H) and (V, H) -> logits (P, V)."""
+        transformed = self.layer_norm(self.activation(self.transform(hidden)))  # (P, H)
+        return F.linear(transformed, word_embeddings, self.bias)  # (P, V)
+
+
+class NextSentenceHead(nn.Module):
+    """Is B what followed A (class 0), or text from elsewhere (class 1)? (paper, task 2)"""
+
+    def __init__(self, config: BertConfig) -> None:
+        super().__init__()
+        self.output = nn.Linear(config.hidden_size, 2)
+
+    def forward(self, pooled: Tensor) -> Tensor:
+        """(B, H) -> logits (B, 2)."""
+        logits: Tensor = self.output(pooled)
+        return logits
+
+
+class SequenceHead(nn.Module):
+    """One class for the row: dropout and a linear layer on the pooled output (``run_classifier.create_model``)."""
+
+    def __init__(self, config: BertConfig, num_labels: int) -> None:
+        super().__init__()
+        self.dropout = nn.Dropout(config.hidden_dropout_prob)
+        self.output = nn.Linear(config.hidden_size, num_labels)
+
+    def forward(self, pooled: Tensor) -> Tensor:
+        """(B, H) -> logits (B, C)."""
+        logits: Tensor = self.output(self.dropout(pooled))
+        return logits

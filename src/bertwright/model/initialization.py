@@ -1,0 +1,39 @@
+"""Initial weights, drawn from one seed."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from bertwright.randomness import torch_seed
+
+
+def initialize(module: nn.Module, initializer_range: float, seed: int) -> None:
+    """Give every parameter of ``module`` (on the meta device: storage on the CPU first) its initial value.
+
+    ==============================================  ==========================================================
+    tensor                                          distribution (s = ``initializer_range``)
+    ==============================================  ==========================================================
+    every matrix: embeddings, projections, heads    normal(0, s) cut at -2s and 2s: true deviation 0.88 s
+    scale of layer normalization                    1
+    every bias                                      0
+    ==============================================  ==========================================================
+
+    A matrix is drawn from a generator named by ``seed`` and its own name, so that adding a head to an encoder
+    does not change the encoder's weights. The masked-language head has no matrix of its own for the
+    vocabulary: it is handed the word embeddings.
+
+    Source: ``modeling.create_initializer`` and ``tf.truncated_normal_initializer``.
+    """
+    if any(parameter.is_meta for parameter in module.parameters()):
+        module.to_empty(device="cpu")
+    for name, parameter in module.named_parameters():
+        if parameter.dim() > 1:
+            purpose = "initialization of " + name.removeprefix("encoder.")
+            generator = torch.Generator().manual_seed(torch_seed(seed, purpose))
+            bound = 2 * initializer_range
+            nn.init.trunc_normal_(parameter, 0.0, initializer_range, -bound, bound, generator=generator)
+        elif name.endswith("layer_norm.weight"):
+            nn.init.ones_(parameter)
+        else:
+            nn.init.zeros_(parameter)

@@ -1,0 +1,37 @@
+"""One Transformer block, normalized after each sub-layer ("post-LN", as the paper).
+
+Axes: B rows of a batch, S positions, H hidden size, I width inside the feed-forward sub-layer.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from bertwright.model.activations import activation
+from bertwright.model.attention import SelfAttention
+from bertwright.model.config import BertConfig
+
+
+class BertLayer(nn.Module):
+    """y = LayerNorm(x + dropout(attention(x))); LayerNorm(y + dropout(W2 act(W1 y))).
+
+    Our ``intermediate`` and ``output`` are W1 and W2.
+    """
+
+    def __init__(self, config: BertConfig) -> None:
+        super().__init__()
+        self.attention = SelfAttention(config)
+        self.attention_layer_norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
+        self.intermediate = nn.Linear(config.hidden_size, config.intermediate_size)
+        self.activation = activation(config.hidden_act)
+        self.output = nn.Linear(config.intermediate_size, config.hidden_size)
+        self.output_layer_norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
+        self.dropout = nn.Dropout(config.hidden_dropout_prob)
+
+    def forward(self, hidden: Tensor, bias: Tensor | None) -> Tensor:
+        """(B, S, H) -> (B, S, H); ``bias`` (B, 1, 1, S) is added to attention scores."""
+        mixed = self.dropout(self.attention(hidden, bias))
+        hidden = self.attention_layer_norm(hidden + mixed)
+        inner = self.activation(self.intermediate(hidden))  # (B, S, I)
+        normed: Tensor = self.output_layer_norm(hidden + self.dropout(self.output(inner)))  # (B, S, H)
+        return normed

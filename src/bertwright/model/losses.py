@@ -1,0 +1,49 @@
+"""The two objectives of pre-training, and the one of classification.
+
+Axes: P masked positions, V vocabulary, B rows of a batch, C classes.
+All are sums over what is here divided by a total, so that parts of a batch (micro-batches, ranks) add up
+to the loss of the whole batch when each is given the total of the whole.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor
+from torch.nn import functional as F
+
+EPSILON = 1e-5
+"""Keeps the masked-language loss of a batch without masked tokens at 0 (``get_masked_lm_output``)."""
+
+
+def masked_language_loss(
+    logits: Tensor, labels: Tensor, weights: Tensor | None = None, *, total: Tensor | float | None = None
+) -> Tensor:
+    """sum(w * cross-entropy) / (sum(w) + 1e-5).
+
+    Args:
+        logits: (P, V), any floating dtype; the loss is float32.
+        labels: (P,) int64, the tokens that were masked.
+        weights: (P,), 0 for padding positions; all 1 when None.
+        total: sum of the weights of the whole batch, when this is only a part of it.
+
+    Returns:
+        A float32 scalar.
+    """
+    losses = F.cross_entropy(logits.float(), labels, reduction="none")  # (P,)
+    if weights is not None:
+        losses = losses * weights
+    if total is None:
+        total = float(labels.numel()) if weights is None else weights.sum()
+    return losses.sum() / (total + EPSILON)
+
+
+def next_sentence_loss(logits: Tensor, labels: Tensor, *, total: float | None = None) -> Tensor:
+    """Mean cross-entropy of (B, 2) logits against (B,) labels, 0 = follows, 1 = random; float32.
+
+    ``total`` is the number of rows of the whole batch, when this is only a part of it.
+    """
+    return F.cross_entropy(logits.float(), labels, reduction="sum") / (total or labels.shape[0])
+
+
+def classification_loss(logits: Tensor, labels: Tensor, *, total: float | None = None) -> Tensor:
+    """Mean cross-entropy of (B, C) logits against (B,) class numbers; float32."""
+    return F.cross_entropy(logits.float(), labels, reduction="sum") / (total or labels.shape[0])

@@ -1,0 +1,70 @@
+"""The encoder with both pre-training heads.
+
+Axes: B rows of a batch, S positions, H hidden size, V vocabulary, P masked positions of the whole batch.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from bertwright.model.config import BertConfig
+from bertwright.model.encoder import BertEncoder
+from bertwright.model.heads import MaskedLanguageHead, NextSentenceHead
+from bertwright.model.initialization import initialize
+
+
+class PretrainingOutput(NamedTuple):
+    """Logits of both objectives."""
+
+    mlm_logits: Tensor
+    """(P, V), in the order of ``masked_positions``."""
+    nsp_logits: Tensor
+    """(B, 2): class 0 is "B follows A", class 1 is "random"."""
+
+
+class BertForPreTraining(nn.Module):
+    """What pre-training trains; the original's ``get_masked_lm_output`` and ``get_next_sentence_output``.
+
+    Args:
+        config: sizes and constants.
+        seed: of the initial weights; None leaves the parameters on the meta device, for a loader to fill.
+    """
+
+    def __init__(self, config: BertConfig, *, seed: int | None = 0) -> None:
+        super().__init__()
+        self.config = config
+        self.encoder = BertEncoder(config, seed=None)
+        with torch.device("meta"):
+            self.masked_language_head = MaskedLanguageHead(config)
+            self.next_sentence_head = NextSentenceHead(config)
+        if seed is not None:
+            initialize(self, config.initializer_range, seed)
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        token_type_ids: Tensor | None,
+        attention_mask: Tensor | None,
+        masked_positions: Tensor,
+    ) -> PretrainingOutput:
+        """Logits for a batch. Nothing here waits for the device; only P changes from batch to batch.
+
+        Args:
+            input_ids: (B, S) int64.
+            token_type_ids: (B, S) int64, or None for all 0.
+            attention_mask: (B, S) bool or integer, or None when there is no padding.
+            masked_positions: (P,) int64, flat: row * S + position.
+
+        Raises:
+            ModelError: S exceeds ``max_position_embeddings``.
+        """
+        encoded = self.encoder(input_ids, token_type_ids, attention_mask)
+        flat = encoded.last_hidden_state.flatten(0, 1)  # (B * S, H)
+        masked = flat.index_select(0, masked_positions)  # (P, H)
+        mlm_logits = self.masked_language_head(
+            masked, self.encoder.embeddings.word_embeddings.weight
+        )  # (P, V)
+        return PretrainingOutput(mlm_logits, self.next_sentence_head(encoded.pooled_output))
