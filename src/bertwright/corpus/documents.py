@@ -1,0 +1,187 @@
+"""Checked lines -> documents, for every format of text."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bertwright import strict_json
+from bertwright.corpus.lines import MAX_LINE_BYTES
+from bertwright.errors import CorpusError, quote
+
+MAX_DOCUMENT_BYTES = 128 << 20
+"""A longer document means that the blank lines between documents are missing."""
+
+Lines = Iterable[tuple[int, list[str]]]
+"""Groups of lines, each with the number of its first line, as ``lines.decoded_lines`` gives them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One document: lines that are not blank, without their ends."""
+
+    lines: tuple[str, ...]
+    source: str
+    """The file it stands in."""
+    line: int
+    """Number of its first line there, from 1 (Parquet: of its row)."""
+
+
+def read_documents(
+    path: str | Path, *, format: str = "auto", text_field: str = "text", max_line_bytes: int = MAX_LINE_BYTES
+) -> Iterator[Document]:
+    """The documents of one file or directory, in order.
+
+    Args:
+        path: a file, possibly compressed (gzip, xz, zstd), or a directory of files.
+        format: ``text``: one paragraph or sentence a line, a blank line between documents. ``jsonl``,
+            ``csv``, ``tsv``, ``parquet``: one row a document, its text cut at line feeds.
+        text_field: the column, or key, that holds the text.
+        max_line_bytes: longer lines are refused.
+
+    Raises:
+        CorpusError: what is wrong, with file and line.
+    """
+    from bertwright.corpus.chunks import read_chunk, split_work
+    from bertwright.corpus.files import find_corpus
+
+    for chunk in split_work(find_corpus([path], format=format), 16 << 20):
+        yield from read_chunk(chunk, text_field=text_field, max_line_bytes=max_line_bytes)
+
+
+def documents_of_text(path: Path, lines: Lines) -> Iterator[Document]:
+    """Documents between blank lines; a line of nothing but white space is blank."""
+    source = str(path)
+    held: list[str] = []
+    start = size = 0
+    for first, group in lines:
+        for index, line in enumerate(group):
+            if line and not line.isspace():
+                if not held:
+                    start = first + index
+                held.append(line)
+            elif held:
+                yield Document(tuple(held), source, start)
+                held, size = [], 0
+        # ASCII or not, characters are a lower bound of bytes: good enough for a cap.
+        size += sum(map(len, group)) if held else 0
+        if size > MAX_DOCUMENT_BYTES:
+            raise CorpusError.at(
+                path,
+                f"a blank line between documents, each under {MAX_DOCUMENT_BYTES >> 20} MiB",
+                "a longer one",
+                line=start,
+            )
+    if held:
+        yield Document(tuple(held), source, start)
+
+
+def documents_of_jsonl(path: Path, lines: Lines, text_field: str, max_line_bytes: int) -> Iterator[Document]:
+    """One JSON object a line; blank lines are passed over."""
+    for first, group in lines:
+        for number, line in enumerate(group, first):
+            if not line or line.isspace():
+                continue
+            row = strict_json.parse(line, path, line=number, error=CorpusError, max_bytes=max_line_bytes)
+            if not isinstance(row, dict):
+                raise CorpusError.at(path, "a JSON object", row, line=number)
+            if text_field not in row:
+                raise _no_field(path, text_field, list(row), number)
+            yield from _of_text(path, row[text_field], number, text_field)
+
+
+def documents_of_csv(path: Path, lines: Lines, text_field: str, max_line_bytes: int) -> Iterator[Document]:
+    """One row a document, a header above; quoted fields may hold line feeds."""
+    csv.field_size_limit(max_line_bytes)
+    rows = csv.reader((line + "\n" for _, group in lines for line in group), strict=True)
+    column, width, start = -1, 0, 0
+    while True:
+        start = rows.line_num + 1
+        try:
+            row = next(rows, None)
+        except csv.Error as problem:
+            hint = "is a quote unbalanced?"
+            raise CorpusError.at(path, "a row of CSV", str(problem), line=start, hint=hint) from None
+        if row is None:
+            return
+        if column < 0:
+            column, width = _column(path, row, text_field), len(row)
+        elif row:
+            yield from _of_text(path, _cell(path, row, column, width, start), start, text_field)
+
+
+def documents_of_tsv(path: Path, lines: Lines, text_field: str) -> Iterator[Document]:
+    """One row a document, a header above; quotes are plain characters."""
+    column, width = -1, 0
+    for first, group in lines:
+        for number, line in enumerate(group, first):
+            row = line.split("\t")
+            if column < 0:
+                column, width = _column(path, row, text_field), len(row)
+            elif line:
+                yield from _of_text(path, _cell(path, row, column, width, number), number, text_field)
+
+
+def documents_of_parquet(path: Path, groups: range, text_field: str) -> Iterator[Document]:
+    """One row a document; ``groups`` are the row groups to read."""
+    import pyarrow
+    from pyarrow import parquet
+
+    try:
+        with parquet.ParquetFile(path) as file:
+            if text_field not in file.schema_arrow.names:
+                raise _no_field(path, text_field, file.schema_arrow.names, None)
+            kind = file.schema_arrow.field(text_field).type
+            if not (pyarrow.types.is_string(kind) or pyarrow.types.is_large_string(kind)):
+                raise CorpusError.at(path, "a column of strings", str(kind), field=text_field)
+            number = 1 + sum(file.metadata.row_group(group).num_rows for group in range(groups.start))
+            for batch in file.iter_batches(
+                256, row_groups=list(groups), columns=[text_field], use_threads=False
+            ):
+                for text in batch.column(0).to_pylist():
+                    if text is not None:
+                        yield from _of_text(path, text, number, text_field)
+                    number += 1
+    except UnicodeDecodeError as problem:
+        raise CorpusError.at(path, "strings in UTF-8", problem.reason, line=number) from None
+    except (pyarrow.ArrowException, OSError) as problem:
+        raise CorpusError.at(path, "a sound Parquet file", str(problem).partition("\n")[0]) from None
+
+
+def _of_text(path: Path, text: Any, line: int, field: str) -> Iterator[Document]:
+    if not isinstance(text, str):
+        raise CorpusError.at(path, "a string", text, line=line, field=field)
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError as problem:
+            found = f"a lone surrogate at character {problem.start:,}"
+            raise CorpusError.at(path, "Unicode text", found, line=line, field=field) from None
+    if len(text) > MAX_DOCUMENT_BYTES:
+        raise CorpusError.at(path, f"at most {MAX_DOCUMENT_BYTES >> 20} MiB of text", len(text), line=line)
+    lines = tuple(part.removesuffix("\r") for part in text.split("\n") if part and not part.isspace())
+    if lines:
+        yield Document(lines, str(path), line)
+
+
+def _column(path: Path, header: list[str], name: str) -> int:
+    if header.count(name) != 1:
+        if name in header:
+            raise CorpusError.at(path, "each column once", name, line=1)
+        raise _no_field(path, name, header, 1)
+    return header.index(name)
+
+
+def _cell(path: Path, row: list[str], column: int, width: int, line: int) -> str:
+    if len(row) != width:
+        raise CorpusError.at(path, f"{width} columns", len(row), line=line)
+    return row[column]
+
+
+def _no_field(path: Path, name: str, names: list[str], line: int | None) -> CorpusError:
+    shown = ", ".join(quote(other) for other in names[:8])
+    problem = CorpusError.at(path, f"a field {quote(name)}", line=line, hint="--text-field names another")
+    return CorpusError(f"{problem}: the fields are {shown}")

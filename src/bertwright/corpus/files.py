@@ -1,0 +1,182 @@
+"""Finding and checking the files of a corpus, before anything is read from them."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bertwright.corpus.formats import (
+    HEAD_BYTES,
+    Compression,
+    Format,
+    compression_of,
+    format_of,
+    looks_like_json,
+    refuse_binary,
+)
+from bertwright.corpus.streams import read_head
+from bertwright.errors import CorpusError, shown_path
+
+_COMPRESSED_GROWTH = (
+    4  # text shrinks to about a quarter: the size of a compressed file's text, before it is read
+)
+
+
+@dataclass(frozen=True)
+class CorpusFile:
+    """A file that was found, with what its first bytes say about it."""
+
+    path: Path
+    format: Format
+    compression: Compression
+    stored_bytes: int
+    modified_ns: int
+
+    @property
+    def text_bytes(self) -> int:
+        """About as many bytes of text as will come out of it."""
+        return self.stored_bytes * (1 if self.compression == "none" else _COMPRESSED_GROWTH)
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Checked files in the order given; directories are walked in the order of their names."""
+
+    files: tuple[CorpusFile, ...]
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def stored_bytes(self) -> int:
+        """Bytes of all files as they are stored."""
+        return sum(file.stored_bytes for file in self.files)
+
+    @property
+    def text_bytes(self) -> int:
+        """About as many bytes of text as will come out of all files."""
+        return sum(file.text_bytes for file in self.files)
+
+
+def find_corpus(paths: Sequence[str | Path], *, format: str = "auto", output: Path | None = None) -> Corpus:
+    """Find the files of a corpus and look at the first bytes of each.
+
+    Args:
+        paths: files, and directories that are walked (hidden names are passed over).
+        format: one of :data:`bertwright.corpus.formats.Format`.
+        output: what will be written; it must not lie inside an input directory.
+
+    Raises:
+        CorpusError: nothing there, a dangling link, unreadable, the same file twice, not text, nothing but
+            empty files, or ``output`` inside the input.
+    """
+    if not paths:
+        raise CorpusError("expected at least one corpus file or directory, got none")
+    found: list[CorpusFile] = []
+    empty: list[Path] = []
+    json_like: list[Path] = []
+    seen: dict[tuple[int, int], Path] = {}
+    for path in _walk(paths, output):
+        status = _status(path)
+        _refuse_twice(path, status, seen)
+        file, head = _inspect(path, status, format)
+        if not head:
+            empty.append(path)
+            continue
+        found.append(file)
+        if file.format == "text" and looks_like_json(head):
+            json_like.append(path)
+    if not found:
+        where = shown_path(empty[0]) if empty else ", ".join(shown_path(path) for path in paths[:3])
+        raise CorpusError(f"{where}: expected text, got {'only empty files' if empty else 'no files'}")
+    warnings = [
+        _summary("empty", empty),
+        _summary("lines look like JSON (--format jsonl reads them)", json_like),
+    ]
+    return Corpus(tuple(found), tuple(filter(None, warnings)))
+
+
+def _walk(paths: Sequence[str | Path], output: Path | None) -> Iterator[Path]:
+    for given in paths:
+        path = Path(given)
+        if "\0" in str(path):
+            raise CorpusError(f"{shown_path(path)}: a path cannot contain a NUL character")
+        if path.is_dir():
+            _refuse_inside(path, output)
+            yield from _files_below(path, {})
+        else:
+            if output is not None and os.path.realpath(path) == os.path.realpath(output):
+                raise CorpusError(f"{shown_path(path)}: the output is also an input")
+            yield path
+
+
+def _files_below(folder: Path, seen: dict[tuple[int, int], Path]) -> Iterator[Path]:
+    try:
+        _refuse_twice(folder, folder.stat(), seen)
+        names = sorted(entry.name for entry in os.scandir(folder) if not entry.name.startswith("."))
+    except OSError as problem:
+        raise CorpusError.at(folder, "a readable directory", hint=problem.strerror) from None
+    for name in names:
+        path = folder / name
+        if path.is_dir():
+            yield from _files_below(path, seen)
+        else:
+            yield path
+
+
+def _status(path: Path) -> os.stat_result:
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        found = "a link that leads nowhere" if path.is_symlink() else "nothing there"
+        raise CorpusError(f"{shown_path(path)}: expected a corpus file, got {found}") from None
+    except OSError as problem:  # a loop of links, a folder that may not be entered, a name that is too long
+        raise CorpusError.at(path, "a readable file", hint=problem.strerror) from None
+    if not stat.S_ISREG(status.st_mode):
+        raise CorpusError(f"{shown_path(path)}: expected a regular file, got a device, pipe or socket")
+    return status
+
+
+def _inspect(path: Path, status: os.stat_result, format: str) -> tuple[CorpusFile, bytes]:
+    try:
+        with path.open("rb") as file:
+            head = file.read(HEAD_BYTES)
+    except OSError as problem:
+        raise CorpusError.at(path, "a readable file", hint=problem.strerror) from None
+    compression = compression_of(path, head)
+    kind = format_of(path, format)
+    if compression != "none":
+        if kind == "parquet":
+            raise CorpusError.at(
+                path, "a Parquet file", hint="it is compressed from outside: decompress it first"
+            )
+        head = read_head(path, compression, HEAD_BYTES)
+    if head:
+        refuse_binary(path, head, kind)
+    return CorpusFile(path, kind, compression, status.st_size, status.st_mtime_ns), head
+
+
+def _refuse_twice(path: Path, status: os.stat_result, seen: dict[tuple[int, int], Path]) -> None:
+    first = seen.setdefault((status.st_dev, status.st_ino), path)
+    if first is not path:
+        kind = "directory" if stat.S_ISDIR(status.st_mode) else "file"
+        raise CorpusError(f"{shown_path(path)}: expected each {kind} once, got {shown_path(first)} again")
+
+
+def _refuse_inside(folder: Path, output: Path | None) -> None:
+    if output is None:
+        return
+    inner, outer = Path(os.path.realpath(output)), Path(os.path.realpath(folder))
+    if inner == outer or outer in inner.parents:
+        raise CorpusError(
+            f"{shown_path(output)}: expected an output outside the input, got it inside {shown_path(folder)}"
+        )
+
+
+def _summary(what: str, paths: list[Path]) -> str:
+    if not paths:
+        return ""
+    shown = ", ".join(shown_path(path) for path in paths[:3])
+    more = ", …" if len(paths) > 3 else ""
+    return f"{len(paths):,} {'file' if len(paths) == 1 else 'files'}: {what}: {shown}{more}"
