@@ -1,0 +1,109 @@
+"""The Rust engine of Hugging Face's ``tokenizers``, used only where its answer is provably ours.
+
+The engine works on each character alone: it drops, maps, puts apart or keeps it. So does ours, with two
+exceptions: a capital sigma at the end of a word, and the canonical order of marks that are not dropped. Therefore
+two texts of characters that (1) both treat alike when alone, (2) are no capital sigma, when lower-casing, and (3)
+are no ordered marks that stay have the same words; and on the same words the same greedy search gives
+the same pieces. Property (1) is tried on both the first time a character is met, so it holds for whatever Unicode
+tables this Python and this engine were built with. All other text goes the readable way, through
+:class:`~bertwright.tokenization.basic.BasicTokenizer`.
+"""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from bertwright.tokenization.basic import BasicTokenizer
+from bertwright.tokenization.settings import TokenizerSettings
+from bertwright.tokenization.vocabulary import UNK, Vocabulary
+
+_BOUNDARY = "\u203d"  # interrobang: punctuation to both, of its own, and rare
+_BLOCK_CHARACTERS = 1 << 18  # texts joined for one call of the engine
+
+Ids = np.ndarray[Any, np.dtype[np.uint32]]
+
+
+class Engine:
+    """Ids of many texts at once, for the texts it can answer."""
+
+    def __init__(self, vocabulary: Vocabulary, settings: TokenizerSettings) -> None:
+        from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
+
+        os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+        self._basic = BasicTokenizer(settings)
+        self._boundary_id = len(vocabulary)
+        ids = {**vocabulary.ids(), _BOUNDARY: self._boundary_id}
+        model = models.WordPiece(
+            ids, unk_token=UNK, max_input_chars_per_word=settings.max_input_chars_per_word
+        )
+        self._tokenizer = Tokenizer(model)
+        self._tokenizer.normalizer = normalizers.BertNormalizer(
+            clean_text=True,
+            handle_chinese_chars=settings.tokenize_chinese_chars,
+            strip_accents=settings.strips_accents,
+            lowercase=settings.do_lower_case,
+        )
+        self._tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+        self._alike: set[str] = set()
+        self._different: set[str] = {_BOUNDARY}
+        if settings.do_lower_case:
+            self._different.add("\u03a3")
+
+    def words(self, text: str) -> list[str]:
+        """The engine's own words of ``text``, for comparison."""
+        normalized = self._tokenizer.normalizer.normalize_str(text)
+        return [word for word, _ in self._tokenizer.pre_tokenizer.pre_tokenize_str(normalized)]
+
+    def can_answer(self, text: str) -> bool:
+        """Whether every character of ``text`` is provably treated alike."""
+        return not self.unanswerable([text])
+
+    def unanswerable(self, texts: Sequence[str]) -> set[int]:
+        """The indices of the texts it cannot answer."""
+        characters = set("".join(texts))
+        for character in characters - self._alike - self._different:
+            (self._alike if self._is_alike(character) else self._different).add(character)
+        odd = characters & self._different
+        return {index for index, text in enumerate(texts) if not odd.isdisjoint(text)} if odd else set()
+
+    def blocks(self, texts: Sequence[str]) -> Iterator[Sequence[str]]:
+        """``texts`` in parts of convenient size."""
+        start = size = 0
+        for index, text in enumerate(texts):
+            size += len(text) + 1
+            if size >= _BLOCK_CHARACTERS:
+                yield texts[start : index + 1]
+                start, size = index + 1, 0
+        if start < len(texts):
+            yield texts[start:]
+
+    def ids(self, texts: Sequence[str]) -> tuple[Ids, np.ndarray[Any, np.dtype[np.int64]]]:
+        """The ids of all ``texts``, each of which it can answer.
+
+        Returns:
+            ids uint32 ``(n,)``, and int64 ``(len(texts),)``: how many of them belong to each text.
+        """
+        if not texts:
+            return np.zeros(0, np.uint32), np.zeros(0, np.int64)
+        joined = _BOUNDARY.join(texts)
+        encoding = self._tokenizer.encode_batch_fast([joined], add_special_tokens=False)[0]
+        flat = np.array(encoding.ids, dtype=np.uint32)
+        boundaries = np.flatnonzero(flat == self._boundary_id)
+        ends = np.append(boundaries, len(flat))
+        lengths = np.diff(ends, prepend=-1) - 1
+        return np.delete(flat, boundaries), lengths.astype(np.int64)
+
+    def _is_alike(self, character: str) -> bool:
+        if "\ud800" <= character <= "\udfff":  # a lone surrogate cannot be handed over
+            return False
+        for part in unicodedata.normalize("NFD", character):
+            if unicodedata.combining(part) and unicodedata.category(part) != "Mn":
+                return False
+        return all(
+            self.words(probe) == self._basic.tokenize(probe) for probe in (f"a{character}b", character)
+        )

@@ -1,0 +1,118 @@
+"""A folder with tokenizer files, laid out as Hugging Face's: read strictly, written so that both open it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from bertwright import strict_json
+from bertwright.durable import MANIFEST, read_manifest, verify
+from bertwright.errors import VocabularyError
+from bertwright.tokenization import tokenizer_json
+from bertwright.tokenization.settings import TokenizerSettings
+from bertwright.tokenization.vocabulary import CLS, MASK, PAD, SEP, UNK, Vocabulary
+
+VOCAB_TXT = "vocab.txt"
+TOKENIZER_JSON = "tokenizer.json"
+TOKENIZER_CONFIG = "tokenizer_config.json"
+SPECIAL_TOKENS_MAP = "special_tokens_map.json"
+
+_MANIFESTS = ("bertwright.json", MANIFEST)  # of a model folder, and of all others
+_NAMED = {"unk_token": UNK, "sep_token": SEP, "pad_token": PAD, "cls_token": CLS, "mask_token": MASK}
+_SETTINGS = ("do_lower_case", "strip_accents", "tokenize_chinese_chars")
+
+
+def read(path: Path) -> tuple[Vocabulary, TokenizerSettings]:
+    """Vocabulary and settings of a folder or of a bare ``vocab.txt``; see :meth:`Tokenizer.load`."""
+    if not path.is_dir():
+        return Vocabulary.load(path), TokenizerSettings()
+    names = [name for name in (VOCAB_TXT, TOKENIZER_JSON, TOKENIZER_CONFIG) if (path / name).exists()]
+    if VOCAB_TXT not in names and TOKENIZER_JSON not in names:
+        raise VocabularyError.at(path, f"a folder with {VOCAB_TXT} or {TOKENIZER_JSON}", "neither")
+    _verify(path, names)
+    vocabulary: Vocabulary | None = None
+    settings: dict[str, Any] = {}
+    if TOKENIZER_JSON in names:
+        vocabulary, settings = tokenizer_json.read(path / TOKENIZER_JSON)
+    if VOCAB_TXT in names:
+        vocabulary = _agreed(Vocabulary.load(path / VOCAB_TXT), vocabulary, path)
+    if TOKENIZER_CONFIG in names:
+        settings |= _read_config(path / TOKENIZER_CONFIG)
+    if vocabulary is None:
+        raise VocabularyError.at(path, "a vocabulary", "none")
+    return vocabulary, TokenizerSettings(**settings)
+
+
+def files(
+    vocabulary: Vocabulary, settings: TokenizerSettings, model_max_length: int | None = None
+) -> dict[str, bytes]:
+    """File name -> contents; see :meth:`Tokenizer.files`."""
+    config: dict[str, Any] = {
+        "tokenizer_class": "BertTokenizer",
+        "do_lower_case": settings.do_lower_case,
+        "strip_accents": settings.strip_accents,
+        "tokenize_chinese_chars": settings.tokenize_chinese_chars,
+        "clean_up_tokenization_spaces": False,
+        **_NAMED,
+    }
+    if model_max_length is not None:
+        config["model_max_length"] = model_max_length
+    return {
+        VOCAB_TXT: vocabulary.to_text().encode(),
+        TOKENIZER_JSON: _json(tokenizer_json.contents(vocabulary, settings)),
+        TOKENIZER_CONFIG: _json(config),
+        SPECIAL_TOKENS_MAP: _json(_NAMED),
+    }
+
+
+def _json(value: dict[str, Any]) -> bytes:
+    return (json.dumps(value, ensure_ascii=False, indent=2) + "\n").encode()
+
+
+def _verify(path: Path, names: list[str]) -> None:
+    """Compares the files with the folder's manifest, where it has one of ours."""
+    for name in _MANIFESTS:
+        if (path / name).exists():
+            manifest = read_manifest(path, manifest_name=name, error=VocabularyError)
+            verify(manifest, [name for name in names if name in manifest.files])
+
+
+def _agreed(text: Vocabulary, other: Vocabulary | None, path: Path) -> Vocabulary:
+    """The vocabulary of ``vocab.txt``, which must be that of ``tokenizer.json``."""
+    if other is None or other == text:
+        return text
+    if len(other) != len(text):
+        raise VocabularyError.at(
+            path / TOKENIZER_JSON, f"the {len(text):,} tokens of {VOCAB_TXT}", f"{len(other):,} tokens"
+        )
+    line = next(i for i, (a, b) in enumerate(zip(text.tokens, other.tokens, strict=True)) if a != b)
+    raise VocabularyError.at(
+        path / VOCAB_TXT,
+        f"the tokens of {TOKENIZER_JSON} in the same order",
+        text.tokens[line],
+        line=line + 1,
+        hint=f"there id {line} is {other.tokens[line]}",
+    )
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    """The settings in ``tokenizer_config.json``; keys that mean nothing here are passed over."""
+    config = strict_json.load(path, error=VocabularyError)
+    if not isinstance(config, dict):
+        raise VocabularyError.at(path, "a JSON object", type(config).__name__)
+    found: dict[str, Any] = {}
+    for name in _SETTINGS:
+        value = config.get(name)
+        if name in config and not isinstance(value, bool) and not (name == "strip_accents" and value is None):
+            raise VocabularyError.at(path, "true or false", value, field=name)
+        if name in config:
+            found[name] = value
+    for name, token in _NAMED.items():
+        value = config.get(name, token)
+        content = value.get("content") if isinstance(value, dict) else value
+        if content != token:
+            raise VocabularyError.at(
+                path, token, content, field=name, hint="other special tokens are not supported"
+            )
+    return found

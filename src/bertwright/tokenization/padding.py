@@ -1,0 +1,44 @@
+"""Rows of different lengths as rectangles for the model, with as little padding as may be."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+
+def pad(rows: Sequence[ArrayLike], value: int) -> NDArray[np.int64]:
+    """``rows`` (B of them) as one (B, S) array, S the longest of them, filled with ``value`` on the right."""
+    arrays = [np.asarray(row, dtype=np.int64) for row in rows]
+    padded = np.full((len(arrays), max(map(len, arrays))), value, dtype=np.int64)
+    for target, row in zip(padded, arrays, strict=True):
+        target[: len(row)] = row
+    return padded
+
+
+def padding_mask(lengths: Sequence[int] | NDArray[Any]) -> NDArray[np.bool_] | None:
+    """(B, S) bool, true where a row of that length has tokens; None when there is no padding at all."""
+    counts = np.asarray(lengths, dtype=np.int64)
+    if (counts == counts.max()).all():
+        return None
+    mask: NDArray[np.bool_] = np.arange(counts.max()) < counts[:, None]
+    return mask
+
+
+def length_groups(lengths: Sequence[int], max_tokens: int) -> list[NDArray[np.int64]]:
+    """Indices of rows grouped for inference: similar lengths together, at most ``max_tokens`` with padding.
+
+    The longest group comes first, so that memory runs out at once or never. Every index stands in exactly one
+    group; a row longer than ``max_tokens`` gets a group of its own.
+    """
+    counts = np.asarray(lengths, dtype=np.int64)
+    order = np.argsort(-counts, kind="stable")
+    groups: list[NDArray[np.int64]] = []
+    start = 0
+    while start < len(order):
+        rows = max(1, max_tokens // max(1, int(counts[order[start]])))
+        groups.append(order[start : start + rows])
+        start += rows
+    return groups

@@ -1,0 +1,174 @@
+"""Text to ids and back: vocabulary and settings put to work."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bertwright.errors import VocabularyError
+from bertwright.tokenization import folder
+from bertwright.tokenization.basic import BasicTokenizer, Word
+from bertwright.tokenization.encoding import Encoding
+from bertwright.tokenization.engine import Engine, Ids
+from bertwright.tokenization.settings import TokenizerSettings
+from bertwright.tokenization.vocabulary import CONTINUATION, SPECIAL_TOKENS, Vocabulary
+from bertwright.tokenization.wordpiece import WordPiece
+
+_SPECIAL = re.compile("(" + "|".join(map(re.escape, SPECIAL_TOKENS)) + ")")
+
+
+class Tokenizer:
+    """BERT's tokenizer: basic tokenizer, then WordPiece. Adds no special tokens; :func:`encoding.assemble` does."""
+
+    def __init__(self, vocabulary: Vocabulary, settings: TokenizerSettings | None = None) -> None:
+        self.vocabulary = vocabulary
+        self.settings = settings or TokenizerSettings()
+        self.basic = BasicTokenizer(self.settings)
+        self.wordpiece = WordPiece(vocabulary, self.settings.max_input_chars_per_word)
+
+    @classmethod
+    def load(cls, path: str | Path, lower_case: bool | None = None) -> Tokenizer:
+        """From a folder with tokenizer files (ours or Hugging Face's) or from a bare ``vocab.txt``.
+
+        Args:
+            path: the folder or file.
+            lower_case: overrides what is stored; a bare file stores nothing, and lower-cases.
+
+        Raises:
+            VocabularyError: files are missing, malformed, contradict each other, or are no WordPiece.
+            DigestError: a file differs from what the folder's manifest says.
+        """
+        vocabulary, settings = folder.read(Path(path))
+        if lower_case is not None:
+            settings = settings.model_copy(update={"do_lower_case": lower_case})
+        return cls(vocabulary, settings)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (type(self), (self.vocabulary, self.settings))
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 (hexadecimal) of the vocabulary and the settings: equal digests give equal ids."""
+        settings = json.dumps(self.settings.model_dump(mode="json"), sort_keys=True)
+        return hashlib.sha256(f"{self.vocabulary.digest}\n{settings}".encode()).hexdigest()
+
+    def encode(self, text: str, *, allow_special: bool = False) -> Encoding:
+        """The pieces of ``text``.
+
+        Args:
+            text: any string.
+            allow_special: let ``[MASK]`` and the other special tokens, typed exactly so, become their ids. Never for text
+                from outside: it could then pretend to be two texts.
+        """
+        encoding = Encoding([], [], [], [])
+        if not allow_special:
+            self._append(encoding, self.basic.words(text), 0)
+            return encoding
+        place = 0
+        for number, part in enumerate(_SPECIAL.split(text)):  # every second part is a special token
+            if number % 2:
+                word_id = encoding.word_ids[-1] + 1 if encoding.word_ids else 0
+                _append_piece(encoding, part, self.vocabulary.id(part), (place, place + len(part)), word_id)
+            else:
+                self._append(encoding, self.basic.words(part), place)
+            place += len(part)
+        return encoding
+
+    def encode_ids(self, texts: Sequence[str]) -> list[Ids]:
+        """The ids of each text, exactly those of :meth:`encode`, by the fast engine where it can."""
+        flat, offsets = self.words_to_ids(texts)
+        return [flat[start:stop] for start, stop in zip(offsets[:-1], offsets[1:], strict=True)]
+
+    def words_to_ids(self, chunks: Sequence[str]) -> tuple[Ids, np.ndarray[Any, np.dtype[np.int64]]]:
+        """The ids of all chunks in one array, exactly those of :meth:`encode`.
+
+        Args:
+            chunks: texts, in the fastest case without white space inside and each different.
+
+        Returns:
+            ids uint32 ``(n,)``; offsets int64 ``(len(chunks) + 1,)``: chunk ``i`` has ``ids[offsets[i] : offsets[i + 1]]``.
+        """
+        parts: list[Ids] = []
+        lengths = [np.zeros(1, np.int64)]
+        for block in self._engine.blocks(chunks):
+            ids, counts = self._block_ids(block)
+            parts.append(ids)
+            lengths.append(counts)
+        flat = np.concatenate(parts) if parts else np.zeros(0, np.uint32)
+        return flat, np.cumsum(np.concatenate(lengths))
+
+    def decode(self, ids: Iterable[int], *, skip_special: bool = True) -> str:
+        """Pieces put together again: words with a blank between them, accents and case as the pieces have them.
+
+        Raises:
+            VocabularyError: an id outside the vocabulary.
+        """
+        words: list[str] = []
+        for index in map(int, ids):
+            if not 0 <= index < len(self.vocabulary):
+                raise VocabularyError(f"id {index}: expected 0 to {len(self.vocabulary) - 1}")
+            token = self.vocabulary.tokens[index]
+            if skip_special and index in self.vocabulary.special_ids and token != "[UNK]":
+                continue
+            if token.startswith(CONTINUATION) and words:
+                words[-1] += token[len(CONTINUATION) :]
+            else:
+                words.append(token)
+        return " ".join(words)
+
+    def files(self, *, model_max_length: int | None = None) -> dict[str, bytes]:
+        """What to write into a folder that :meth:`load` and ``transformers.AutoTokenizer`` open.
+
+        Args:
+            model_max_length: the longest row of the model, when there is a model.
+        """
+        return folder.files(self.vocabulary, self.settings, model_max_length)
+
+    @cached_property
+    def _engine(self) -> Engine:
+        return Engine(self.vocabulary, self.settings)
+
+    def _append(self, encoding: Encoding, words: Iterable[Word], place: int) -> None:
+        """Adds the pieces of ``words``, which were found in a part of the text that begins at ``place``."""
+        first = encoding.word_ids[-1] + 1 if encoding.word_ids else 0
+        unknown = (self.vocabulary.unk_id,)
+        for word_id, word in enumerate(words, first):
+            ids = self.wordpiece.pieces(word.text)
+            start = 0
+            for index in ids:
+                token = self.vocabulary.tokens[index]
+                length = len(token) - (len(CONTINUATION) if start else 0)
+                stop = start + length if ids != unknown else len(word.text)
+                begin, end = word.span(start, stop)
+                _append_piece(encoding, token, index, (begin + place, end + place), word_id)
+                start = stop
+
+    def _block_ids(self, block: Sequence[str]) -> tuple[Ids, np.ndarray[Any, np.dtype[np.int64]]]:
+        """Ids and their number for each text of one block."""
+        hard = self._engine.unanswerable(block)
+        if not hard:
+            return self._engine.ids(block)
+        easy = [text if index not in hard else "" for index, text in enumerate(block)]
+        ids, counts = self._engine.ids(easy)
+        pieces = np.split(ids, np.cumsum(counts)[:-1])
+        for index in hard:
+            pieces[index] = self._plain_ids(block[index])
+        return np.concatenate(pieces), np.array([len(piece) for piece in pieces], dtype=np.int64)
+
+    def _plain_ids(self, text: str) -> Ids:
+        ids = [index for word in self.basic.words(text) for index in self.wordpiece.pieces(word.text)]
+        return np.array(ids, dtype=np.uint32)
+
+
+def _append_piece(encoding: Encoding, token: str, index: int, offsets: tuple[int, int], word_id: int) -> None:
+    encoding.tokens.append(token)
+    encoding.ids.append(index)
+    encoding.offsets.append(offsets)
+    encoding.word_ids.append(word_id)
