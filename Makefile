@@ -1,0 +1,37 @@
+# Everything sets itself up: a virtual environment in .venv, bertwright installed in it.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+OUT    ?= demo-output
+
+.PHONY: demo test test-slow check bench clean help
+
+help: ## what can be made
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+$(STAMP): pyproject.toml requirements.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --requirement requirements.txt
+	$(BIN)/pip install --quiet --editable '.[dev]'
+	@touch $(STAMP)
+
+demo: $(STAMP) ## the whole story on text that is already on this machine (CORPUS=path for your own)
+	$(BIN)/bertwright demo --output $(OUT) $(if $(CORPUS),--corpus $(CORPUS)) $(ARGS)
+
+test: $(STAMP) ## the tests, with a random sample of the slow ones
+	$(BIN)/python -m pytest $(ARGS)
+
+test-slow: $(STAMP) ## all tests: kill loops, fuzzing, soak
+	$(BIN)/python -m pytest --slow all $(ARGS)
+
+check: $(STAMP) ## lint, format, types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(STAMP) ## the benchmarks against the peers
+	$(BIN)/python -m benchmarks $(ARGS)
+
+clean: ## remove what was made
+	rm -rf $(VENV) $(OUT) .mypy_cache .ruff_cache .pytest_cache

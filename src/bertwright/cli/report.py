@@ -1,0 +1,41 @@
+"""``bertwright report``: (re)write the HTML report of a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from bertwright.cli.arguments import Common
+
+
+def report(
+    run: Path,
+    /,
+    *,
+    output: Annotated[Path | None, Parameter(name=["--output", "-o"])] = None,
+    common: Common = Common(),
+) -> None:
+    """Write the HTML report of a pre-training run.
+
+    One page with curves, figures, filled blanks and settings; it needs no network and no other file.
+
+        bertwright report runs/first
+
+    Parameters
+    ----------
+    run:
+        Folder that `bertwright pretrain` wrote.
+    output:
+        File to write instead of RUN/report.html; it must not exist.
+    """
+    from bertwright.cli.console import Console
+    from bertwright.durable import require_absent
+    from bertwright.reports.run_report import write_report
+
+    with Console(common) as console:
+        if output is not None:
+            require_absent(output, overwrite=False)
+        written = write_report(run, output)
+        console.result({"output": str(written)}, f"{written}")

@@ -1,0 +1,168 @@
+"""Real English that every Python installation carries: its own documentation.
+
+Documents are the help topics of ``pydoc`` and the docstrings of the standard library and of the installed
+packages, read from the source files by parsing (nothing is imported). Each carries the name of the package
+that it documents: a label that the text has by itself.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+import sys
+import sysconfig
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from bertwright.progress import Progress, Silent
+
+STANDARD_LIBRARY = "python"
+PACKAGES = (
+    "matplotlib",
+    "numba",
+    "numpy",
+    "pyarrow",
+    "pydantic",
+    "rich",
+    "scipy",
+    "sklearn",
+    "sympy",
+    "torch",
+)
+MIN_CHARACTERS = 200
+_SKIPPED = {
+    "tests",
+    "test",
+    "idlelib",
+    "lib2to3",
+    "site-packages",
+    "dist-packages",
+    "__pycache__",
+    "node_modules",
+}
+_MAX_SOURCE = 4 << 20
+
+
+@dataclass(frozen=True)
+class DocumentationText:
+    """One help topic or docstring."""
+
+    package: str
+    """The package it documents: ``"python"`` for the standard library."""
+    paragraphs: tuple[str, ...]
+    """One paragraph a line, wrapped lines joined."""
+
+
+def collect(progress: Progress | None = None) -> list[DocumentationText]:
+    """All documentation texts of this installation with at least 200 characters, each once.
+
+    The order (package, file, place in the file) is the same on every call.
+    """
+    watch = progress or Silent()
+    sources = list(_sources())
+    watch.start("Collecting documentation", total=len(sources), unit="files")
+    seen: set[str] = set()
+    texts: list[DocumentationText] = []
+    for package, raw in _raw_texts(sources, watch):
+        paragraphs = paragraphs_of(raw)
+        whole = "\n".join(paragraphs)
+        if len(whole) >= MIN_CHARACTERS and whole not in seen:
+            seen.add(whole)
+            texts.append(DocumentationText(package, paragraphs))
+    watch.finish()
+    return texts
+
+
+def paragraphs_of(docstring: str) -> tuple[str, ...]:
+    """The paragraphs of a docstring, a line each: indentation gone, wrapped lines joined, sessions dropped.
+
+    Lines of ``>>>`` sessions and table or heading rules are not English and are left out.
+    """
+    paragraphs: list[str] = []
+    current: list[str] = []
+    in_session = False
+    for line in [*inspect.cleandoc(docstring).split("\n"), ""]:
+        text = " ".join(line.split())
+        if not text:
+            in_session = False
+            if current:
+                paragraphs.append(" ".join(current))
+                current = []
+        elif in_session or text.startswith((">>>", "... ")):
+            in_session = True
+        elif not _RULE.fullmatch(text):
+            current.append(text)
+    return tuple(paragraphs)
+
+
+_RULE = re.compile(r"[-=~^*+_#.|: ]+")
+
+
+def _raw_texts(sources: list[tuple[str, Path]], watch: Progress) -> Iterator[tuple[str, str]]:
+    from pydoc_data.topics import topics
+
+    for name in sorted(topics):
+        yield STANDARD_LIBRARY, topics[name]
+    for package, path in sources:
+        watch.advance()
+        for docstring in _docstrings(path):
+            yield package, docstring
+
+
+def _sources() -> Iterator[tuple[str, Path]]:
+    standard = Path(sysconfig.get_path("stdlib"))
+    yield from ((STANDARD_LIBRARY, path) for path in _python_files(standard))
+    installed = Path(sysconfig.get_path("purelib"))
+    for package in PACKAGES:
+        yield from ((package, path) for path in _python_files(installed / package))
+
+
+def _python_files(folder: Path) -> Iterator[Path]:
+    if not folder.is_dir():
+        return
+    for entry in sorted(folder.iterdir()):
+        if entry.is_dir():
+            if entry.name not in _SKIPPED:
+                yield from _python_files(entry)
+        elif entry.suffix == ".py" and entry.stat().st_size <= _MAX_SOURCE:
+            yield entry
+
+
+def _docstrings(path: Path) -> Iterator[str]:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # other people's invalid escapes are not our subject
+            tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+    except (SyntaxError, UnicodeDecodeError, ValueError, RecursionError):
+        return  # a template or a file for another Python version: no documentation to read
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
+            docstring = ast.get_docstring(node, clean=False)
+            if docstring:
+                yield docstring
+        elif (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Name)
+            and node.func.id in {"add_docstr", "add_newdoc"}
+        ):
+            yield from _documented_by_call(node)
+
+
+def _documented_by_call(node: ast.Call) -> Iterator[str]:
+    """Texts of ``add_newdoc("numpy", "array", "…")``, where the docstrings of compiled code live."""
+    for argument in node.args:
+        for part in ast.walk(argument):
+            if (
+                isinstance(part, ast.Constant)
+                and isinstance(part.value, str)
+                and len(part.value) >= MIN_CHARACTERS
+            ):
+                yield part.value
+
+
+def python_name() -> str:
+    """The interpreter whose documentation this is, e.g. ``"Python 3.11.7"``."""
+    return "Python " + ".".join(map(str, sys.version_info[:3]))

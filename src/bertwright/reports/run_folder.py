@@ -1,0 +1,87 @@
+"""What a run folder holds, as values that the report is written from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bertwright import strict_json
+from bertwright.durable import LogFile
+from bertwright.errors import InputError
+
+_LIMIT = 16 << 20
+
+
+@dataclass(frozen=True)
+class FilledBlank:
+    """A held-out sentence with one blank and the model's guesses."""
+
+    before: str
+    truth: str
+    after: str
+    guesses: tuple[tuple[str, float], ...]
+    """(piece, probability), best first."""
+
+
+@dataclass(frozen=True)
+class AdaptationRow:
+    """One way to learn a task, over several seeds."""
+
+    method: str
+    scores: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Adaptation:
+    """A labelled task and how well each way learned it."""
+
+    task: str
+    metric: str
+    rows: tuple[AdaptationRow, ...]
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """A pre-training run, read."""
+
+    path: Path
+    settings: Mapping[str, Any]
+    training: Sequence[Mapping[str, Any]]
+    """Log records of training steps, in order."""
+    evaluations: Sequence[Mapping[str, Any]]
+    """Log records of held-out evaluations, in order."""
+    summary: Mapping[str, Any] = field(default_factory=dict)
+    blanks: Sequence[FilledBlank] = ()
+    vocabulary: Mapping[str, Any] | None = None
+
+
+def read_run(path: Path) -> RunFolder:
+    """The run in ``path``; parts that a run may lack (summary, blanks, vocabulary report) stay empty.
+
+    Raises:
+        InputError: it is not a run folder, or one of its files is malformed.
+    """
+    if not (path / "metrics.jsonl").exists():
+        got = "no metrics.jsonl in it" if path.is_dir() else "nothing there"
+        raise InputError.at(path, "a run folder of `bertwright pretrain`", got)
+    records = list(LogFile(path / "metrics.jsonl").records())
+    return RunFolder(
+        path=path,
+        settings=_optional(path / "settings.json") or {},
+        training=[record for record in records if record.get("kind") == "train"],
+        evaluations=[record for record in records if record.get("kind") == "evaluation"],
+        summary=_optional(path / "summary.json") or {},
+        blanks=[_filled(item) for item in _optional(path / "blanks.json") or ()],
+        vocabulary=_optional(path / "vocabulary.json"),
+    )
+
+
+def _optional(path: Path) -> Any:
+    return strict_json.load(path, max_bytes=_LIMIT) if path.exists() else None
+
+
+def _filled(item: Mapping[str, Any]) -> FilledBlank:
+    guesses = tuple((str(guess["token"]), float(guess["probability"])) for guess in item["guesses"])
+    return FilledBlank(item["before"], item["truth"], item["after"], guesses)
