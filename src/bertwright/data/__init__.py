@@ -1,0 +1,1 @@
+"""Documents of ids: the token store, pre-training instances and batches."""

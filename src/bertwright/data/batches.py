@@ -1,0 +1,253 @@
+"""Pre-training batches, made when they are asked for.
+
+The instances of a phase form one endless row: those of epoch 0, shuffled, then those of epoch 1 (new pairs,
+new masks), and so on. Batch ``n`` holds the instances ``n * batch_size`` and following of that row; a batch
+that reaches the end of an epoch runs on into the next, so all have the same size. An instance is a function
+of (store, settings, seed, phase, its place in the row) and of nothing else: workers, ranks, the batch size
+and what was made before do not matter, and resuming is a multiplication.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import OrderedDict
+from collections.abc import Iterator
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from bertwright.data.compilation import compiled
+from bertwright.data.epoch_plan import TokenSource, count_instances, plan_epoch
+from bertwright.data.instance_settings import InstanceSettings
+from bertwright.data.masking import MaskRule, mask_rows
+from bertwright.data.philox import stream_key
+from bertwright.data.pretraining_batch import PretrainingBatch
+from bertwright.data.sentence_pairs import PairArrays, PairRule
+from bertwright.data.truncation import truncate_rows
+from bertwright.errors import StoreError
+from bertwright.tokenization.vocabulary import Vocabulary
+
+_ALIGNMENT = 8  # columns are padded to a multiple of it: matrix units like that
+_PLANS_KEPT = 2  # a batch may touch the end of one epoch and the beginning of the next
+
+
+Int64s = npt.NDArray[np.int64]
+
+
+class ShardedTokens(TokenSource, Protocol):
+    """A token store: the flat token axis, cut into shards."""
+
+    @property
+    def num_documents(self) -> int: ...
+    @property
+    def vocab_size(self) -> int: ...
+    @property
+    def shard_tokens(self) -> list[npt.NDArray[np.integer]]: ...
+    @property
+    def shard_starts(self) -> Int64s: ...
+
+
+class Rows(NamedTuple):
+    """Instances before their tokens are read: int64 arrays as in ``PairArrays``, and their random streams."""
+
+    a_start: Int64s
+    a_length: Int64s
+    b_start: Int64s
+    b_length: Int64s
+    label: Int64s
+    truncation_keys: npt.NDArray[np.uint64]
+    masking_keys: npt.NDArray[np.uint64]
+    indices: npt.NDArray[np.uint64]
+    """The place in the epoch."""
+
+
+class PretrainingBatches:
+    """Random access to the batches of one phase.
+
+    Args:
+        store: the token store (or a part of it).
+        vocabulary: the one the store was made with.
+        batch_size: instances of a global batch.
+        phase: different phases of a run draw different pairs and masks.
+
+    Raises:
+        StoreError: the store has no documents, an empty sentence, or another vocabulary size.
+    """
+
+    def __init__(
+        self,
+        store: ShardedTokens,
+        vocabulary: Vocabulary,
+        settings: InstanceSettings,
+        batch_size: int,
+        seed: int,
+        phase: int = 0,
+    ) -> None:
+        if batch_size < 1:
+            raise ValueError(f"batch_size: expected at least 1, got {batch_size}")
+        _check(store, vocabulary)
+        self.store, self.vocabulary, self.settings = store, vocabulary, settings
+        self.batch_size, self.seed, self.phase = batch_size, seed, phase
+        self._pair_rule = PairRule.of(settings)
+        self._mask_rule = MaskRule.of(settings, vocabulary.mask_id, len(vocabulary))
+        self._mask_counts = np.array(settings.prediction_counts(), np.int64)
+        self._starts_word = np.array(vocabulary.starts_word if settings.whole_word else [], np.bool_)
+        self._epoch_starts = [0]  # the place in the endless row where each counted epoch begins
+        self._plans: OrderedDict[int, PairArrays] = OrderedDict()
+        if self.instances_in_epoch(0) == 0:
+            raise StoreError("the store gives no instances: every sentence is a single token")
+
+    def instances_in_epoch(self, epoch: int) -> int:
+        """How many instances ``epoch`` has."""
+        while len(self._epoch_starts) < epoch + 2:
+            counted = len(self._epoch_starts) - 1
+            count = count_instances(self.store, self._pair_rule, self.seed, self.phase, counted)
+            self._epoch_starts.append(self._epoch_starts[counted] + count)
+        return self._epoch_starts[epoch + 1] - self._epoch_starts[epoch]
+
+    def epoch_of(self, step: int) -> int:
+        """The epoch in which the batch of ``step`` begins."""
+        return self._locate(step * self.batch_size)[0]
+
+    def batch(self, step: int, start: int = 0, stop: int | None = None) -> PretrainingBatch:
+        """The global batch of ``step`` (from 0).
+
+        With ``start`` and ``stop`` only these rows are made, equal to ``batch(step).rows(start, stop)``.
+        """
+        if step < 0:
+            raise ValueError(f"step: expected at least 0, got {step}")
+        first = step * self.batch_size
+        return self._assemble(self._rows(first, first + self.batch_size), start, stop)
+
+    def one_epoch(self, epoch: int = 0) -> Iterator[PretrainingBatch]:
+        """All instances of ``epoch`` once; the last batch may be smaller."""
+        count = self.instances_in_epoch(epoch)
+        begin = self._epoch_starts[epoch]
+        for first in range(begin, begin + count, self.batch_size):
+            yield self._assemble(self._rows(first, min(first + self.batch_size, begin + count)), 0, None)
+
+    def _locate(self, place: int) -> tuple[int, int]:
+        """(epoch, place in it) of a place in the endless row."""
+        while self._epoch_starts[-1] <= place:
+            self.instances_in_epoch(len(self._epoch_starts) - 1)
+        epoch = bisect_right(self._epoch_starts, place) - 1
+        return epoch, place - self._epoch_starts[epoch]
+
+    def _plan(self, epoch: int) -> PairArrays:
+        plan = self._plans.get(epoch)
+        if plan is None:
+            count = self.instances_in_epoch(epoch)
+            plan = plan_epoch(self.store, self._pair_rule, self.seed, self.phase, epoch, count)
+            self._plans[epoch] = plan
+            while len(self._plans) > _PLANS_KEPT:
+                self._plans.popitem(last=False)
+        return plan
+
+    def _rows(self, first: int, last: int) -> Rows:
+        """The truncated instances at places ``[first, last)`` of the endless row."""
+        parts = []
+        while first < last:
+            epoch, place = self._locate(first)
+            count = min(last - first, self.instances_in_epoch(epoch) - place)
+            parts.append(self._epoch_rows(epoch, place, count))
+            first += count
+        rows = parts[0] if len(parts) == 1 else Rows._make(map(np.concatenate, zip(*parts, strict=True)))
+        truncate_rows(*rows[:4], self.settings.max_tokens, rows.truncation_keys, rows.indices)
+        return rows
+
+    def _epoch_rows(self, epoch: int, place: int, count: int) -> Rows:
+        keys = (
+            np.full(count, stream_key(self.seed, purpose, self.phase, epoch), np.uint64)
+            for purpose in ("truncation", "masking")
+        )
+        columns = (column[place : place + count].astype(np.int64) for column in self._plan(epoch))
+        return Rows._make((*columns, *keys, np.arange(place, place + count, dtype=np.uint64)))
+
+    def _assemble(self, rows: Rows, start: int, stop: int | None) -> PretrainingBatch:
+        paired = self.settings.paired
+        lengths = rows.a_length + rows.b_length + (3 if paired else 2)
+        columns = min(-(-int(lengths.max()) // _ALIGNMENT) * _ALIGNMENT, self.settings.max_length)
+        wanted = slice(start, stop)
+        rows, lengths = Rows._make(column[wanted] for column in rows), lengths[wanted]
+        input_ids = self._read_tokens(rows, lengths, columns)
+        room = int(self._mask_counts[lengths].sum())
+        positions, labels = np.empty(room, np.int64), np.empty(room, np.int64)
+        masked = mask_rows(
+            input_ids, rows.a_length, rows.b_length, self._mask_counts, self._starts_word,
+            rows.masking_keys, rows.indices, self._mask_rule, positions, labels,
+        )  # fmt: skip
+        place = np.arange(columns)
+        attention_mask = place < lengths[:, None]
+        second = attention_mask & (place >= rows.a_length[:, None] + 2)
+        return PretrainingBatch(
+            input_ids=input_ids,
+            token_type_ids=second.astype(np.int64),
+            attention_mask=attention_mask,
+            masked_positions=positions[:masked],
+            masked_labels=labels[:masked],
+            next_sentence_labels=rows.label if paired else None,
+        )
+
+    def _read_tokens(self, rows: Rows, lengths: Int64s, columns: int) -> Int64s:
+        """(B, S): the tokens of the instances with their special ones, padded."""
+        input_ids = np.full((len(lengths), columns), self.vocabulary.pad_id, np.int64)
+        numbers = np.arange(len(lengths))
+        input_ids[:, 0] = self.vocabulary.cls_id
+        input_ids[numbers, rows.a_length + 1] = self.vocabulary.sep_id
+        input_ids[numbers, lengths - 1] = self.vocabulary.sep_id
+        shards, shard_starts = self.store.shard_tokens, self.store.shard_starts
+        segments = [(rows.a_start, rows.a_length, np.ones_like(rows.a_length))]
+        if self.settings.paired:
+            segments.append((rows.b_start, rows.b_length, rows.a_length + 2))
+        for starts, counts, targets in segments:
+            shard_of = np.searchsorted(shard_starts, starts, side="right") - 1
+            for shard in np.unique(shard_of) if len(shards) > 1 else (0,):
+                mine = np.flatnonzero(shard_of == shard)
+                copy_tokens(
+                    shards[shard],
+                    starts[mine] - shard_starts[shard],
+                    counts[mine],
+                    input_ids,
+                    mine,
+                    targets[mine],
+                )
+        return input_ids
+
+
+def held_out_batches(
+    store: ShardedTokens, vocabulary: Vocabulary, settings: InstanceSettings, batch_size: int, seed: int
+) -> Iterator[PretrainingBatch]:
+    """One pass over ``store``, with pairs and masks of ``seed`` alone; the last batch may be smaller.
+
+    Raises:
+        StoreError: as :class:`PretrainingBatches`.
+    """
+    batches = PretrainingBatches(store, vocabulary, settings, batch_size, seed, phase=-1)
+    return batches.one_epoch()
+
+
+@compiled
+def copy_tokens(
+    tokens: npt.NDArray[np.integer],
+    starts: Int64s,
+    lengths: Int64s,
+    input_ids: Int64s,
+    rows: Int64s,
+    columns: Int64s,
+) -> None:
+    """Copy ``tokens[starts[i] : starts[i] + lengths[i]]`` into row ``rows[i]`` from ``columns[i]`` on."""
+    for i in range(len(starts)):
+        for j in range(lengths[i]):
+            input_ids[rows[i], columns[i] + j] = tokens[starts[i] + j]
+
+
+def _check(store: ShardedTokens, vocabulary: Vocabulary) -> None:
+    if store.vocab_size != len(vocabulary):
+        raise StoreError(
+            f"the store's vocabulary has {store.vocab_size:,} entries, this one {len(vocabulary):,}"
+        )
+    if store.num_documents == 0:
+        raise StoreError("the store holds no documents")
+    if not (np.diff(store.document_offsets) > 0).all() or not (np.diff(store.sentence_offsets) > 0).all():
+        raise StoreError("the store holds an empty document or sentence (prepare it again)")

@@ -1,0 +1,23 @@
+"""One decorator for the numba kernels of this room."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numba
+
+Kernel = Callable[..., Any]
+
+
+def compiled(function: Kernel) -> Kernel:
+    """``function`` as machine code that runs without the interpreter lock.
+
+    The code is kept on disk beside the source, or in the user's cache folder. Where neither can be written
+    (a read-only installation without a home directory) it is compiled anew in every process.
+    """
+    try:
+        kernel: Kernel = numba.njit(function, nogil=True, cache=True)
+    except RuntimeError:  # numba found no folder for its cache
+        kernel = numba.njit(function, nogil=True)
+    return kernel
