@@ -1,0 +1,205 @@
+"""The checkpoints of a run: ``step-N`` directories, written whole, verified before use, the last few kept."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from bertwright import strict_json
+from bertwright.checkpoints.tensor_file import read_tensors, write_tensors
+from bertwright.durable import Manifest, NewDirectory, read_manifest, verify
+from bertwright.errors import DigestError, DiskError, InputError, ResumeError, shown_path
+
+KIND = "checkpoint"
+WEIGHTS = "weights.safetensors"
+MOMENTS = "optimizer.safetensors"
+STATE = "state.json"
+
+ResumeMode = Literal["latest", "latest-valid"]
+
+_NAME = re.compile(r"step-(\d{1,12})")
+_DEBRIS = re.compile(r"\.(purge|tmp|old)-step-\d{1,12}(-\d+)?")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a checkpoint holds."""
+
+    step: int
+    """Updates done."""
+    weights: dict[str, Tensor]
+    moments: dict[str, Tensor]
+    state: dict[str, Any]
+    """Everything else, as JSON."""
+
+
+class CheckpointStore:
+    """The folder ``RUN/checkpoints``.
+
+    Args:
+        folder: made when the first checkpoint is saved.
+        keep: how many of the newest stay, at least 2 (with 1, a damaged newest would leave nothing).
+        facts: what a checkpoint is only good with (name -> value, e.g. the store's digest): stored, and
+        compared
+            when it is loaded.
+    """
+
+    def __init__(self, folder: Path, keep: int = 2, facts: Mapping[str, Any] | None = None) -> None:
+        if keep < 2:
+            raise ValueError(f"keep: expected at least 2, got {keep}")
+        self.folder = folder
+        self._keep = keep
+        self._facts = dict(facts or {})
+
+    # -- writing ---------------------------------------------------------------
+
+    def save(self, checkpoint: Checkpoint) -> Path:
+        """Write ``step-N`` and purge older ones; an existing ``step-N`` of an earlier attempt is replaced.
+
+        Raises:
+            DiskError: nothing that existed before is lost.
+        """
+        try:
+            self.folder.mkdir(exist_ok=True)
+        except OSError as problem:
+            raise DiskError.of(self.folder, problem, doing="create") from problem
+        self.finish_purges()
+        tensors = {**checkpoint.weights, **checkpoint.moments}
+        needed = sum(t.numel() * t.element_size() for t in tensors.values())
+        target = self.folder / f"step-{checkpoint.step}"
+        with NewDirectory(target, kind=KIND, overwrite=True, needed_bytes=needed) as new:
+            write_tensors(new, WEIGHTS, checkpoint.weights, {})
+            write_tensors(new, MOMENTS, checkpoint.moments, {})
+            new.write(STATE, json.dumps(checkpoint.state, indent=1))
+            new.manifest = {"step": checkpoint.step, "facts": self._facts}
+        self._purge()
+        return target
+
+    def _purge(self) -> None:
+        """Remove the oldest finished checkpoints, as long as ``keep`` newer ones have a sound manifest."""
+        sound = []
+        for step in sorted(self.steps(), reverse=True):
+            with suppress(InputError):
+                sound.append(read_manifest(self.folder / f"step-{step}", KIND))
+        for manifest in reversed(sound[self._keep :]):
+            doomed = self.folder / f".purge-{manifest.path.name}"
+            with suppress(OSError):  # one that cannot be removed now is removed at the next save
+                manifest.path.rename(doomed)
+                _remove_listed(doomed, manifest)
+
+    def finish_purges(self) -> None:
+        """Complete removals that a killed run had begun, and drop directories it had not finished writing."""
+        if not self.folder.is_dir():
+            return
+        for path in sorted(self.folder.iterdir()):
+            if _DEBRIS.fullmatch(path.name) and path.is_dir() and not path.is_symlink():
+                with suppress(InputError, OSError):
+                    for name in (WEIGHTS, MOMENTS, STATE, "manifest.json"):
+                        (path / name).unlink(missing_ok=True)
+                    path.rmdir()
+
+    # -- reading ---------------------------------------------------------------
+
+    def steps(self) -> list[int]:
+        """Steps of all directories named like a checkpoint, ascending."""
+        if not self.folder.is_dir():
+            return []
+        found = []
+        for path in self.folder.iterdir():
+            match = _NAME.fullmatch(path.name)
+            if match and path.is_dir() and not path.is_symlink() and path.name == f"step-{int(match[1])}":
+                found.append(int(match[1]))
+        return sorted(found)
+
+    def load(
+        self, mode: ResumeMode = "latest", say: Callable[[str], None] = lambda message: None
+    ) -> Checkpoint | None:
+        """The newest checkpoint, its digests verified; None if there is none.
+
+        With ``latest-valid`` damaged ones are passed over, each with a remark to ``say``.
+
+        Raises:
+            DigestError, ResumeError: the newest is damaged or unfinished; names the newest sound one.
+            ResumeError: it was made with other facts (data, vocabulary): each is listed old -> new.
+        """
+        steps = sorted(self.steps(), reverse=True)
+        for step in steps:
+            try:
+                return self._read(step)
+            except _Unfit as problem:
+                raise ResumeError(str(problem)) from None
+            except InputError as problem:
+                if mode == "latest-valid":
+                    say(f"step {step} is damaged and passed over: {problem.message}")
+                    continue
+                raise type(problem)(f"{problem.message}; {self._fallback(step)}") from problem
+        if steps:
+            raise ResumeError(f"{shown_path(self.folder)}: none of {len(steps)} checkpoints is sound")
+        return None
+
+    def _read(self, step: int) -> Checkpoint:
+        folder = self.folder / f"step-{step}"
+        manifest = read_manifest(folder, KIND, error=ResumeError)
+        verify(manifest)
+        if manifest.fields.get("step") != step:
+            raise ResumeError.at(
+                folder, f"the checkpoint of step {step}", f"that of step {manifest.fields.get('step')}"
+            )
+        _compare(manifest.fields.get("facts", {}), self._facts)
+        missing = {WEIGHTS, MOMENTS, STATE} - set(manifest.files)
+        if missing:
+            raise DigestError.at(folder, f"the file {min(missing)} in the manifest", "nothing")
+        state = strict_json.load(folder / STATE, error=ResumeError)
+        return Checkpoint(step, read_tensors(folder / WEIGHTS), read_tensors(folder / MOMENTS), state)
+
+    def _fallback(self, damaged: int) -> str:
+        for step in sorted(self.steps(), reverse=True):
+            if step < damaged:
+                with suppress(InputError):
+                    verify(read_manifest(self.folder / f"step-{step}", KIND, error=ResumeError))
+                    return f"step {step} is sound: give --resume latest-valid to go on from there"
+        return "no older checkpoint is sound"
+
+
+class _Unfit(InputError):
+    """The checkpoint is sound, and belongs to something else."""
+
+
+def _compare(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+    changed = [f"{n}: {stored.get(n)} -> {wanted[n]}" for n in sorted(wanted) if stored.get(n) != wanted[n]]
+    if changed:
+        raise _Unfit("this run was made with something else: " + "; ".join(changed))
+
+
+def _remove_listed(folder: Path, manifest: Manifest) -> None:
+    """Remove what the manifest lists; anything else that was put there keeps its directory."""
+    for name in (*manifest.files, "manifest.json"):
+        (folder / name).unlink(missing_ok=True)
+    folder.rmdir()
+
+
+def to_cpu(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Contiguous copies in host memory where needed."""
+    return {name: tensor.detach().to("cpu").contiguous() for name, tensor in tensors.items()}
+
+
+def load_weights(model: torch.nn.Module, weights: Mapping[str, Tensor], source: Path) -> None:
+    """Put a checkpoint's weights into ``model``.
+
+    Raises:
+        ResumeError: names or shapes differ.
+    """
+    own = model.state_dict()
+    wrong = sorted(set(own) ^ set(weights))[:5]
+    wrong += [name for name in own if name in weights and own[name].shape != weights[name].shape][:5]
+    if wrong:
+        raise ResumeError.at(source, "the weights of this model", f"differences in {', '.join(wrong)}")
+    model.load_state_dict(dict(weights))

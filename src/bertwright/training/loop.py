@@ -1,0 +1,351 @@
+"""The loop: micro-batches to gradients, gradients to an update, updates to a trained model.
+
+It knows no BERT. A recipe gives it a source of global batches, a function from a micro-batch to a loss, and
+an evaluation; the loop does accumulation, ranks, precision, clipping, the schedule, the log, checkpoints
+and signals.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar, cast
+
+import torch
+from torch import Tensor, nn
+
+from bertwright.errors import DiskError, Interrupted, NonFiniteError, RankError
+from bertwright.progress import Progress, Silent
+from bertwright.randomness import torch_seed
+from bertwright.training.checkpoint_store import Checkpoint, CheckpointStore, ResumeMode, load_weights, to_cpu
+from bertwright.training.gradients import Gradients
+from bertwright.training.machine import matmul_peak
+from bertwright.training.metrics_log import MetricsLog, Window
+from bertwright.training.optimizers import named_state, restore_state
+from bertwright.training.pace import Moment, Pace
+from bertwright.training.precision import Resolved, autocast
+from bertwright.training.ranks import Ranks
+from bertwright.training.schedule import LinearSchedule
+from bertwright.training.signals import StopSignals
+
+Part = TypeVar("Part")
+
+
+@dataclass(frozen=True)
+class GlobalBatch(Generic[Part]):
+    """The examples of one update, over all ranks."""
+
+    parts: Sequence[Part]
+    """Micro-batches, in the same order on every rank."""
+    tokens: int
+    """Tokens in all parts, padding not counted."""
+    flops: float = 0.0
+    """Floating-point operations of forward and backward over all parts."""
+
+
+@dataclass(frozen=True)
+class StepLoss:
+    """What the loss function says of one micro-batch.
+
+    Everything is normalized by the whole global batch, so that parts add up: neither accumulation nor the
+    number of ranks changes a loss.
+    """
+
+    loss: Tensor
+    """Scalar to differentiate."""
+    metrics: dict[str, Tensor]
+    """Scalars to log; the same names every time."""
+
+
+@dataclass(frozen=True)
+class LoopSettings:
+    """The loop's own choices."""
+
+    seed: int = 0
+    precision: Resolved = "fp32"
+    max_gradient_norm: float = 1.0
+    log_every: int = 10
+    evaluate_every: int = 0
+    """Evaluate after every so many updates, and after the last; 0: never."""
+    checkpoint_every: int = 0
+    """Save after every so many updates, and after the last; 0: by the clock only."""
+    checkpoint_seconds: float = math.inf
+    """Save when so much time has passed since the last checkpoint."""
+    compile: bool = False
+    """Run the forward and backward pass through ``torch.compile``."""
+
+
+class Loop(Generic[Part]):
+    """One training run.
+
+    Args:
+        model: on its device, in fp32.
+        optimizer: over the model's parameters; its rates are set by ``schedule``.
+        pace: how long, and in which phases.
+        source: the global batch of a moment: a pure function, the same on every rank.
+        loss: (model, micro-batch) -> loss and metrics, both normalized by the global batch.
+        evaluate: metrics of the present model on held-out data, the same on every rank.
+        checkpoints, log: None to save or log nothing.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        schedule: LinearSchedule,
+        pace: Pace,
+        source: Callable[[Moment], GlobalBatch[Part]],
+        loss: Callable[[nn.Module, Part], StepLoss],
+        *,
+        settings: LoopSettings,
+        evaluate: Callable[[], dict[str, float]] | None = None,
+        ranks: Ranks | None = None,
+        checkpoints: CheckpointStore | None = None,
+        log: MetricsLog | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        self.model, self.optimizer, self.schedule, self.pace = model, optimizer, schedule, pace
+        self.step = 0
+        self.tokens = 0
+        self.seconds = 0.0
+        self.last_evaluation: dict[str, float] = {}
+        self._source, self._loss, self._settings, self._evaluate = source, loss, settings, evaluate
+        self._forward = cast(nn.Module, torch.compile(model)) if settings.compile else model
+        self._ranks = ranks or Ranks()
+        self._checkpoints, self._log = checkpoints, log
+        self._progress: Progress = progress or Silent()
+        self._device = next(model.parameters()).device
+        self._gradients = Gradients(model.parameters(), self._ranks)
+        self._window = Window()
+        self._saved_step = -1
+        self._evaluated_step = -1
+        self._saved_at = 0.0
+        # The fused kernel can skip an update on the device, so that the host need not wait to see the norm.
+        self._deferred = self._device.type == "cuda" and bool(optimizer.defaults.get("fused"))
+        self._unchecked: list[tuple[Moment, Tensor, Tensor]] = []
+
+    # -- the course of a run ---------------------------------------------------------------
+
+    def run(self, description: str = "training") -> None:
+        """Train until the pace says that it is over.
+
+        Raises:
+            Interrupted: SIGINT or SIGTERM; the state has been saved.
+            NonFiniteError: loss or gradient is not a number; the weights are those of before the update.
+            RankError: another rank is gone.
+        """
+        begun = time.monotonic() - self.seconds
+        self._saved_at = self.seconds
+        self._progress.start(description, self.pace.length, self.pace.unit)
+        self._progress.advance(self._position())
+        self.model.train()
+        with StopSignals() as signals:
+            while (moment := self._next(signals, begun)) is not None:
+                before, started = self._position(), time.monotonic()
+                if not self._update(moment, signals):
+                    continue
+                self.step += 1
+                self._window.seconds += time.monotonic() - started
+                self.seconds = time.monotonic() - begun
+                self._progress.advance(self._position() - before)
+                self._after_update()
+            self._finish(begun)
+        self._progress.finish()
+
+    def _next(self, signals: StopSignals, begun: float) -> Moment | None:
+        stop, self.seconds = self._ranks.agree(self.step, signals.requested, time.monotonic() - begun)
+        if stop:
+            if self._saved_step != self.step:
+                self._save()
+            hint = "; go on with --resume" if self._checkpoints else ""
+            raise Interrupted(stop, f"stopped by signal {stop} after step {self.step}{hint}")
+        return self.pace.moment(self.step, self.seconds)
+
+    def _position(self) -> float:
+        return self.seconds if self.pace.unit == "seconds" else self.step
+
+    def _after_update(self) -> None:
+        every = self._settings
+        if self.step % every.log_every == 0:
+            self._record()
+        if self._evaluate is not None and every.evaluate_every and self.step % every.evaluate_every == 0:
+            self._evaluation(self._evaluate)
+        due = every.checkpoint_every and self.step % every.checkpoint_every == 0
+        if due or self.seconds - self._saved_at >= every.checkpoint_seconds:
+            self._save()
+
+    def _finish(self, begun: float) -> None:
+        if self._window.steps:
+            self._record()
+        if self._evaluate is not None and self._evaluated_step != self.step:
+            self._evaluation(self._evaluate)
+        self.seconds = time.monotonic() - begun
+        if self._saved_step != self.step:
+            self._save()
+
+    # -- one update ---------------------------------------------------------------
+
+    def _update(self, moment: Moment, signals: StopSignals) -> bool:
+        """Accumulate one global batch and apply it; False if a signal came first and nothing was changed."""
+        batch = self._source(moment)
+        self._gradients.clear()
+        totals: Tensor | None = None
+        names: list[str] = []
+        for index in self._ranks.mine(len(batch.parts)):
+            if signals.requested and self._ranks.size == 1:
+                return False
+            names, values = self._accumulate(moment.step, index, batch.parts[index])
+            totals = values if totals is None else totals + values
+        if totals is None:
+            raise ValueError(f"step {moment.step}: the global batch is empty")
+        self._ranks.sum(totals)
+        self._gradients.reduce()
+        norm = self._gradients.norm()
+        rate = self.schedule.rate(moment.done)
+        self._clip(moment, totals[0], norm)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        self.optimizer.step()
+        self.tokens += batch.tokens
+        self._window.add(
+            [*names, "gradient_norm"], torch.cat([totals, norm.double()[None]]), batch.tokens, batch.flops
+        )
+        self._window.last = {"learning_rate": rate, "phase": moment.phase, "progress": moment.share}
+        return True
+
+    def _accumulate(self, step: int, index: int, part: Part) -> tuple[list[str], Tensor]:
+        """Forward and backward of one micro-batch; its loss and metrics as one float64 tensor."""
+        # Dropout is named by the step and the micro-batch, not by the rank or by what was drawn before.
+        torch.manual_seed(torch_seed(self._settings.seed, "dropout", step, index))
+        with autocast(self._settings.precision, self._device):
+            result = self._loss(self._forward, part)
+        result.loss.backward()  # type: ignore[no-untyped-call]
+        names = ["loss", *result.metrics]
+        values = [result.loss, *result.metrics.values()]
+        return names, torch.stack([value.detach().double() for value in values])
+
+    def _clip(self, moment: Moment, loss: Tensor, norm: Tensor) -> None:
+        """Scale to the largest norm allowed; refuse what is not a number before it reaches the weights."""
+        most = self._settings.max_gradient_norm
+        if self._deferred:
+            bad = ~torch.isfinite(norm + loss)
+            self.optimizer.grad_scale = torch.clamp(norm / most, min=1.0)  # type: ignore[attr-defined]
+            self.optimizer.found_inf = bad.float()  # type: ignore[attr-defined]
+            self._unchecked.append((moment, loss, norm))
+            return
+        length = norm.item()
+        if not math.isfinite(length) or not math.isfinite(loss.item()):
+            raise _non_finite(moment, loss, norm)
+        if length > most:
+            self._gradients.scale(most / length)
+
+    def _check_finite(self) -> None:
+        """Look at the updates that the device was left to judge (it skipped those that were no numbers)."""
+        for moment, loss, norm in self._unchecked:
+            if not bool(torch.isfinite(norm + loss)):
+                raise _non_finite(moment, loss, norm)
+        self._unchecked.clear()
+
+    # -- log, evaluation, checkpoints ---------------------------------------------------------------
+
+    def _record(self) -> None:
+        """Close the window with one record; the only place of a normal step where the host waits."""
+        self._check_finite()
+        window = self._window
+        means = window.means()
+        speed = window.tokens / window.seconds if window.seconds else 0.0
+        record: dict[str, Any] = {
+            "step": self.step,
+            "kind": "train",
+            **means,
+            **window.last,
+            "tokens": self.tokens,
+        }
+        record |= {"tokens_per_second": speed, "seconds": self.seconds}
+        note = f"loss {means['loss']:.3f}, {speed:,.0f} tokens/s"
+        if window.flops and window.seconds:
+            peak = matmul_peak(self._device.type, self._settings.precision) * self._ranks.size
+            record["peak_share"] = window.flops / window.seconds / peak
+            note += f", {record['peak_share']:.0%} of peak"
+        if self._log is not None:
+            self._log.write(record)
+        self._progress.advance(0, note)
+        self._window = Window()
+
+    def _evaluation(self, evaluate: Callable[[], dict[str, float]]) -> None:
+        self._check_finite()
+        self.model.eval()
+        with torch.inference_mode(), autocast(self._settings.precision, self._device):
+            self.last_evaluation = evaluate()
+        self.model.train()
+        self._evaluated_step = self.step
+        if self._log is not None:
+            self._log.write(
+                {"step": self.step, "kind": "evaluation", **self.last_evaluation, "tokens": self.tokens}
+            )
+
+    def _save(self) -> None:
+        self._check_finite()
+        self._saved_at, self._saved_step = self.seconds, self.step
+        if self._checkpoints is None:
+            return
+        problem: DiskError | None = None
+        if self._ranks.first:
+            try:
+                self._checkpoints.save(self._checkpoint())
+            except DiskError as error:
+                problem = error
+        if not self._ranks.all_well(problem is None):
+            raise problem or RankError("the first rank could not save: see its message")
+
+    def _checkpoint(self) -> Checkpoint:
+        lines = 0
+        if self._log is not None:
+            self._log.sync()
+            lines = self._log.lines
+        state = {
+            "step": self.step,
+            "tokens": self.tokens,
+            "seconds": self.seconds,
+            "pace": self.pace.state(),
+            "window": self._window.state(),
+            "log_lines": lines,
+            "evaluated_step": self._evaluated_step,
+            "last_evaluation": self.last_evaluation,
+        }
+        weights, moments = to_cpu(self.model.state_dict()), to_cpu(named_state(self.model, self.optimizer))
+        return Checkpoint(self.step, weights, moments, state)
+
+    def resume(self, mode: ResumeMode = "latest") -> bool:
+        """Go on from the newest checkpoint; False if there is none and the run begins anew.
+
+        Raises:
+            ResumeError, DigestError: see :meth:`CheckpointStore.load`.
+        """
+        if self._checkpoints is None:
+            return False
+        checkpoint = self._checkpoints.load(mode, self._progress.say)
+        if checkpoint is None:
+            if self._log is not None:
+                self._log.keep(0)
+            return False
+        state = checkpoint.state
+        load_weights(self.model, checkpoint.weights, self._checkpoints.folder)
+        restore_state(self.model, self.optimizer, checkpoint.moments)
+        self.step = self._saved_step = checkpoint.step
+        self.tokens, self.seconds = int(state["tokens"]), float(state["seconds"])
+        self.pace.restore(state["pace"])
+        self._window.restore(state["window"], self._device)
+        self._evaluated_step, self.last_evaluation = int(state["evaluated_step"]), state["last_evaluation"]
+        if self._log is not None:
+            self._log.keep(int(state["log_lines"]))
+        return True
+
+
+def _non_finite(moment: Moment, loss: Tensor, norm: Tensor) -> NonFiniteError:
+    return NonFiniteError(
+        f"step {moment.step + 1} (batch {moment.step_in_phase} of phase {moment.phase}): loss {loss.item()}, "
+        f"gradient norm {norm.item()}; the weights are still those of step {moment.step} (try a lower rate)"
+    )

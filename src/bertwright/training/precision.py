@@ -1,0 +1,30 @@
+"""In which numbers the matrix products are done."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Literal
+
+import torch
+
+PrecisionName = Literal["auto", "fp32", "bf16"]
+Resolved = Literal["fp32", "bf16"]
+
+
+def resolve(name: PrecisionName, device: torch.device) -> Resolved:
+    """``auto`` is bf16 where the hardware multiplies it natively (about twice as fast), else fp32."""
+    if name != "auto":
+        return name
+    if device.type == "cuda":
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
+    flags: dict[str, bool] = getattr(
+        torch.cpu, "get_capabilities", dict
+    )()  # absent in older releases: fp32 then
+    return "bf16" if flags.get("avx512_bf16") or flags.get("amx_bf16") or flags.get("bf16") else "fp32"
+
+
+def autocast(precision: Resolved, device: torch.device) -> contextlib.AbstractContextManager[object]:
+    """The context of a forward pass: weights and moments stay fp32, products are in ``precision``."""
+    if precision == "fp32":
+        return contextlib.nullcontext()
+    return torch.autocast(device.type, dtype=torch.bfloat16)

@@ -1,0 +1,193 @@
+"""The processes of one run: how they meet, share a batch, and notice that one of them is gone.
+
+Started by ``torchrun``, which sets RANK, WORLD_SIZE and the address of its store. Without it a run is one
+rank and every method here is a no-op.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from bertwright.errors import RankError
+
+TIMEOUT_SECONDS = 120.0
+JOIN_SECONDS = 60.0
+
+
+@dataclass
+class Ranks:
+    """One rank's view of all ranks.
+
+    Gradients are summed by one all-reduce of one flat buffer after the last micro-batch. Unlike the
+    bucketed hooks of ``DistributedDataParallel`` its order of additions depends on nothing but the number
+    of ranks, so that the same run on the same number of ranks gives the same bits; accumulation needs no
+    special case.
+    """
+
+    rank: int = 0
+    size: int = 1
+    local_rank: int = 0
+    attempt: int = 0
+    """How often ``torchrun`` has restarted the ranks."""
+    store: Any = field(default=None, repr=False)
+
+    @property
+    def first(self) -> bool:
+        """True on the one rank that writes files and shows progress."""
+        return self.rank == 0
+
+    @classmethod
+    @contextlib.contextmanager
+    def join(cls, *, timeout: float = TIMEOUT_SECONDS) -> Iterator[Ranks]:
+        """The group that the environment describes; left when the block ends.
+
+        The key prefix of the store carries the restart count: workers restarted by ``torchrun`` would
+        otherwise read the addresses that the dead ones left in it.
+
+        Raises:
+            RankError: the environment is incomplete, or a rank did not join within 60 s.
+        """
+        size = _number("WORLD_SIZE", 1)
+        if size <= 1:
+            yield cls()
+            return
+        attempt = _number("TORCHELASTIC_RESTART_COUNT", 0)
+        ranks = cls(_number("RANK"), size, _number("LOCAL_RANK", 0), attempt)
+        backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
+        try:
+            ranks.store = _meet(ranks, timeout)
+            dist.init_process_group(
+                backend,
+                store=ranks.store,
+                rank=ranks.rank,
+                world_size=size,
+                timeout=timedelta(seconds=timeout),
+            )
+        except (RuntimeError, ValueError) as problem:
+            raise RankError(f"rank {ranks.rank} of {size} could not join: {problem}") from problem
+        try:
+            yield ranks
+        finally:
+            with contextlib.suppress(RuntimeError):  # after a lost peer there is nothing left to tear down
+                dist.destroy_process_group()
+
+    def mine(self, parts: int) -> range:
+        """Indices of this rank's micro-batches among the ``parts`` of a global batch.
+
+        Raises:
+            RankError: there are fewer parts than ranks.
+        """
+        if parts < self.size:
+            raise RankError(f"{self.size} ranks cannot share {parts} micro-batch(es): lower micro_batch_size")
+        return range(parts * self.rank // self.size, parts * (self.rank + 1) // self.size)
+
+    def sum(self, tensor: Tensor) -> None:
+        """Add ``tensor`` over the ranks, in place."""
+        if self.size > 1:
+            with self._watched("adding up"):
+                dist.all_reduce(tensor)
+
+    def agree(self, step: int, stop: int, elapsed: float) -> tuple[int, float]:
+        """The signal that any rank received (or 0), and the first rank's clock."""
+        if self.size == 1:
+            return stop, elapsed
+        with self._watched("agreeing on the next step"):
+            self.store.set(f"step/{self.rank}", str(step))
+            shared = torch.tensor([float(stop), elapsed if self.first else 0.0], dtype=torch.float64)
+            dist.all_reduce(shared, dist.ReduceOp.MAX)
+        return int(shared[0]), float(shared[1])
+
+    def all_well(self, well: bool) -> bool:
+        """True if every rank says so."""
+        if self.size == 1:
+            return well
+        flag = torch.tensor(int(well))
+        with self._watched("saving"):
+            dist.all_reduce(flag, dist.ReduceOp.MIN)
+        return bool(flag.item())
+
+    def require_equal(self, facts: Mapping[str, str]) -> None:
+        """Refuse to start if a rank has other settings, data, code or weights.
+
+        Raises:
+            RankError: naming the rank and what differs.
+        """
+        if self.size == 1:
+            return
+        for name, value in facts.items():
+            self.store.set(f"fact/{name}/{self.rank}", value)
+        with self._watched("comparing settings"):
+            for name, value in facts.items():
+                for other in range(self.size):
+                    theirs = self.store.get(f"fact/{name}/{other}").decode()
+                    if theirs != value:
+                        raise RankError(
+                            f"rank {other} was started with other {name} than rank {self.rank}: "
+                            f"{theirs[:12]}, {value[:12]}"
+                        )
+            dist.barrier()
+
+    @contextlib.contextmanager
+    def _watched(self, doing: str) -> Iterator[None]:
+        try:
+            yield
+        except RankError:
+            raise
+        except RuntimeError as problem:  # torch has no narrower class for a broken or silent connection
+            cause = str(problem).splitlines()[0]
+            raise RankError(f"rank {self.rank}, {doing}: lost {self._missing()} ({cause})") from problem
+
+    def _missing(self) -> str:
+        others = [other for other in range(self.size) if other != self.rank]
+        with contextlib.suppress(RuntimeError):
+            steps = {
+                r: int(self.store.get(f"step/{r}"))
+                for r in range(self.size)
+                if self.store.check([f"step/{r}"])
+            }
+            behind = [other for other in others if steps.get(other, -1) < steps.get(self.rank, -1)]
+            others = behind or others
+        return "rank " + " or ".join(map(str, others))
+
+
+def _meet(ranks: Ranks, timeout: float) -> Any:
+    """A store of this attempt's own, in which every rank has signed."""
+    agent = os.environ.get("TORCHELASTIC_USE_AGENT_STORE", "") == "True"
+    base = dist.TCPStore(  # type: ignore[attr-defined]
+        os.environ.get("MASTER_ADDR", "127.0.0.1"),
+        _number("MASTER_PORT"),
+        world_size=None if agent else ranks.size,
+        is_master=ranks.first and not agent,
+        timeout=timedelta(seconds=timeout),
+        wait_for_workers=False,
+    )
+    store = dist.PrefixStore(f"attempt_{ranks.attempt}", base)  # type: ignore[attr-defined]
+    store.set(f"joined/{ranks.rank}", "1")
+    deadline = time.monotonic() + JOIN_SECONDS
+    for other in range(ranks.size):
+        while not store.check([f"joined/{other}"]):
+            if time.monotonic() > deadline:
+                raise RankError(f"rank {other} of {ranks.size} did not join in {JOIN_SECONDS:.0f} s")
+            time.sleep(0.05)
+    return store
+
+
+def _number(name: str, default: int | None = None) -> int:
+    text = os.environ.get(name)
+    if text is None and default is not None:
+        return default
+    if text is None or not text.isascii() or not text.isdigit():
+        raise RankError(
+            f"{name}: expected a whole number in the environment (start with torchrun), got {text!r}"
+        )
+    return int(text)
