@@ -1,0 +1,80 @@
+"""One flat axis of tokens over memory that lies in pieces."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from bertwright.data.shards import Ids, Offsets, Segment
+
+
+@dataclass(frozen=True)
+class TokenAxis:
+    """Offsets of documents and sentences on the flat axis, and the segments that the axis lies on.
+
+    For a selection of documents ``starts`` (D,) is where each begins on the flat axis, and ``origins`` (D,)
+    where it begins on the axis of all segments together.
+    """
+
+    segments: tuple[Segment, ...]
+    bounds: Offsets
+    document_offsets: Offsets
+    sentence_offsets: Offsets
+    origins: Offsets | None = None
+    starts: Offsets | None = None
+
+    @classmethod
+    def whole(cls, segments: Sequence[Segment]) -> TokenAxis:
+        """All documents of ``segments``."""
+        return cls(
+            tuple(segments),
+            cumulated(len(segment.ids) for segment in segments),
+            _chained([segment.document_offsets for segment in segments]),
+            _chained([segment.sentence_offsets for segment in segments]),
+        )
+
+    def tokens(self, start: int, stop: int) -> Ids:
+        """A view of the flat range [start, stop), which lies within one document."""
+        if self.origins is not None and self.starts is not None:
+            document = int(self.starts.searchsorted(start, side="right")) - 1
+            shift = int(self.origins[document] - self.starts[document])
+            start, stop = start + shift, stop + shift
+        if len(self.segments) == 1:
+            return self.segments[0].ids[start:stop]
+        number = int(self.bounds.searchsorted(start, side="right")) - 1
+        base = int(self.bounds[number])
+        return self.segments[number].ids[start - base : stop - base]
+
+    def select(self, documents: npt.NDArray[np.int64]) -> TokenAxis:
+        """The documents with these numbers."""
+        offsets = self.document_offsets
+        first, counts = offsets[documents], np.diff(offsets)[documents]
+        document_offsets = cumulated(counts)
+        # Sentence numbers of the chosen documents, one after the other.
+        chosen = np.repeat(first - document_offsets[:-1], counts) + np.arange(document_offsets[-1])
+        sentence_offsets = cumulated(np.diff(self.sentence_offsets)[chosen])
+        starts = sentence_offsets[document_offsets[:-1]]
+        origins = self.sentence_offsets[first]
+        if self.origins is not None:
+            origins = self.origins[documents]
+        return TokenAxis(self.segments, self.bounds, document_offsets, sentence_offsets, origins, starts)
+
+
+def cumulated(lengths: Iterable[int]) -> Offsets:
+    """Offsets of things of these lengths that lie one after the other: one more than there are lengths."""
+    counts = np.fromiter(lengths, dtype=np.int64)
+    result = np.zeros(len(counts) + 1, dtype=np.int64)
+    np.cumsum(counts, out=result[1:])
+    return result
+
+
+def _chained(offsets: Sequence[Offsets]) -> Offsets:
+    """Offsets of segments one after the other."""
+    base, parts = 0, [np.zeros(1, dtype=np.int64)]
+    for part in offsets:
+        parts.append(part[1:] + base)
+        base += int(part[-1])
+    return np.concatenate(parts)
