@@ -12,18 +12,19 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Iterator
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from bertwright.data.compilation import compiled
-from bertwright.data.epoch_plan import TokenSource, count_instances, plan_epoch
+from bertwright.data.epoch_plan import count_instances, plan_epoch
 from bertwright.data.instance_settings import InstanceSettings
 from bertwright.data.masking import MaskRule, mask_rows
 from bertwright.data.philox import stream_key
 from bertwright.data.pretraining_batch import PretrainingBatch
 from bertwright.data.sentence_pairs import PairArrays, PairRule
+from bertwright.data.store import TokenStore
 from bertwright.data.truncation import truncate_rows
 from bertwright.errors import StoreError
 from bertwright.tokenization.vocabulary import Vocabulary
@@ -33,19 +34,6 @@ _PLANS_KEPT = 2  # a batch may touch the end of one epoch and the beginning of t
 
 
 Int64s = npt.NDArray[np.int64]
-
-
-class ShardedTokens(TokenSource, Protocol):
-    """A token store: the flat token axis, cut into shards."""
-
-    @property
-    def num_documents(self) -> int: ...
-    @property
-    def vocab_size(self) -> int: ...
-    @property
-    def shard_tokens(self) -> list[npt.NDArray[np.integer]]: ...
-    @property
-    def shard_starts(self) -> Int64s: ...
 
 
 class Rows(NamedTuple):
@@ -72,12 +60,12 @@ class PretrainingBatches:
         phase: different phases of a run draw different pairs and masks.
 
     Raises:
-        StoreError: the store has no documents, an empty sentence, or another vocabulary size.
+        StoreError: the store was made with another vocabulary, or gives no instances.
     """
 
     def __init__(
         self,
-        store: ShardedTokens,
+        store: TokenStore,
         vocabulary: Vocabulary,
         settings: InstanceSettings,
         batch_size: int,
@@ -86,7 +74,7 @@ class PretrainingBatches:
     ) -> None:
         if batch_size < 1:
             raise ValueError(f"batch_size: expected at least 1, got {batch_size}")
-        _check(store, vocabulary)
+        store.require_vocabulary(vocabulary)
         self.store, self.vocabulary, self.settings = store, vocabulary, settings
         self.batch_size, self.seed, self.phase = batch_size, seed, phase
         self._pair_rule = PairRule.of(settings)
@@ -196,27 +184,21 @@ class PretrainingBatches:
         input_ids[:, 0] = self.vocabulary.cls_id
         input_ids[numbers, rows.a_length + 1] = self.vocabulary.sep_id
         input_ids[numbers, lengths - 1] = self.vocabulary.sep_id
-        shards, shard_starts = self.store.shard_tokens, self.store.shard_starts
-        segments = [(rows.a_start, rows.a_length, np.ones_like(rows.a_length))]
+        self._copy(rows.a_start, rows.a_length, input_ids, np.ones_like(numbers))
         if self.settings.paired:
-            segments.append((rows.b_start, rows.b_length, rows.a_length + 2))
-        for starts, counts, targets in segments:
-            shard_of = np.searchsorted(shard_starts, starts, side="right") - 1
-            for shard in np.unique(shard_of) if len(shards) > 1 else (0,):
-                mine = np.flatnonzero(shard_of == shard)
-                copy_tokens(
-                    shards[shard],
-                    starts[mine] - shard_starts[shard],
-                    counts[mine],
-                    input_ids,
-                    mine,
-                    targets[mine],
-                )
+            self._copy(rows.b_start, rows.b_length, input_ids, rows.a_length + 2)
         return input_ids
+
+    def _copy(self, starts: Int64s, lengths: Int64s, input_ids: Int64s, columns: Int64s) -> None:
+        shard_of, offsets = self.store.locate(starts)
+        for shard in np.unique(shard_of):
+            rows = np.flatnonzero(shard_of == shard)
+            tokens = self.store.shard_tokens[shard]
+            copy_tokens(tokens, offsets[rows], lengths[rows], input_ids, rows, columns[rows])
 
 
 def held_out_batches(
-    store: ShardedTokens, vocabulary: Vocabulary, settings: InstanceSettings, batch_size: int, seed: int
+    store: TokenStore, vocabulary: Vocabulary, settings: InstanceSettings, batch_size: int, seed: int
 ) -> Iterator[PretrainingBatch]:
     """One pass over ``store``, with pairs and masks of ``seed`` alone; the last batch may be smaller.
 
@@ -240,14 +222,3 @@ def copy_tokens(
     for i in range(len(starts)):
         for j in range(lengths[i]):
             input_ids[rows[i], columns[i] + j] = tokens[starts[i] + j]
-
-
-def _check(store: ShardedTokens, vocabulary: Vocabulary) -> None:
-    if store.vocab_size != len(vocabulary):
-        raise StoreError(
-            f"the store's vocabulary has {store.vocab_size:,} entries, this one {len(vocabulary):,}"
-        )
-    if store.num_documents == 0:
-        raise StoreError("the store holds no documents")
-    if not (np.diff(store.document_offsets) > 0).all() or not (np.diff(store.sentence_offsets) > 0).all():
-        raise StoreError("the store holds an empty document or sentence (prepare it again)")

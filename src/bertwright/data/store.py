@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bertwright import durable
-from bertwright.data.shards import Ids, Segment, id_type, read_segments
+from bertwright.data.shards import Ids, Offsets, Segment, id_type, read_segments
 from bertwright.data.token_axis import TokenAxis, cumulated
 from bertwright.errors import DigestError, StoreError, shown_path
 from bertwright.randomness import generator
@@ -134,6 +134,15 @@ class TokenStore:
         ranges = zip(np.asarray(starts).tolist(), np.asarray(stops).tolist(), strict=True)
         none = np.empty(0, dtype=id_type(self.vocab_size))
         return np.concatenate([none, *(self._axis.tokens(start, stop) for start, stop in ranges)])
+
+    @property
+    def shard_tokens(self) -> list[Ids]:
+        """The ids of each piece of memory that the axis lies on; see :meth:`locate`."""
+        return [segment.ids for segment in self._axis.segments]
+
+    def locate(self, starts: Offsets) -> tuple[Offsets, Offsets]:
+        """Where tokens of the flat axis lie: (number in :attr:`shard_tokens`, place in it), each (n,)."""
+        return self._axis.locate(starts)
 
     def document(self, number: int) -> list[list[int]]:
         """The sentences of one document, as lists of ids."""

@@ -48,6 +48,14 @@ class TokenAxis:
         base = int(self.bounds[number])
         return self.segments[number].ids[start - base : stop - base]
 
+    def locate(self, starts: Offsets) -> tuple[Offsets, Offsets]:
+        """The segment of each token of the flat axis, and its place there, each (n,)."""
+        if self.origins is not None and self.starts is not None:
+            documents = self.starts.searchsorted(starts, side="right") - 1
+            starts = starts + (self.origins - self.starts)[documents]
+        numbers = self.bounds.searchsorted(starts, side="right") - 1
+        return numbers, starts - self.bounds[numbers]
+
     def select(self, documents: npt.NDArray[np.int64]) -> TokenAxis:
         """The documents with these numbers."""
         offsets = self.document_offsets
