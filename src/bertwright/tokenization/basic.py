@@ -1,10 +1,9 @@
 """From text to words: BERT's basic tokenizer, with the place of every character in the original text.
 
-The steps and their order are those of ``BasicTokenizer`` in google-research/bert: drop control characters, put
-ideographs apart, split at white space, then for each word lower-case, decompose (NFD) and drop accents, and split at
-punctuation. Two things are done otherwise, with the same result: positions are carried along, and the canonical
-ordering of combining marks is a counting sort, because ``unicodedata.normalize`` takes quadratic time on long
-runs of marks.
+The steps and their order are those of ``BasicTokenizer`` in google-research/bert: drop control characters,
+put ideographs apart, split at white space; then, for each word, lower-case, decompose (NFD) and drop accents,
+split at punctuation. Positions are carried along, and the canonical order of combining marks is made by a
+counting sort, because ``unicodedata.normalize`` takes quadratic time on long runs of marks.
 """
 
 from __future__ import annotations
@@ -107,7 +106,7 @@ class BasicTokenizer:
 
 
 def lower(text: str, positions: Sequence[int]) -> tuple[str, Sequence[int]]:
-    """``text.lower()`` and the positions of its characters. ``İ`` becomes two characters; a final ``Σ`` is ``ς``."""
+    """``text.lower()`` and the positions of its characters; ``İ`` becomes two, a final ``Σ`` ``ς``."""
     lowered = text.lower()
     if len(lowered) == len(text):  # lower-casing never shortens, so each character stayed in its place
         return lowered, positions

@@ -1,6 +1,6 @@
 """What the original's basic tokenizer asks of a character, for every code point.
 
-The four predicates and the CJK blocks are those of ``tokenization.py`` in google-research/bert (commit eedf571);
+The questions and the CJK blocks are those of ``tokenization.py`` in google-research/bert (commit eedf571);
 general categories come from the running Python's ``unicodedata``.
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import unicodedata
 from enum import IntEnum
+from functools import lru_cache
 
 SPACES = (
     " \t\n\r\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
@@ -40,6 +41,7 @@ class Kind(IntEnum):
     IDEOGRAPH = 4
 
 
+@lru_cache(maxsize=1 << 16)
 def kind_of(character: str) -> Kind:
     """The :class:`Kind` of one character."""
     if character in SEPARATORS:
@@ -55,9 +57,13 @@ def is_ideograph(character: str) -> bool:
     return code_point >= 0x3400 and any(first <= code_point <= last for first, last in CJK_BLOCKS)
 
 
+@lru_cache(maxsize=1 << 16)
 def is_punctuation(character: str) -> bool:
-    """Whether the character is a word of its own: all ASCII that is no letter, digit or blank (``$`` and ``^``
-    too, which Unicode calls symbols), and the categories P*."""
+    """Whether the character is a word of its own.
+
+    So are the categories P* and all of printable ASCII that is no letter, digit or blank, with ``$`` and
+    ``^``, which Unicode calls symbols.
+    """
     if character < "\x80":
         return not character.isalnum() and "!" <= character <= "~"
     return unicodedata.category(character).startswith("P")

@@ -50,8 +50,8 @@ def assemble(
 ) -> ModelInput:
     """``[CLS] A [SEP]`` or ``[CLS] A [SEP] B [SEP]`` with at most ``max_length`` ids.
 
-    Too long a pair loses pieces one at a time from the end of the longer text, B when both are as long; a B that
-    is empty, or becomes so, leaves a single text. As ``convert_single_example`` in the original's
+    Too long a pair loses pieces one at a time from the end of the longer text, or of B when both are as long.
+    A B that is empty, or becomes so, leaves a single text. As ``convert_single_example`` of
     ``run_classifier.py``.
 
     Raises:
@@ -74,8 +74,10 @@ def assemble(
 
 
 def truncated_lengths(a_length: int, b_length: int, room: int) -> tuple[int, int]:
-    """What is left of two texts that must fit into ``room`` pieces, taking one at a time from the longer, B when
-    they are equal: the longer is cut to the shorter first, then both shrink in turn."""
+    """Lengths of two texts after taking pieces from the longer (B, when equal) until they fit into ``room``.
+
+    In closed form: the longer is cut down to the shorter, then both shrink in turn.
+    """
     if a_length + b_length <= room:
         return a_length, b_length
     shorter = min(a_length, b_length)

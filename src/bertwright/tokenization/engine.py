@@ -1,11 +1,13 @@
 """The Rust engine of Hugging Face's ``tokenizers``, used only where its answer is provably ours.
 
-The engine works on each character alone: it drops, maps, puts apart or keeps it. So does ours, with two
-exceptions: a capital sigma at the end of a word, and the canonical order of marks that are not dropped. Therefore
-two texts of characters that (1) both treat alike when alone, (2) are no capital sigma, when lower-casing, and (3)
-are no ordered marks that stay have the same words; and on the same words the same greedy search gives
-the same pieces. Property (1) is tried on both the first time a character is met, so it holds for whatever Unicode
-tables this Python and this engine were built with. All other text goes the readable way, through
+Both drop, map, put apart or keep each character by itself. Only two things depend on its neighbours: a
+capital sigma is lower-cased otherwise at the end of a word (by us), and marks are put into canonical order
+(which shows only in marks that are not dropped). So a text has the same words in both if each of its
+characters (1) is treated alike by both when alone, (2) is no capital sigma, if lower-casing, and (3) is no
+mark that has an order and stays. On the same words, the same greedy search finds the same pieces.
+
+Property (1) is tried on both the first time a character is met, so it holds for whatever Unicode tables this
+Python and this engine were built with. All other text goes through our own
 :class:`~bertwright.tokenization.basic.BasicTokenizer`.
 """
 

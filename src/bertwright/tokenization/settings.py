@@ -17,7 +17,7 @@ class TokenizerSettings(Settings):
     tokenize_chinese_chars: bool = True
     """Make every CJK ideograph a word of its own."""
     max_input_chars_per_word: int = Field(default=200, ge=1, le=100_000)
-    """A word with more characters than this becomes one ``[UNK]`` (counted after lower-casing and stripping)."""
+    """A word with more characters (counted after lower-casing and stripping) becomes one ``[UNK]``."""
 
     @property
     def strips_accents(self) -> bool:

@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,10 @@ _SPECIAL = re.compile("(" + "|".join(map(re.escape, SPECIAL_TOKENS)) + ")")
 
 
 class Tokenizer:
-    """BERT's tokenizer: basic tokenizer, then WordPiece. Adds no special tokens; :func:`encoding.assemble` does."""
+    """BERT's tokenizer: basic tokenizer, then WordPiece.
+
+    It adds no special tokens; :func:`bertwright.tokenization.encoding.assemble` does.
+    """
 
     def __init__(self, vocabulary: Vocabulary, settings: TokenizerSettings | None = None) -> None:
         self.vocabulary = vocabulary
@@ -64,8 +68,8 @@ class Tokenizer:
 
         Args:
             text: any string.
-            allow_special: let ``[MASK]`` and the other special tokens, typed exactly so, become their ids. Never for text
-                from outside: it could then pretend to be two texts.
+            allow_special: let ``[MASK]`` and the other special tokens, typed exactly so, become their ids.
+                Not for text from outside, which could then pretend to be two texts.
         """
         encoding = Encoding([], [], [], [])
         if not allow_special:
@@ -84,7 +88,7 @@ class Tokenizer:
     def encode_ids(self, texts: Sequence[str]) -> list[Ids]:
         """The ids of each text, exactly those of :meth:`encode`, by the fast engine where it can."""
         flat, offsets = self.words_to_ids(texts)
-        return [flat[start:stop] for start, stop in zip(offsets[:-1], offsets[1:], strict=True)]
+        return [flat[start:stop] for start, stop in pairwise(offsets.tolist())]
 
     def words_to_ids(self, chunks: Sequence[str]) -> tuple[Ids, np.ndarray[Any, np.dtype[np.int64]]]:
         """The ids of all chunks in one array, exactly those of :meth:`encode`.
@@ -93,7 +97,8 @@ class Tokenizer:
             chunks: texts, in the fastest case without white space inside and each different.
 
         Returns:
-            ids uint32 ``(n,)``; offsets int64 ``(len(chunks) + 1,)``: chunk ``i`` has ``ids[offsets[i] : offsets[i + 1]]``.
+            ids uint32 ``(n,)``, and offsets int64 ``(len(chunks) + 1,)``: chunk ``i`` has
+            ``ids[offsets[i] : offsets[i + 1]]``.
         """
         parts: list[Ids] = []
         lengths = [np.zeros(1, np.int64)]
@@ -105,7 +110,7 @@ class Tokenizer:
         return flat, np.cumsum(np.concatenate(lengths))
 
     def decode(self, ids: Iterable[int], *, skip_special: bool = True) -> str:
-        """Pieces put together again: words with a blank between them, accents and case as the pieces have them.
+        """Pieces put together again, with a blank between words; what was lower-cased or stripped stays so.
 
         Raises:
             VocabularyError: an id outside the vocabulary.

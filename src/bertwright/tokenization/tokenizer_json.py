@@ -23,7 +23,7 @@ VERSION = "1.0"
 
 
 def contents(vocabulary: Vocabulary, settings: TokenizerSettings) -> dict[str, Any]:
-    """The object to be written: BERT's normalizer and pre-tokenizer, WordPiece, and ``[CLS] A [SEP] B [SEP]``."""
+    """The object to write: BERT's normalizer and pre-tokenizer, WordPiece, ``[CLS] A [SEP] B [SEP]``."""
     return {
         "version": VERSION,
         "truncation": None,

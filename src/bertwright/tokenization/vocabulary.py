@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NoReturn
@@ -21,6 +22,8 @@ PAD, UNK, CLS, SEP, MASK = SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]",
 
 MAX_TOKENS = 1_000_000
 MAX_BYTES = 64 << 20
+
+_SPACE = re.compile(f"[{SPACES}]")
 
 
 class Vocabulary:
@@ -40,8 +43,9 @@ class Vocabulary:
         """The vocabulary in a bare ``vocab.txt``.
 
         Raises:
-            VocabularyError: missing, a directory, empty, too large, not UTF-8, a byte order mark, line ends other than
-                ``\\n``, a blank or repeated line, white space in a token, a special token missing.
+            VocabularyError: missing, a directory, empty, too large, not UTF-8, a byte order mark, line ends
+            other
+                than ``\\n``, a blank or repeated line, white space in a token, a special token missing.
         """
         return cls(_lines(_read(Path(path)), path), path)
 
@@ -105,46 +109,45 @@ class Vocabulary:
 
 
 def _read(path: Path) -> bytes:
+    """The bytes of a regular file of bearable size."""
     try:
+        if not path.is_file():
+            got = "a directory" if path.is_dir() else "no regular file" if path.exists() else "nothing there"
+            raise VocabularyError.at(path, "a vocabulary file (one token a line)", got)
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
-    except FileNotFoundError:
-        raise VocabularyError.at(path, "a vocabulary", "nothing there") from None
-    except IsADirectoryError:
-        raise VocabularyError.at(path, "a vocab.txt", "a directory") from None
-    except (OSError, ValueError) as problem:
-        raise VocabularyError.at(
-            path, "a readable vocabulary", getattr(problem, "strerror", None) or str(problem)
-        ) from None
+    except (OSError, ValueError) as problem:  # ValueError: a NUL in the path
+        got = getattr(problem, "strerror", None) or str(problem)
+        raise VocabularyError.at(path, "a readable vocabulary file", got) from None
     if len(data) > MAX_BYTES:
         raise VocabularyError.at(path, f"at most {MAX_BYTES:,} bytes", "more")
     return data
 
 
 def _lines(data: bytes, path: str | Path) -> list[str]:
-    """The lines of ``data``, its encoding and line ends checked; one final line end is no blank line."""
+    """The lines of ``data``, its encoding and line ends checked; one LF at the end begins no new line."""
 
-    def refuse(expected: str, got: object, line: int | None = None, hint: str | None = None) -> NoReturn:
+    def refuse(expected: str, got: object, at: int | None = None, hint: str | None = None) -> NoReturn:
+        line = None if at is None else data.count(b"\n", 0, at) + 1
         raise VocabularyError.at(path, expected, got, line=line, hint=hint)
 
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         refuse("UTF-8", "UTF-16", hint="save the file as UTF-8 without a byte order mark")
     if data.startswith(b"\xef\xbb\xbf"):
-        refuse("UTF-8 without a byte order mark", "one before the first token", 1, "save the file without it")
-    if data.lstrip()[:1] in (b"{", b'"') or data.lstrip().startswith((b'["', b"[\n")):
+        refuse("a token", "a byte order mark", 0, "save the file as UTF-8 without one")
+    if data.lstrip()[:1] in (b"{", b"[") and data.rstrip()[-1:] in (b"}", b"]") and b"\n[UNK]\n" not in data:
         refuse("one token a line", "JSON", hint="a tokenizer.json is read through the folder that holds it")
-    carriage = data.find(b"\r")
-    if carriage >= 0:
-        line = data.count(b"\n", 0, carriage) + 1
-        kind = "CRLF" if data[carriage + 1 : carriage + 2] == b"\n" else "a carriage return"
-        refuse("lines that end with LF", kind, line, "convert the line ends")
-    if data.count(b"\n") > MAX_TOKENS:
-        refuse(f"at most {MAX_TOKENS:,} tokens", f"{data.count(10):,} lines")
+    if (place := data.find(b"\r")) >= 0:
+        crlf = data[place + 1 : place + 2] == b"\n"
+        refuse(
+            "lines that end with LF", "CRLF" if crlf else "a lone CR", place, "convert the line ends to LF"
+        )
+    if (count := data.count(b"\n")) > MAX_TOKENS:
+        refuse(f"at most {MAX_TOKENS:,} tokens", f"{count:,} lines")
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as problem:
-        line = data.count(b"\n", 0, problem.start) + 1
-        refuse("UTF-8", f"byte 0x{data[problem.start]:02x} at offset {problem.start}", line)
+        refuse("UTF-8", f"byte 0x{data[problem.start]:02x} at offset {problem.start}", problem.start)
     return text.removesuffix("\n").split("\n") if text else []
 
 
@@ -153,45 +156,35 @@ def _check(tokens: Sequence[str], source: str | Path) -> dict[str, int]:
     if not tokens:
         raise VocabularyError.at(source, "one token a line", "an empty file")
     if len(tokens) > MAX_TOKENS:
-        raise VocabularyError.at(source, f"at most {MAX_TOKENS:,} tokens", len(tokens))
-    ids = {token: index for index, token in enumerate(tokens)}
-    if len(ids) < len(tokens) or any(map(_has_space, tokens)):
-        _refuse_line(tokens, source)
+        raise VocabularyError.at(source, f"at most {MAX_TOKENS:,} tokens", f"{len(tokens):,}")
+    ids: dict[str, int] = {}
+    for index, token in enumerate(tokens):
+        if _SPACE.search(token) or not token:
+            expected, got = _misplaced_space(token)
+            raise VocabularyError.at(source, expected, got, line=index + 1)
+        if ids.setdefault(token, index) != index:
+            hint = f"line {ids[token] + 1} has it already"
+            raise VocabularyError.at(source, "each token once", token, line=index + 1, hint=hint)
     for special in SPECIAL_TOKENS:
         if special not in ids:
-            found = next(
-                (
-                    t
-                    for t in (special.lower(), special.strip("[]"), f"<{special.strip('[]').lower()}>")
-                    if t in ids
-                ),
-                None,
-            )
-            hint = (
-                f"line {ids[found] + 1} has {found}"
-                if found
-                else "every vocabulary needs it on a line of its own"
-            )
+            hint = _similar(special, ids) or "every vocabulary has it on a line of its own"
             raise VocabularyError.at(source, f"the special token {special}", "none", hint=hint)
     return ids
 
 
-def _has_space(token: str) -> bool:
-    return not token or any(character in token for character in SPACES)
+def _misplaced_space(token: str) -> tuple[str, str]:
+    """What was expected instead of ``token``, which is blank or has white space, and what there is."""
+    bare = token.strip(SPACES)
+    if not bare:
+        return "a token", "a blank line"
+    return f"a token without white space {'around' if bare != token else 'inside'}", token
 
 
-def _refuse_line(tokens: Sequence[str], source: str | Path) -> NoReturn:
-    """Raises for the first line that is blank, has white space, or repeats an earlier one."""
-    seen: dict[str, int] = {}
-    for line, token in enumerate(tokens, 1):
-        if not token.strip(SPACES):
-            raise VocabularyError.at(source, "a token", "a blank line", line=line)
-        if token != token.strip(SPACES):
-            raise VocabularyError.at(source, "a token without white space around it", token, line=line)
-        if _has_space(token):
-            raise VocabularyError.at(source, "a token without white space inside", token, line=line)
-        if token in seen:
-            hint = f"line {seen[token]} has it already"
-            raise VocabularyError.at(source, "each token once", token, line=line, hint=hint)
-        seen[token] = line
-    raise AssertionError("every line is fine")
+def _similar(special: str, ids: Mapping[str, int]) -> str | None:
+    """A hint when the vocabulary has ``special`` in another spelling."""
+    name = special.strip("[]")
+    spellings = (special.lower(), special.title(), name, name.lower(), f"<{name}>", f"<{name.lower()}>")
+    found = next((spelling for spelling in spellings if spelling in ids), None)
+    return (
+        f"line {ids[found] + 1} has {found}: capital letters in square brackets are meant" if found else None
+    )

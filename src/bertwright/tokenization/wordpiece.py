@@ -10,7 +10,8 @@ _CACHE_SIZE = 1 << 17
 class WordPiece:
     """``WordpieceTokenizer`` of the original, on one word at a time.
 
-    Work on a word is bounded by ``max_input_chars_per_word`` times the longest piece, so text costs linear time.
+    A word costs at most ``max_input_chars_per_word`` times the length of the longest piece, so the time for a
+    text is linear in its length.
     """
 
     def __init__(self, vocabulary: Vocabulary, max_input_chars_per_word: int = 200) -> None:
@@ -27,7 +28,7 @@ class WordPiece:
         self._cache: dict[str, tuple[int, ...]] = {}
 
     def pieces(self, word: str) -> tuple[int, ...]:
-        """The ids of the pieces of ``word``; ``[UNK]`` alone when it is too long or any part finds no piece."""
+        """The ids of the pieces of ``word``; ``[UNK]`` alone when it is too long or a part is no piece."""
         found = self._cache.get(word)
         if found is None:
             found = self._match(word)
