@@ -47,7 +47,7 @@ class NextSentenceHead(nn.Module):
 
 
 class SequenceHead(nn.Module):
-    """One class for the row: dropout and a linear layer on the pooled output (``run_classifier.create_model``)."""
+    """One class for the row: dropout, then a linear layer on the pooled output (``create_model``)."""
 
     def __init__(self, config: BertConfig, num_labels: int) -> None:
         super().__init__()

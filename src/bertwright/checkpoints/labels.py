@@ -1,0 +1,41 @@
+"""The names of classes, as a ``config.json`` keeps them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from bertwright.errors import ModelError
+
+
+def read_labels(values: Mapping[str, Any], source: str | Path) -> tuple[str, ...] | None:
+    """The class names in ``id2label``, in order; None when there is no such field.
+
+    Raises:
+        ModelError: ids that are not the whole numbers from 0 without a gap, names that are no text or
+            repeated, or a number of names other than ``num_labels``.
+    """
+    table = values.get("id2label")
+    if table is None:
+        return None
+    if not isinstance(table, dict) or not all(isinstance(label, str) and label for label in table.values()):
+        raise ModelError.at(source, "an object from ids to names", table, field="id2label")
+    if set(table) != {str(index) for index in range(len(table))}:
+        expected = f'the ids "0" to "{len(table) - 1}"'
+        raise ModelError.at(source, expected, ", ".join(table), field="id2label")
+    labels = tuple(table[str(index)] for index in range(len(table)))
+    if len(set(labels)) != len(labels):
+        raise ModelError.at(source, "different names", ", ".join(labels), field="id2label")
+    count = values.get("num_labels", len(labels))
+    if count != len(labels) or isinstance(count, bool):
+        raise ModelError.at(source, f"the {len(labels)} names of id2label", count, field="num_labels")
+    return labels
+
+
+def label_fields(labels: Sequence[str]) -> dict[str, Any]:
+    """``id2label`` and ``label2id`` for ``config.json``."""
+    return {
+        "id2label": {str(index): label for index, label in enumerate(labels)},
+        "label2id": {label: index for index, label in enumerate(labels)},
+    }

@@ -1,0 +1,116 @@
+"""The files of a model folder: found, and opened only when they really lie inside it."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+from bertwright import strict_json
+from bertwright.checkpoints.magic import refuse_foreign_format
+from bertwright.durable import check_name
+from bertwright.errors import ModelError, shown_path
+
+CONFIG = "config.json"
+TENSORFLOW_CONFIG = "bert_config.json"
+WEIGHTS = "model.safetensors"
+WEIGHTS_INDEX = "model.safetensors.index.json"
+CARD = "README.md"
+MANIFEST_NAME = "bertwright.json"
+
+_PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl", "*.npz", "*.h5", ".metadata")
+"""Where other libraries keep weights that are not opened here."""
+
+
+def member(folder: Path, name: str) -> Path:
+    """The path of the file ``name`` of ``folder``.
+
+    A link may lead to another place inside the folder, or, in the layout of a Hugging Face cache
+    (``snapshots/REVISION`` beside ``blobs``), to a blob of the same model.
+
+    Raises:
+        ModelError: the name is not plain, nothing is there, it is no regular file, or a link leads elsewhere.
+    """
+    check_name(name, folder, ModelError)
+    path = folder / name
+    if path.is_symlink() and not _stays_inside(path, folder):
+        raise ModelError.at(path, "a file inside the model folder", f"a link to {os.readlink(path)}")
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        raise ModelError.at(path, "a file", "nothing there") from None
+    except OSError as problem:
+        raise ModelError.at(path, "a readable file", problem.strerror) from None
+    if not stat.S_ISREG(mode):
+        raise ModelError.at(path, "a regular file", "a directory" if stat.S_ISDIR(mode) else "a special file")
+    return path
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """The safetensors files of a Hugging Face folder: one, or the shards that its index names.
+
+    Raises:
+        ModelError: there are none; weights in pickles are named as the reason, and not opened.
+    """
+    if (folder / WEIGHTS).exists():
+        return [member(folder, WEIGHTS)]
+    if (folder / WEIGHTS_INDEX).exists():
+        index = strict_json.load(member(folder, WEIGHTS_INDEX), error=ModelError, max_bytes=10 << 20)
+        weight_map = index.get("weight_map") if isinstance(index, dict) else None
+        if not isinstance(weight_map, dict) or not all(isinstance(name, str) for name in weight_map.values()):
+            raise ModelError.at(folder / WEIGHTS_INDEX, "a weight_map from tensors to files", weight_map)
+        return [member(folder, name) for name in sorted(set(weight_map.values()))]
+    refuse_pickles(folder)
+    raise ModelError.at(folder, f"a folder with {WEIGHTS}", "none there")
+
+
+def refuse_pickles(folder: Path) -> None:
+    """Raise if ``folder`` keeps its weights in pickles or in another format that is never opened.
+
+    Raises:
+        ModelError: naming the first such file.
+    """
+    for pattern in _PICKLED:
+        for path in sorted(folder.glob(pattern)):
+            refuse_file(path)
+
+
+def refuse_file(path: Path) -> None:
+    """Raise for a file whose first bytes are those of a format that is never opened.
+
+    Raises:
+        ModelError: see :func:`~bertwright.checkpoints.magic.refuse_foreign_format`.
+    """
+    if path.is_file():
+        with path.open("rb") as file:
+            refuse_foreign_format(path, file.read(520))
+
+
+def tensorflow_prefix(folder: Path) -> Path:
+    """The one TensorFlow checkpoint in ``folder``, as its path without ``.index``.
+
+    Raises:
+        ModelError: none there, or several.
+    """
+    found = sorted(folder.glob("*.index"))
+    if len(found) != 1:
+        names = ", ".join(path.name for path in found) or "none"
+        hint = "name one of them, without .index" if found else None
+        raise ModelError.at(folder, "one checkpoint (NAME.index and NAME.data-…)", names, hint=hint)
+    return found[0].with_suffix("")
+
+
+def permission_notes(folder: Path) -> list[str]:
+    """A remark on every file that another user of the machine could change."""
+    notes = []
+    for path in sorted(folder.iterdir()):
+        status = path.stat() if path.exists() else None
+        if status is not None and stat.S_ISREG(status.st_mode) and status.st_mode & stat.S_IWOTH:
+            notes.append(f"{shown_path(path)}: every user of this machine may change it")
+    return notes
+
+
+def _stays_inside(path: Path, folder: Path) -> bool:
+    target, home = path.resolve(), folder.resolve()
+    cached = home.parent.name == "snapshots" and target.parent == home.parent.parent / "blobs"
+    return cached or home in target.parents

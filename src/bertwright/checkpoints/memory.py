@@ -1,0 +1,48 @@
+"""Whether there is memory for a model, asked before any is taken."""
+
+from __future__ import annotations
+
+import os
+import resource
+from contextlib import suppress
+from pathlib import Path
+
+from bertwright.errors import ModelError
+from bertwright.model.config import BertConfig
+
+_LAYER_OVERHEAD = 64 << 10
+"""Bytes of Python objects a Transformer block costs beside its numbers, measured roughly and rounded up."""
+
+
+def require_memory(config: BertConfig, source: str | Path) -> None:
+    """Refuse a configuration whose float32 parameters do not fit into the memory that is free.
+
+    Raises:
+        ModelError: naming both amounts.
+    """
+    needed = 4 * config.num_pretraining_parameters() + _LAYER_OVERHEAD * config.num_hidden_layers
+    available = available_bytes()
+    if available is not None and needed > available:
+        have = f"{available / 2**30:,.1f} GiB are free"
+        raise ModelError(f"{source}: this network needs {needed / 2**30:,.1f} GiB of memory, {have}")
+
+
+def available_bytes() -> int | None:
+    """Memory this process may still take, in bytes; None where the system does not say."""
+    limits = [limit for limit in (_free(), _address_space()) if limit is not None]
+    return min(limits, default=None)
+
+
+def _free() -> int | None:
+    with suppress(OSError, ValueError, IndexError):
+        for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) << 10
+    with suppress(OSError, ValueError, AttributeError):
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return None
+
+
+def _address_space() -> int | None:
+    soft, _ = resource.getrlimit(resource.RLIMIT_AS)
+    return None if soft == resource.RLIM_INFINITY else soft

@@ -1,0 +1,260 @@
+"""Model folders: opened, from ours, Hugging Face's or TensorFlow 1's, and written as Hugging Face's."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from bertwright import strict_json
+from bertwright.checkpoints import members
+from bertwright.checkpoints.conversion import Weights, from_hugging_face, from_tensorflow
+from bertwright.checkpoints.labels import read_labels
+from bertwright.checkpoints.memory import require_memory
+from bertwright.checkpoints.names import ENCODER
+from bertwright.checkpoints.saving import save_model
+from bertwright.checkpoints.tensor_file import read_tensors, require_finite
+from bertwright.checkpoints.tensorflow_bundle import TensorBundle
+from bertwright.durable import read_manifest, verify
+from bertwright.errors import ModelError, shown_path
+from bertwright.model.classifier import SequenceClassifier
+from bertwright.model.config import BertConfig
+from bertwright.model.encoder import BertEncoder
+from bertwright.model.pretraining_model import BertForPreTraining
+from bertwright.tokenization.tokenizer import Tokenizer
+
+__all__ = ["Head", "ModelFolder", "open_model", "save_model"]
+
+Head = Literal["masked_language", "next_sentence", "sequence"]
+Module = TypeVar("Module", bound=nn.Module)
+
+_HEADS: Mapping[str, Head] = {
+    "masked_language_head": "masked_language",
+    "next_sentence_head": "next_sentence",
+    "head": "sequence",
+}
+_PRETRAINING: tuple[Head, ...] = ("masked_language", "next_sentence")
+
+
+@dataclass(frozen=True)
+class ModelFolder:
+    """A model folder that was read and checked. Networks are built from it on request, in evaluation mode."""
+
+    path: Path
+    config: BertConfig
+    tokenizer: Tokenizer
+    weights: Weights = field(repr=False)
+    manifest: Mapping[str, Any]
+    """What ``bertwright.json`` says besides the files' digests: ``task``, ``provenance``, its own ``digest``.
+    For folders of others ``task`` is made from ``id2label``, and the rest is absent."""
+    notes: tuple[str, ...] = ()
+    """What a careful user wants to know: parts that are missing or not used, casing that was inferred."""
+
+    @property
+    def heads(self) -> frozenset[Head]:
+        """The heads whose weights are here."""
+        return frozenset(head for part, head in _HEADS.items() if part in self.weights.parts)
+
+    @property
+    def task(self) -> Mapping[str, Any] | None:
+        """What the model was adapted to (``kind``, ``labels`` …); None for a pre-trained model."""
+        return self.manifest.get("task")
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Class names, in the order of the classifier's logits; empty without a classifier."""
+        return tuple((self.task or {}).get("labels", ()))
+
+    def encoder(self) -> BertEncoder:
+        """The encoder. A pooler that is not stored (``BertForMaskedLM``) gets initial weights."""
+        own = {
+            name.removeprefix(ENCODER): tensor
+            for name, tensor in self.weights.tensors.items()
+            if name.startswith(ENCODER)
+        }
+        return self._filled(BertEncoder(self.config, seed=self._seed_for({"pooler"})), own)
+
+    def pretraining_model(self, require: Collection[Head] = _PRETRAINING) -> BertForPreTraining:
+        """The encoder with both pre-training heads.
+
+        Args:
+            require: heads whose weights must be here; one that is absent otherwise gets initial weights.
+
+        Raises:
+            ModelError: a required head is absent.
+        """
+        for head in require:
+            self._require(head)
+        seed = self._seed_for({"pooler", "masked_language_head", "next_sentence_head"})
+        own = {name: tensor for name, tensor in self.weights.tensors.items() if not name.startswith("head.")}
+        return self._filled(BertForPreTraining(self.config, seed=seed), own)
+
+    def classifier(self) -> SequenceClassifier:
+        """The classifier that is stored here.
+
+        Raises:
+            ModelError: there is none.
+        """
+        self._require("sequence")
+        count = self.weights.tensors["head.output.bias"].shape[0]
+        model = SequenceClassifier(
+            self.config, count, encoder=BertEncoder(self.config, seed=self._seed_for({"pooler"})), seed=None
+        )
+        own = {name: t for name, t in self.weights.tensors.items() if name.startswith((ENCODER, "head."))}
+        return self._filled(model, own)
+
+    def new_classifier(self, num_labels: int, *, seed: int = 0) -> SequenceClassifier:
+        """The encoder with a new output layer over ``num_labels`` classes, drawn from ``seed``."""
+        return SequenceClassifier(self.config, num_labels, encoder=self.encoder(), seed=seed)
+
+    def _require(self, head: Head) -> None:
+        if head not in self.heads:
+            have = ", ".join(sorted(self.heads)) or "none"
+            raise ModelError.at(self.path, f"a model with a {head.replace('_', ' ')} head", f"heads: {have}")
+
+    def _seed_for(self, parts: set[str]) -> int | None:
+        """No initial weights are drawn when every one of ``parts`` is stored."""
+        return None if parts <= self.weights.parts else 0
+
+    def _filled(self, module: Module, tensors: Mapping[str, Tensor]) -> Module:
+        copies = {name: tensor.clone() for name, tensor in tensors.items()}
+        module.load_state_dict(copies, strict=False, assign=True)
+        if any(parameter.is_meta for parameter in module.parameters()):
+            raise ModelError.at(self.path, "weights for every parameter", "some are missing")
+        return module.eval()
+
+
+def open_model(
+    path: str | Path, *, lower_case: bool | None = None, allow_nonfinite: bool = False
+) -> ModelFolder:
+    """Read a model folder whole, and check it.
+
+    Args:
+        path: a folder with ``config.json`` and ``model.safetensors`` (ours or any BERT of Hugging Face's),
+            or with ``bert_config.json`` and a TensorFlow 1 checkpoint; where there are several of those, the
+            path of one without ``.index``.
+        lower_case: overrides the stored casing.
+        allow_nonfinite: accept weights that are NaN or infinite.
+
+    Raises:
+        ModelError: the folder is incomplete or malformed, describes another network, its vocabulary has
+            another size, or its weights are pickles, do not fit, or are not finite. Nothing in it is run.
+        VocabularyError: its tokenizer files are malformed.
+        DigestError: it has a manifest, and a file differs from it.
+    """
+    path = Path(path)
+    if path.with_name(path.name + ".index").is_file():
+        return _open_tensorflow(path.parent, path, lower_case, allow_nonfinite)
+    if not path.is_dir():
+        members.refuse_file(path)
+        raise ModelError.at(path, "a model folder", "a file" if path.exists() else "nothing there")
+    if not (path / members.CONFIG).exists() and (path / members.TENSORFLOW_CONFIG).exists():
+        return _open_tensorflow(path, members.tensorflow_prefix(path), lower_case, allow_nonfinite)
+    return _open_hugging_face(path, lower_case, allow_nonfinite)
+
+
+def _open_hugging_face(path: Path, lower_case: bool | None, allow_nonfinite: bool) -> ModelFolder:
+    manifest = _verified_manifest(path)
+    if not (path / members.CONFIG).exists():
+        members.refuse_pickles(path)  # the better reason, where there are some
+    source = members.member(path, members.CONFIG)
+    values = strict_json.load(source, error=ModelError)
+    config = BertConfig.from_dict(values, source)
+    require_memory(config, source)
+    labels = read_labels(values, source)
+    tokenizer, notes = _tokenizer(path, config, source, lower_case)
+    files = members.weight_files(path)
+    tensors: dict[str, Tensor] = {}
+    for file in files:
+        for name, tensor in read_tensors(file).items():
+            if name in tensors:
+                raise ModelError.at(file, "each tensor in one file only", name)
+            tensors[name] = tensor
+    if not allow_nonfinite:
+        require_finite(tensors, files[0])
+    weights = from_hugging_face(tensors, config, files[0])
+    if "task" not in manifest:
+        manifest = {**manifest, "task": _foreign_task(values, labels, weights, source)}
+    notes += members.permission_notes(path) + _notes_on(weights, tensors)
+    return ModelFolder(path, config, tokenizer, weights, manifest, tuple(notes))
+
+
+def _open_tensorflow(
+    folder: Path, prefix: Path, lower_case: bool | None, allow_nonfinite: bool
+) -> ModelFolder:
+    source = members.member(folder, members.TENSORFLOW_CONFIG)
+    config = BertConfig.from_tensorflow(strict_json.load(source, error=ModelError), source)
+    require_memory(config, source)
+    tokenizer, notes = _tokenizer(folder, config, source, lower_case)
+    bundle = TensorBundle(prefix)
+    weights = from_tensorflow(bundle.entries, bundle.read, config, bundle.index)
+    if not allow_nonfinite:
+        require_finite(weights.tensors, bundle.index)
+    return ModelFolder(
+        folder, config, tokenizer, weights, {"task": None}, tuple(notes + _notes_on(weights, {}))
+    )
+
+
+def _verified_manifest(path: Path) -> dict[str, Any]:
+    """What the folder's manifest says, every digest compared; nothing for folders of others."""
+    if not (path / members.MANIFEST_NAME).exists():
+        return {}
+    manifest = read_manifest(path, "model", manifest_name=members.MANIFEST_NAME, error=ModelError)
+    verify(manifest)
+    return {**manifest.fields, "digest": manifest.digest}
+
+
+def _tokenizer(
+    path: Path, config: BertConfig, source: Path, lower_case: bool | None
+) -> tuple[Tokenizer, list[str]]:
+    """The folder's tokenizer, which must have as many tokens as the network has word embeddings."""
+    stored = [name for name in ("tokenizer.json", "tokenizer_config.json") if (path / name).exists()]
+    for name in [*stored, "vocab.txt"]:
+        if (path / name).is_symlink():
+            members.member(path, name)
+    tokenizer = Tokenizer.load(path, lower_case)
+    size = len(tokenizer.vocabulary)
+    if size != config.vocab_size:
+        expected = f"vocab_size {size:,}, the size of the folder's vocabulary"
+        raise ModelError.at(source, expected, config.vocab_size)
+    if stored or lower_case is not None:
+        return tokenizer, []
+    cased = any(token != token.lower() for token in tokenizer.vocabulary.tokens if token[:1] != "[")
+    note = (
+        f"{shown_path(path)}: casing is not stored; its vocabulary is {'cased' if cased else 'lower-cased'}"
+    )
+    return (Tokenizer.load(path, lower_case=not cased), [note])
+
+
+def _foreign_task(
+    values: Mapping[str, Any], labels: tuple[str, ...] | None, weights: Weights, source: Path
+) -> dict[str, Any] | None:
+    """What the classifier of another library's folder answers."""
+    if "head" not in weights.parts:
+        return None
+    count = weights.tensors["head.output.bias"].shape[0]
+    names = labels or tuple(f"LABEL_{index}" for index in range(count))
+    if len(names) != count:
+        raise ModelError.at(
+            source, f"{count} names, one a class of the classifier", len(names), field="id2label"
+        )
+    problem = values.get("problem_type") or "single_label_classification"
+    if problem != "single_label_classification" or count == 1:
+        return None
+    return {"kind": "classify", "labels": list(names)}
+
+
+def _notes_on(weights: Weights, tensors: Mapping[str, Tensor]) -> list[str]:
+    notes = []
+    if weights.ignored:
+        shown = ", ".join(weights.ignored[:3]) + (", …" if len(weights.ignored) > 3 else "")
+        notes.append(f"{len(weights.ignored)} tensors of other heads are not used: {shown}")
+    if "pooler" not in weights.parts:
+        notes.append("no pooler is stored: the pooled output is that of initial weights")
+    if any(tensor.dtype is torch.float64 for tensor in tensors.values()):
+        notes.append("weights are stored as float64 and were rounded to float32")
+    return notes

@@ -1,0 +1,105 @@
+"""Model folders written as Hugging Face's, with a manifest of our own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from bertwright.checkpoints import members
+from bertwright.checkpoints.conversion import to_hugging_face
+from bertwright.checkpoints.labels import label_fields
+from bertwright.checkpoints.model_card import model_card
+from bertwright.checkpoints.names import ENCODER
+from bertwright.checkpoints.tensor_file import require_finite, write_tensors
+from bertwright.durable import NewDirectory
+from bertwright.errors import ModelError
+from bertwright.model.classifier import SequenceClassifier
+from bertwright.model.config import BertConfig
+from bertwright.model.encoder import BertEncoder
+from bertwright.model.pretraining_model import BertForPreTraining
+from bertwright.tokenization.tokenizer import Tokenizer
+
+_ARCHITECTURES: Mapping[type[nn.Module], str] = {
+    BertEncoder: "BertModel",
+    BertForPreTraining: "BertForPreTraining",
+    SequenceClassifier: "BertForSequenceClassification",
+}
+
+
+def save_model(
+    path: str | Path,
+    module: nn.Module,
+    tokenizer: Tokenizer,
+    *,
+    task: Mapping[str, Any] | None,
+    provenance: Mapping[str, Any],
+    card: str | None = None,
+    overwrite: bool = False,
+) -> None:
+    """Write a model folder that ``transformers`` opens as it is, complete or not at all.
+
+    Args:
+        path: the new folder.
+        module: a :class:`BertEncoder`, :class:`BertForPreTraining` or :class:`SequenceClassifier`; may be
+            compiled.
+        task: what it was adapted to, as JSON values: ``kind``, and ``labels`` in the order of the logits.
+        provenance: what it was made from, as JSON values.
+        card: text of ``README.md``; a plain one is written when None.
+        overwrite: replace a model folder of ours that is there.
+
+    Raises:
+        OutputExistsError: ``path`` exists and ``overwrite`` is false, or it is not one of ours.
+        ModelError: weights that are not finite, or a vocabulary or labels of another size than the network's.
+        DiskError: the file system refused; what was there before is untouched.
+    """
+    module = getattr(module, "_orig_mod", module)  # what torch.compile wrapped
+    architecture = _ARCHITECTURES[type(module)]
+    config, state = _checked_state(module, tokenizer, task, path)
+    bare = isinstance(module, BertEncoder)
+    if bare:
+        state = {ENCODER + name: tensor for name, tensor in state.items()}
+    tensors = to_hugging_face(state, config, prefix=not bare)
+    parameters = sum(tensor.numel() for tensor in tensors.values())
+    fields = {"architectures": [architecture], "model_type": "bert", **config.to_dict(), "dtype": "float32"}
+    fields |= label_fields((task or {}).get("labels", ()))
+    text = card or model_card(config, architecture, parameters, task, provenance)
+    with NewDirectory(
+        path,
+        kind="model",
+        overwrite=overwrite,
+        needed_bytes=4 * parameters,
+        manifest_name=members.MANIFEST_NAME,
+    ) as new:
+        new.write(members.CONFIG, json.dumps(fields, ensure_ascii=False, indent=2) + "\n")
+        for name, data in tokenizer.files(model_max_length=config.max_position_embeddings).items():
+            new.write(name, data)
+        new.write(members.CARD, text)
+        write_tensors(new, members.WEIGHTS, tensors, {"format": "pt"})
+        new.manifest = {
+            "architecture": architecture,
+            "task": None if task is None else dict(task),
+            "provenance": dict(provenance),
+        }
+
+
+def _checked_state(
+    module: nn.Module, tokenizer: Tokenizer, task: Mapping[str, Any] | None, path: str | Path
+) -> tuple[BertConfig, dict[str, Tensor]]:
+    config = module.config
+    if not isinstance(config, BertConfig):
+        raise TypeError(f"{type(module).__name__} has no BertConfig")
+    if len(tokenizer.vocabulary) != config.vocab_size:
+        expected = f"a vocabulary of {config.vocab_size:,} tokens, the network's"
+        raise ModelError.at(path, expected, f"{len(tokenizer.vocabulary):,}")
+    if isinstance(module, SequenceClassifier):
+        labels = (task or {}).get("labels", ())
+        if len(labels) != module.num_labels:
+            raise ModelError.at(path, f"{module.num_labels} labels, the classifier's", len(labels))
+    state = {name: tensor.detach().to("cpu", torch.float32) for name, tensor in module.state_dict().items()}
+    require_finite(state, path)
+    return config, state
