@@ -1,0 +1,132 @@
+"""A labelled task that a text carries by itself: where does this passage come from?
+
+Labels are the package that a docstring documents, the file that a document stands in, or, in a single file,
+the document that a paragraph belongs to. The passages of the dev part are taken out of the corpus, so that
+pre-training has not read them. The label's own name is blotted out of the passages.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from bertwright import randomness
+
+LABELS = 8
+TRAIN_EACH = 60
+DEV_EACH = 60
+_MIN_CHARACTERS = 120
+_PASSAGE_CHARACTERS = 320
+
+
+@dataclass(frozen=True)
+class SourceText:
+    """A document of the demo's corpus and where it comes from."""
+
+    label: str
+    paragraphs: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One labelled passage."""
+
+    text: str
+    label: str
+
+
+@dataclass(frozen=True)
+class LabelledTask:
+    """What is asked, and the rows to learn and to judge by."""
+
+    question: str
+    train: tuple[Row, ...]
+    dev: tuple[Row, ...]
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The label names, sorted."""
+        return tuple(sorted({row.label for row in self.train}))
+
+    @property
+    def majority(self) -> float:
+        """Accuracy on dev of always answering the commonest label of train (ties: the first by name)."""
+        names = [row.label for row in self.train]
+        commonest = max(self.labels, key=names.count)
+        return sum(row.label == commonest for row in self.dev) / len(self.dev)
+
+
+def carve_task(
+    texts: Sequence[SourceText], question: str, seed: int
+) -> tuple[list[tuple[str, ...]], LabelledTask | None]:
+    """The corpus to pre-train on (paragraphs of each document), and the task.
+
+    Without enough labels of enough passages there is no task, and the corpus is all of the text.
+    """
+    whole = {number: text.paragraphs for number, text in enumerate(texts)}
+    by_label: dict[str, list[int]] = defaultdict(list)
+    for number, text in enumerate(texts):
+        if sum(map(len, text.paragraphs)) >= _MIN_CHARACTERS:
+            by_label[text.label].append(number)
+    chosen = _largest(by_label)
+    if len(chosen) < 2:
+        return _by_document(texts, seed)
+    train: list[Row] = []
+    dev: list[Row] = []
+    for label in chosen:
+        order = _shuffled(by_label[label], seed, label)
+        for number in order[:DEV_EACH]:
+            dev.append(Row(passage(texts[number].paragraphs, label), label))
+            del whole[number]
+        for number in order[DEV_EACH : DEV_EACH + TRAIN_EACH]:
+            train.append(Row(passage(texts[number].paragraphs, label), label))
+    return list(whole.values()), LabelledTask(question, tuple(train), tuple(dev))
+
+
+def passage(paragraphs: Sequence[str], label: str) -> str:
+    """The beginning of a text, about 320 characters, with the label's own name blotted out."""
+    text = " ".join(" ".join(paragraphs).split())
+    if len(text) > _PASSAGE_CHARACTERS:
+        text = text[:_PASSAGE_CHARACTERS].rpartition(" ")[0] or text[:_PASSAGE_CHARACTERS]
+    return re.sub(re.escape(label), "_", text, flags=re.IGNORECASE)
+
+
+def _by_document(texts: Sequence[SourceText], seed: int) -> tuple[list[tuple[str, ...]], LabelledTask | None]:
+    """One source only: which of its longest documents does a paragraph come from?"""
+    corpus = [list(text.paragraphs) for text in texts]
+    long = {
+        str(number): [place for place, line in enumerate(text.paragraphs) if len(line) >= _MIN_CHARACTERS]
+        for number, text in enumerate(texts)
+    }
+    chosen = _largest(long)
+    if len(chosen) < 2:
+        return [text.paragraphs for text in texts], None
+    train: list[Row] = []
+    dev: list[Row] = []
+    for number in map(int, chosen):
+        title = f"{number + 1}: {texts[number].paragraphs[0][:40]}"
+        order = _shuffled(long[str(number)], seed, title)
+        for place in order[:DEV_EACH]:
+            dev.append(Row(passage([texts[number].paragraphs[place]], title), title))
+            corpus[number][place] = ""
+        for place in order[DEV_EACH : DEV_EACH + TRAIN_EACH]:
+            train.append(Row(passage([texts[number].paragraphs[place]], title), title))
+    left = [tuple(line for line in paragraphs if line) for paragraphs in corpus]
+    question = "Which document does a paragraph come from?"
+    return [paragraphs for paragraphs in left if paragraphs], LabelledTask(question, tuple(train), tuple(dev))
+
+
+def _largest(groups: Mapping[str, Sequence[int]]) -> list[str]:
+    enough = [label for label, members in groups.items() if len(members) >= DEV_EACH + TRAIN_EACH]
+    return sorted(sorted(enough, key=lambda label: (-len(groups[label]), label))[:LABELS])
+
+
+def _shuffled(numbers: Sequence[int], seed: int, label: str) -> list[int]:
+    order: list[int] = (
+        randomness.generator(seed, f"demo task {label}").permutation(np.array(numbers)).tolist()
+    )
+    return order
