@@ -141,6 +141,14 @@ class Loop(Generic[Part]):
         self._progress.start(description, self.pace.length, self.pace.unit)
         self._progress.advance(self._position())
         self.model.train()
+        try:
+            self._train(begun)
+        finally:
+            self._progress.finish()
+            if self._log is not None:
+                self._log.close()
+
+    def _train(self, begun: float) -> None:
         with StopSignals() as signals:
             while (moment := self._next(signals, begun)) is not None:
                 before, started = self._position(), time.monotonic()
@@ -152,7 +160,6 @@ class Loop(Generic[Part]):
                 self._progress.advance(self._position() - before)
                 self._after_update()
             self._finish(begun)
-        self._progress.finish()
 
     def _next(self, signals: StopSignals, begun: float) -> Moment | None:
         stop, self.seconds = self._ranks.agree(self.step, signals.requested, time.monotonic() - begun)

@@ -16,8 +16,9 @@ class LinearSchedule:
     ``peak * k / warmup`` while ``k < warmup`` (the first update changes nothing) and then
     ``peak * (1 - k / total)``, so that it drops by ``peak * warmup / total`` when the warm-up ends.
 
-    ``continuous`` goes up to the peak and decays from there: ``peak * min((k + u) / warmup, (total - k) /
-    (total - warmup))`` with ``u`` = 1 for counted steps and 0 for a share of time. No update has rate zero.
+    ``continuous`` goes up to the peak and decays from there, and no counted update has rate zero::
+
+        peak * min(1, (k + unit) / warmup, (total - k) / (total - warmup))
     """
 
     peak: float
@@ -27,6 +28,8 @@ class LinearSchedule:
     warmup: float = 0.0
     """Length of the warm-up in the unit of ``total``."""
     shape: DecayShape = "continuous"
+    unit: float = 1.0
+    """What one update covers of ``total``: 1 for counted steps, 0 (unknown, little) for shares of time."""
 
     def rate(self, done: float) -> float:
         """Learning rate of the update at position ``done`` (0 for the first)."""
@@ -34,7 +37,6 @@ class LinearSchedule:
             if done < self.warmup:
                 return self.peak * done / self.warmup
             return self.peak * max(0.0, 1.0 - done / self.total)
-        unit = 1.0 if self.total > 1.0 else 0.0
-        rising = (done + unit) / self.warmup if self.warmup > 0 else 1.0
+        rising = (done + self.unit) / self.warmup if self.warmup > 0 else 1.0
         falling = (self.total - done) / (self.total - self.warmup) if self.total > self.warmup else 1.0
         return self.peak * max(0.0, min(1.0, rising, falling))

@@ -1,0 +1,61 @@
+"""Which update stands where, by steps and by the clock."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bertwright.training.pace import BudgetPace, StepPace
+
+
+def test_ninety_and_ten_percent() -> None:
+    pace = StepPace(20, (0.9, 0.1))
+    moments = [pace.moment(step, 0.0) for step in range(21)]
+    assert pace.phase_steps() == [18, 2]
+    assert moments[20] is None
+    assert [(m.phase, m.step_in_phase) for m in moments[16:20] if m] == [(0, 16), (0, 17), (1, 0), (1, 1)]
+
+
+@given(st.integers(1, 300), st.floats(0, 1))
+def test_every_step_belongs_to_one_phase(steps: int, share: float) -> None:
+    pace = StepPace(steps, (share, 1 - share))
+    seen = [pace.moment(step, 0.0) for step in range(steps)]
+    counts = [sum(1 for m in seen if m and m.phase == phase) for phase in range(2)]
+    assert counts == pace.phase_steps()
+    assert sum(counts) == steps
+    assert pace.moment(steps, 0.0) is None
+
+
+def test_a_phase_of_no_steps_is_skipped() -> None:
+    pace = StepPace(3, (0.9, 0.1))  # a tenth of three steps is none
+    assert [m.phase for m in (pace.moment(s, 0.0) for s in range(3)) if m] == [0, 0, 0]
+
+
+def test_the_clock_gives_a_dear_phase_its_share_of_the_steps() -> None:
+    pace = BudgetPace(100.0, (0.9, 0.1), (1.0, 4.5))  # 0.9 : 0.45, so two thirds of the time
+    first = pace.moment(0, 0.0)
+    late = pace.moment(700, 66.0)
+    second = pace.moment(711, 67.0)
+    assert first and late and second
+    assert (first.phase, first.share) == (0, 0.0)
+    assert late.phase == 0 and late.share == pytest.approx(0.9 * 66 / (200 / 3))
+    assert (second.phase, second.step_in_phase) == (1, 0)
+    assert pace.moment(712, 100.0) is None
+
+
+def test_what_the_clock_decided_is_restored() -> None:
+    pace = BudgetPace(10.0, (0.5, 0.5), (1.0, 1.0))
+    pace.moment(0, 0.0)
+    pace.moment(7, 6.0)
+    other = BudgetPace(10.0, (0.5, 0.5), (1.0, 1.0))
+    other.restore(pace.state())
+    moment = other.moment(9, 7.0)
+    assert moment and (moment.phase, moment.step_in_phase) == (1, 2)
+
+
+def test_jumping_over_a_phase_starts_both() -> None:
+    pace = BudgetPace(9.0, (1 / 3, 1 / 3, 1 / 3), (1.0, 1.0, 1.0))
+    moment = pace.moment(4, 8.0)
+    assert moment and (moment.phase, moment.step_in_phase) == (2, 0)
+    assert pace.state() == {"phase": 2, "phase_starts": [0, 4, 4]}
