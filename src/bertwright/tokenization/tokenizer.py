@@ -18,6 +18,7 @@ from bertwright.tokenization import folder
 from bertwright.tokenization.basic import BasicTokenizer, Word
 from bertwright.tokenization.encoding import Encoding
 from bertwright.tokenization.engine import Engine, Ids
+from bertwright.tokenization.remarks import remarks
 from bertwright.tokenization.settings import TokenizerSettings
 from bertwright.tokenization.vocabulary import CONTINUATION, SPECIAL_TOKENS, Vocabulary
 from bertwright.tokenization.wordpiece import WordPiece
@@ -127,6 +128,10 @@ class Tokenizer:
             else:
                 words.append(token)
         return " ".join(words)
+
+    def remarks(self) -> list[str]:
+        """What is odd about the vocabulary under these settings, a sentence each; mostly nothing."""
+        return remarks(self.vocabulary, self.settings)
 
     def files(self, *, model_max_length: int | None = None) -> dict[str, bytes]:
         """What to write into a folder that :meth:`load` and ``transformers.AutoTokenizer`` open.

@@ -44,8 +44,7 @@ class Vocabulary:
 
         Raises:
             VocabularyError: missing, a directory, empty, too large, not UTF-8, a byte order mark, line ends
-            other
-                than ``\\n``, a blank or repeated line, white space in a token, a special token missing.
+                other than ``\\n``, a blank or repeated line, white space in a token, a special token missing.
         """
         return cls(_lines(_read(Path(path)), path), path)
 
