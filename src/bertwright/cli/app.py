@@ -1,19 +1,23 @@
 """``bertwright COMMAND``: the list of commands, and what becomes of errors and signals.
 
 Exit codes: 0 done, 1 failed while running, 2 the request or an input is wrong, 130 and 143 on signals.
+
+Everything but ``os`` and ``sys`` is imported inside functions: from the first line of :func:`main` on, Ctrl-C
+is one line and exit code 130, also while the rest of the program is still being imported.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
 
-import cyclopts
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import FrameType
+    from typing import Any
 
-import bertwright
-from bertwright import strict_json
-from bertwright.errors import BertwrightError, UsageError, one_line
+    import cyclopts
 
 # name -> (function, group); a command's module is imported when it is called or when help is shown.
 COMMANDS = {
@@ -37,12 +41,17 @@ COMMANDS = {
 
 def build() -> cyclopts.App:
     """The application with every command registered lazily."""
+    import cyclopts
+
+    import bertwright
+
     app = cyclopts.App(
         name="bertwright",
         help="Build, train and use your own BERT.",
         version=bertwright.__version__,
         help_format="markdown",
-        default_parameter=cyclopts.Parameter(negative=()),
+        # A switch that is off by default, an empty list and None are no news in a help page.
+        default_parameter=cyclopts.Parameter(negative=(), show_default=_shown_default),
     )
     for name, (target, group) in COMMANDS.items():
         app.command(target, name=name, group=group)
@@ -50,39 +59,96 @@ def build() -> cyclopts.App:
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run one command line and return its exit code."""
+    """Run one command line and return its exit code; whatever goes wrong becomes one line."""
     as_json = "--json" in arguments
     try:
-        build()(list(arguments), exit_on_error=False, print_error=False, result_action="return_value")
-    except cyclopts.CycloptsError as problem:
-        return _fail(UsageError(_usage(problem)), as_json)
-    except BertwrightError as problem:
-        return _fail(problem, as_json)
+        return _run(list(arguments), as_json)
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         return 130
     except BrokenPipeError:  # the reader of our output has gone: `bertwright ... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
-    return 0
 
 
 def main() -> None:
     """Entry point of the ``bertwright`` command."""
     try:
-        code = run(sys.argv[1:] or ["--help"])
+        import signal
+
+        signal.signal(signal.SIGTERM, _terminate)
+        for stream in (sys.stdout, sys.stderr):
+            # Paths may hold bytes that are no text: shown escaped (valid inside JSON, too), no failure.
+            getattr(stream, "reconfigure", lambda **_: None)(errors="backslashreplace")
+        code = run(sys.argv[1:])
+        sys.stdout.flush()
     except KeyboardInterrupt:  # between the lines of run(): still one line and no traceback
+        print("stopped", file=sys.stderr)
         code = 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 141
     sys.exit(code)
 
 
-def _usage(problem: cyclopts.CycloptsError) -> str:
-    return " ".join(str(problem).split()) or type(problem).__name__
+def _run(arguments: list[str], as_json: bool) -> int:
+    import cyclopts
+
+    from bertwright.cli import usage
+    from bertwright.errors import BertwrightError, RunError, UsageError
+
+    try:
+        usage.refuse_unusable(arguments)
+        if not [argument for argument in arguments if argument not in ("--json", "--quiet")]:
+            if not as_json:
+                build().help_print([])
+            raise UsageError("expected a command, got none (bertwright demo shows the whole story)")
+        build()(arguments, exit_on_error=False, print_error=False, result_action="return_value")
+    except cyclopts.CycloptsError as problem:
+        return _fail(UsageError(usage.describe(problem, COMMANDS)), as_json)
+    except BertwrightError as problem:
+        return _fail(problem, as_json)
+    except (KeyboardInterrupt, BrokenPipeError):
+        raise
+    except Exception as problem:
+        if os.environ.get("BERTWRIGHT_TRACEBACK"):
+            raise
+        return _fail(RunError(_unexpected(problem)), as_json)
+    return 0
 
 
-def _fail(problem: BertwrightError, as_json: bool) -> int:
+def _fail(problem: Any, as_json: bool) -> int:
+    from bertwright import strict_json
+    from bertwright.errors import one_line
+
     if as_json:
-        print(strict_json.dump({"error": {"type": type(problem).__name__, "message": problem.message}}), flush=True)
+        print(
+            strict_json.dump({"error": {"type": type(problem).__name__, "message": problem.message}}),
+            flush=True,
+        )
     else:
-        print(f"error: {problem.message}" if problem.exit_code < 128 else one_line(problem.message), file=sys.stderr)
-    return problem.exit_code
+        interrupted = problem.exit_code >= 128
+        print(one_line(problem.message) if interrupted else f"error: {problem.message}", file=sys.stderr)
+    return int(problem.exit_code)
+
+
+def _unexpected(problem: Exception) -> str:
+    text = " ".join(str(problem).split())
+    if isinstance(problem, MemoryError) or "can't allocate memory" in text or "out of memory" in text:
+        return f"out of memory: {text or type(problem).__name__}"
+    if isinstance(problem, OSError):
+        return text
+    return (
+        f"unexpected {type(problem).__name__}: {text} (a mistake in bertwright: please report it with the "
+        "traceback that BERTWRIGHT_TRACEBACK=1 shows)"
+    )
+
+
+def _terminate(signal_number: int, _: FrameType | None) -> None:
+    from bertwright.errors import Interrupted
+
+    raise Interrupted(signal_number)
+
+
+def _shown_default(value: Any) -> str | None:
+    return None if value in (False, None, "", (), []) else str(value)

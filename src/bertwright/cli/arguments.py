@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 from cyclopts import Parameter, Token
+
+from bertwright.errors import quote
 
 
 @Parameter(name="*")
@@ -30,8 +33,19 @@ def _whole(_type: Any, tokens: Sequence[Token]) -> int:
                 hint = f" (write {int(value)})"
         except (ValueError, OverflowError):
             pass
-        raise ValueError(f'expected a whole number, got "{text}"{hint}')
+        raise ValueError(f"expected a whole number, got {quote(text)}{hint}")
     return int(text)
+
+
+def _real(_type: Any, tokens: Sequence[Token]) -> float:
+    text = tokens[0].value
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if "_" in text or not text.isascii() or not math.isfinite(value):
+        raise ValueError(f"expected a finite number, got {quote(text)}")
+    return value
 
 
 def _at_least(minimum: int) -> Any:
@@ -42,8 +56,22 @@ def _at_least(minimum: int) -> Any:
     return check
 
 
+def _between(lowest: float, highest: float) -> Any:
+    def check(_type: Any, value: Any) -> None:
+        if isinstance(value, float) and not lowest <= value <= highest:
+            raise ValueError(f"expected a number from {lowest:g} to {highest:g}, got {value:g}")
+
+    return check
+
+
 Whole = Annotated[int, Parameter(converter=_whole, validator=_at_least(0))]
 """A whole number of at least 0: digits only, so that ``1e4`` and ``1_000`` are refused with a hint."""
 
 Count = Annotated[int, Parameter(converter=_whole, validator=_at_least(1))]
 """A whole number of at least 1."""
+
+Real = Annotated[float, Parameter(converter=_real)]
+"""A finite number: ``inf``, ``nan`` and ``1_000`` are refused."""
+
+Share = Annotated[float, Parameter(converter=_real, validator=_between(0.0, 1.0))]
+"""A finite number from 0 to 1."""

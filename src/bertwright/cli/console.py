@@ -54,7 +54,9 @@ class Console:
             return
         parts = human if isinstance(human, (list, tuple)) else [human]
         for part in parts:
-            if part is not None:
+            if isinstance(part, str):  # plain words: brackets are no markup, and lines are not broken
+                self._out.print(part, markup=False, soft_wrap=True)
+            elif part is not None:
                 self._out.print(part)
 
     def line(self, text: str) -> None:
@@ -66,11 +68,15 @@ class Console:
     def say(self, message: str) -> None:
         """A remark for people on stderr."""
         if not self._common.quiet:
-            (self._progress.console if self._progress else self._err).print(message, markup=False)
+            (self._progress.console if self._progress else self._err).print(
+                message, markup=False, soft_wrap=True
+            )
 
     def warn(self, message: str) -> None:
         """A warning for people on stderr, also with ``--quiet``."""
-        (self._progress.console if self._progress else self._err).print(f"warning: {message}", markup=False)
+        (self._progress.console if self._progress else self._err).print(
+            f"warning: {message}", markup=False, soft_wrap=True
+        )
 
     def show(self, part: RenderableType) -> None:
         """A table or panel for people on stderr."""
@@ -98,7 +104,7 @@ class Console:
         elif not self._common.quiet and time.monotonic() - self._last_line > 15:
             # No terminal: a plain line now and then, so that a log shows life.
             self._last_line = time.monotonic()
-            self._err.print(self._plain(note), markup=False)
+            self._err.print(self._plain(note), markup=False, soft_wrap=True)
 
     def finish(self) -> None:
         if self._task is not None:

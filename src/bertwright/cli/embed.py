@@ -1,0 +1,69 @@
+"""``bertwright embed``: one vector a text."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from bertwright.cli.arguments import Common, Count
+from bertwright.cli.console import Console
+
+
+def embed(
+    model: Annotated[Path, Parameter(help="A model folder.")],
+    file: Annotated[Path, Parameter(help="A text a line; or a table: .tsv, .csv, .jsonl, .parquet.")],
+    /,
+    *,
+    output: Annotated[Path, Parameter(name=["--output", "-o"], help="A .npy, .parquet or .jsonl file.")],
+    text: Annotated[str | None, Parameter(help="The table's column with the texts.")] = None,
+    pooling: Annotated[
+        Literal["mean", "cls", "max"], Parameter(help="How the vectors of a text's tokens become one.")
+    ] = "mean",
+    max_length: Annotated[
+        Count | None,
+        Parameter(help="Cut longer texts to so many tokens; else to what the model sees."),
+    ] = None,
+    resume: Annotated[bool, Parameter(help="Go on with work that was interrupted.")] = False,
+    overwrite: Annotated[bool, Parameter(help="Replace OUTPUT.")] = False,
+    common: Common = Common(),
+) -> None:
+    """Turn every text of a file into one vector of float32, in the order of the file.
+
+    Interrupted work is kept beside the output and taken up with --resume.
+
+        bertwright embed RUN/model texts.txt -o vectors.npy
+    """
+    from bertwright.inference.embedding_file import embed_file
+    from bertwright.inference.model import load
+
+    with Console(common) as console:
+        summary = embed_file(
+            load(model),
+            file,
+            output,
+            column=text,
+            pooling=pooling,
+            max_length=max_length,
+            resume=resume,
+            overwrite=overwrite,
+            progress=console,
+        )
+        if summary.truncated:
+            console.warn(f"{summary.truncated:,} of {summary.rows:,} texts were longer and were cut")
+        if summary.empty:
+            console.warn(f"{summary.empty:,} of {summary.rows:,} texts are empty")
+        rate = summary.rows / max(summary.seconds, 1e-9)
+        console.result(
+            {
+                "rows": summary.rows,
+                "dimensions": summary.dimensions,
+                "truncated": summary.truncated,
+                "empty": summary.empty,
+                "seconds": round(summary.seconds, 3),
+                "output": str(summary.output),
+            },
+            f"{summary.rows:,} vectors of {summary.dimensions} numbers in {summary.seconds:,.1f} s "
+            f"({rate:,.0f} a second): {summary.output}",
+        )

@@ -1,0 +1,33 @@
+"""``bertwright next-sentence``: does B follow A."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from bertwright.cli.arguments import Common
+from bertwright.cli.console import Console
+
+
+def next_sentence(
+    model: Annotated[Path, Parameter(help="A model folder.")],
+    a: Annotated[str, Parameter(help="A sentence or passage.")],
+    b: Annotated[str, Parameter(help="What may or may not follow it.")],
+    /,
+    *,
+    common: Common = Common(),
+) -> None:
+    """Ask the pre-trained next-sentence head whether B is what followed A.
+
+    bertwright next-sentence RUN/model "He opened the door." "The room was dark."
+    """
+    from bertwright.inference.model import load
+
+    with Console(common) as console:
+        answer = load(model).next_sentence_answer(a, b)
+        if answer.truncated:
+            console.warn("the pair was cut to the longest sequence that the model can see")
+        console.result(asdict(answer), f"B follows A with probability {answer.is_next:.4f}")

@@ -1,0 +1,1 @@
+"""A loaded model that answers: blanks, next sentences, vectors of texts, labels."""

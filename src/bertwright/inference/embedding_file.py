@@ -1,0 +1,102 @@
+"""Vectors for every text of a file: streamed, in order, resumable."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bertwright import durable
+from bertwright.errors import TableError
+from bertwright.inference.blocks import BlockAnswer, Blocks, check_distinct, fingerprint
+from bertwright.inference.embedding import Pooling, pooling_of, sequence_length
+from bertwright.inference.texts import read_texts
+from bertwright.inference.vectors import check_format, write_vectors
+from bertwright.progress import Progress, Silent
+
+if TYPE_CHECKING:
+    from bertwright.inference.model import Model
+
+ROWS_PER_BLOCK = 2048
+"""Texts between two points to resume from; among so many, rows of like length find each other."""
+
+
+@dataclass(frozen=True)
+class EmbeddingSummary:
+    """What was written."""
+
+    rows: int
+    dimensions: int
+    truncated: int
+    """Texts that were cut to the longest sequence."""
+    empty: int
+    """Texts of white space alone; their vector is that of ``[CLS] [SEP]``."""
+    seconds: float
+    output: Path
+
+
+def embed_file(
+    model: Model,
+    file: Path,
+    output: Path,
+    *,
+    column: str | None = None,
+    pooling: Pooling = "mean",
+    max_length: int | None = None,
+    rows_per_block: int = ROWS_PER_BLOCK,
+    resume: bool = False,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> EmbeddingSummary:
+    """Write the vector of every text in ``file`` to ``output``.
+
+    Args:
+        file: a text a line, or a table; see :func:`bertwright.inference.texts.read_texts`.
+        output: ``.npy``, ``.parquet`` or ``.jsonl``; see :func:`bertwright.inference.vectors.write_vectors`.
+        column: of a table.
+        pooling, max_length: see :func:`bertwright.inference.embedding.embed`.
+        rows_per_block: texts between two points to resume from.
+        resume: go on with the unfinished work of an earlier call with the same arguments.
+        overwrite: replace ``output``.
+
+    Raises:
+        InputError: the file, the output or an argument is wrong; nothing was written.
+        RunError: it failed on the way; ``resume`` goes on from the last finished block.
+    """
+    started = time.monotonic()
+    watch = progress or Silent()
+    dimensions = model.config.hidden_size
+    pooling_of(pooling)
+    sequence_length(max_length, model.config.max_position_embeddings)
+    check_format(output)
+    check_distinct(file, output)
+    durable.require_absent(output, overwrite)
+    count = sum(1 for _ in read_texts(file, column))  # whatever is wrong with the file shows before the work
+    if not count:
+        raise TableError.at(file, "at least one text", "none")
+    durable.check_free_space(output, 2 * count * dimensions * 4)
+
+    def answer(_start: int, texts: list[str]) -> BlockAnswer:
+        result = model.embed_texts(texts, pooling=pooling, max_length=max_length, progress=watch)
+        empty = sum(not text.strip() for text in texts)
+        return BlockAnswer({"f32": result.vectors.tobytes()}, {"truncated": result.truncated, "empty": empty})
+
+    source = {"model": model.digest, "file": fingerprint(file), "column": column}
+    blocks = Blocks(output, source | {"pooling": pooling, "max_length": max_length}, rows_per_block)
+    with blocks.open(resume=resume, overwrite=overwrite):
+        watch.start("embedding", count, "texts")
+        blocks.fill(read_texts(file, column), answer, watch)
+        watch.finish()
+        vectors = (np.frombuffer(data, np.float32).reshape(-1, dimensions) for data in blocks.read("f32"))
+        write_vectors(output, vectors, (blocks.rows, dimensions), overwrite=overwrite)
+    return EmbeddingSummary(
+        rows=blocks.rows,
+        dimensions=dimensions,
+        truncated=blocks.total("truncated"),
+        empty=blocks.total("empty"),
+        seconds=time.monotonic() - started,
+        output=output,
+    )

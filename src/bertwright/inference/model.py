@@ -1,0 +1,193 @@
+"""A loaded model that answers: ``bertwright.load("folder")``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from bertwright.checkpoints.model_folder import Head, ModelFolder, open_model
+from bertwright.durable import digest_of
+from bertwright.errors import UsageError, quote
+from bertwright.inference.batching import TOKENS_PER_BATCH
+from bertwright.inference.blocks import fingerprint
+from bertwright.inference.embedding import Embedded, Pooling, embed
+from bertwright.inference.fill_mask import FilledMask, fill_mask
+from bertwright.inference.next_sentence import NextSentence, next_sentence
+from bertwright.inference.prediction import TextRow, predict
+from bertwright.model.encoder import BertEncoder
+from bertwright.model.pretraining_model import BertForPreTraining
+from bertwright.progress import Progress
+from bertwright.tasks.kinds import open_task
+from bertwright.tokenization.tokenizer import Tokenizer
+
+if TYPE_CHECKING:
+    from bertwright.model.config import BertConfig
+    from bertwright.tasks.task import Prediction, Task
+
+
+class Model:
+    """A model folder that was read and checked; networks are built when they are first asked.
+
+    Args:
+        folder: what :func:`bertwright.checkpoints.model_folder.open_model` gave.
+        device: where to compute.
+    """
+
+    def __init__(self, folder: ModelFolder, device: torch.device | str = "cpu") -> None:
+        self.folder = folder
+        self.device = _device(device)
+
+    def __repr__(self) -> str:
+        heads = ", ".join(sorted(self.folder.heads)) or "no heads"
+        return f"Model({str(self.folder.path)!r}, {heads})"
+
+    @property
+    def config(self) -> BertConfig:
+        """The network's sizes."""
+        return self.folder.config
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """Text to the ids that the network knows."""
+        return self.folder.tokenizer
+
+    @cached_property
+    def digest(self) -> str:
+        """Names the contents: equal digests give equal answers."""
+        stored = self.folder.manifest.get("digest")
+        files = sorted(path for path in self.folder.path.iterdir() if path.is_file())
+        contents = stored or {path.name: fingerprint(path) for path in files}
+        return digest_of({"contents": contents, "tokenizer": self.tokenizer.digest})
+
+    @cached_property
+    def task(self) -> Task[Any]:
+        """What the model was fine-tuned for.
+
+        Raises:
+            ModelError: it was not.
+        """
+        return open_task(self.folder)
+
+    def fill_mask(self, text: str, top_k: int = 5) -> tuple[FilledMask, ...]:
+        """The ``top_k`` likeliest tokens for every ``[MASK]`` in ``text``, in the order of the text.
+
+        Raises:
+            ModelError: the model has no masked-language head.
+            InputError: the text has no blank.
+        """
+        return fill_mask(self._pretraining("masked_language"), self.tokenizer, text, top_k=top_k)
+
+    def next_sentence(self, a: str, b: str) -> float:
+        """Probability that ``b`` is what followed ``a``.
+
+        Raises:
+            ModelError: the model has no next-sentence head.
+            InputError: a text is empty.
+        """
+        return self.next_sentence_answer(a, b).is_next
+
+    def next_sentence_answer(self, a: str, b: str) -> NextSentence:
+        """As :meth:`next_sentence`, and whether the pair had to be cut."""
+        return next_sentence(self._pretraining("next_sentence"), self.tokenizer, a, b)
+
+    def embed(
+        self,
+        texts: Sequence[str],
+        pooling: Pooling = "mean",
+        *,
+        max_length: int | None = None,
+        progress: Progress | None = None,
+    ) -> NDArray[np.float32]:
+        """A vector for every text: float32 (N, H), in the order of ``texts``.
+
+        See :func:`bertwright.inference.embedding.embed`, also for the count of texts that were cut.
+        """
+        return self.embed_texts(texts, pooling=pooling, max_length=max_length, progress=progress).vectors
+
+    def embed_texts(
+        self,
+        texts: Sequence[str],
+        *,
+        pooling: Pooling = "mean",
+        max_length: int | None = None,
+        tokens_per_batch: int = TOKENS_PER_BATCH,
+        progress: Progress | None = None,
+    ) -> Embedded:
+        """As :meth:`embed`, and how many texts had to be cut.
+
+        Raises:
+            UsageError: ``texts`` is one text and no list, or an argument is out of range.
+        """
+        if isinstance(texts, str):
+            raise UsageError(f"texts: expected a list of texts, got the text {quote(texts)}")
+        return embed(
+            self._encoder,
+            self.tokenizer,
+            texts,
+            pooling=pooling,
+            max_length=max_length,
+            tokens_per_batch=tokens_per_batch,
+            progress=progress,
+        )
+
+    def predict(self, rows: Sequence[TextRow], *, progress: Progress | None = None) -> list[Prediction]:
+        """The fine-tuned answer for every row: a text, or a pair of texts where the task has pairs.
+
+        Raises:
+            ModelError: the model was not fine-tuned.
+            InputError: a row is no text.
+        """
+        if isinstance(rows, str):
+            raise UsageError(f"rows: expected a list of texts, got the text {quote(rows)}")
+        return predict(self.task, self._task_model, rows, progress=progress)
+
+    @cached_property
+    def _encoder(self) -> BertEncoder:
+        return self.folder.encoder().to(self.device)
+
+    @cached_property
+    def _task_model(self) -> nn.Module:
+        return self.task.trained_model(self.folder).eval().to(self.device)
+
+    @cached_property
+    def _pretraining_model(self) -> BertForPreTraining:
+        return self.folder.pretraining_model(require=()).to(self.device)
+
+    def _pretraining(self, head: Head) -> BertForPreTraining:
+        if head not in self.folder.heads:
+            self.folder.pretraining_model(require=[head])  # says what is missing
+        return self._pretraining_model
+
+
+def load(path: str | Path, *, device: torch.device | str = "cpu", lower_case: bool | None = None) -> Model:
+    """The model in the folder ``path``: ours, Hugging Face's, or a TensorFlow 1 checkpoint's.
+
+    Args:
+        path: the folder.
+        device: where to compute, e.g. ``"cuda"``.
+        lower_case: overrides the casing that is stored.
+
+    Raises:
+        ModelError, VocabularyError: the folder is incomplete or malformed.
+        DigestError: a file differs from what the folder's manifest says.
+        UsageError: there is no such device.
+    """
+    _device(device)
+    return Model(open_model(path, lower_case=lower_case), device)
+
+
+def _device(name: torch.device | str) -> torch.device:
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise UsageError(f"device: expected cpu or cuda, got {quote(str(name))}") from None
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise UsageError(f"device: {device} was asked for, and this machine has none that torch can use")
+    return device

@@ -1,0 +1,188 @@
+"""Predictions for every row of a file: streamed, in order, resumable, unusable rows set apart."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bertwright import durable, strict_json
+from bertwright.errors import InputError, TableError, UsageError
+from bertwright.inference.blocks import BlockAnswer, Blocks, check_distinct, fingerprint
+from bertwright.inference.prediction import TextRow
+from bertwright.progress import Progress, Silent
+from bertwright.tasks.columns import ChosenTable, Columns, choose_table
+from bertwright.tasks.examples import text_cell
+from bertwright.tasks.table import Row
+
+if TYPE_CHECKING:
+    from bertwright.inference.model import Model
+
+ROWS_PER_BLOCK = 2048
+_FIRST = 3
+
+
+@dataclass(frozen=True)
+class PredictionSummary:
+    """What was written."""
+
+    rows: int
+    failed: int
+    """Rows without an answer, each with its reason in :attr:`errors`."""
+    truncated: int
+    seconds: float
+    output: Path
+    errors: Path | None
+    """JSON lines ``{"row", "line", "error"}``; None when every row has its answer."""
+    failed_lines: tuple[int, ...] = ()
+    """Lines of the first rows that failed."""
+    remarks: tuple[str, ...] = ()
+    """What was guessed about the columns."""
+
+    @property
+    def failures(self) -> str:
+        """One sentence about the rows that failed."""
+        lines = ", ".join(map(str, self.failed_lines))
+        return (
+            f"{self.failed:,} of {self.rows:,} rows have no usable text (lines {lines} first): {self.errors}"
+        )
+
+
+def predict_file(
+    model: Model,
+    file: Path,
+    output: Path,
+    *,
+    columns: Columns | None = None,
+    format: str = "auto",
+    strict: bool = False,
+    rows_per_block: int = ROWS_PER_BLOCK,
+    resume: bool = False,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> PredictionSummary:
+    """Write the answer for every row of ``file`` to ``output``, in the order of the file.
+
+    Args:
+        file: a table; see :mod:`bertwright.tasks.formats`.
+        output: a ``.jsonl`` file of ``{"row": 0, "label": ..., ...}``; rows count from 0. Those without a
+            usable text go to a file beside it, whose name ends in ``.errors.jsonl``.
+        columns: where they are not those that the model was trained with.
+        strict: refuse a file with an unusable row.
+        rows_per_block: rows between two points to resume from.
+        resume: go on with the unfinished work of an earlier call with the same arguments.
+        overwrite: replace ``output``.
+
+    Raises:
+        InputError: the file, the output or an argument is wrong; nothing was written.
+        RunError: it failed on the way; ``resume`` goes on from the last finished block.
+    """
+    started = time.monotonic()
+    watch = progress or Silent()
+    errors = output.with_name(output.stem + ".errors.jsonl")
+    _check_outputs(file, output, errors, overwrite)
+    chosen = _choose(model, file, columns, format)
+    count, failed = _look_through(chosen, strict)
+
+    def answer(start: int, rows: list[Row]) -> BlockAnswer:
+        return _answer(model, chosen, start, rows, watch)
+
+    request = {"model": model.digest, "file": fingerprint(file), "columns": chosen.columns.to_dict()}
+    blocks = Blocks(output, request | {"format": format}, rows_per_block)
+    with blocks.open(resume=resume, overwrite=overwrite):
+        watch.start("predicting", count, "rows")
+        blocks.fill(_rows(chosen), answer, watch)
+        watch.finish()
+        _assemble(blocks, output, "jsonl", overwrite)
+        if failed:
+            _assemble(blocks, errors, "errors", overwrite)
+        else:
+            errors.unlink(missing_ok=True)  # of an earlier run whose output was replaced
+    return PredictionSummary(
+        rows=blocks.rows,
+        failed=len(failed),
+        truncated=blocks.total("truncated"),
+        seconds=time.monotonic() - started,
+        output=output,
+        errors=errors if failed else None,
+        failed_lines=tuple(failed[:_FIRST]),
+        remarks=() if chosen.guess is None else (chosen.guess,),
+    )
+
+
+def _check_outputs(file: Path, output: Path, errors: Path, overwrite: bool) -> None:
+    if output.suffix.lower() not in (".jsonl", ".ndjson"):
+        raise UsageError.at(output, "a name ending in .jsonl", output.suffix or output.name)
+    for path in (output, errors):
+        check_distinct(file, path)
+        durable.require_absent(path, overwrite)
+
+
+def _choose(model: Model, file: Path, columns: Columns | None, format: str) -> ChosenTable:
+    """The table in ``file``; only its texts matter, so that a file without labels is as good as one with."""
+    wanted = (columns or Columns()).or_else(model.task.columns)
+    return choose_table(
+        file, Columns(wanted.text, wanted.text_pair, None, wanted.names), format=format, labelled=False
+    )
+
+
+def _look_through(chosen: ChosenTable, strict: bool) -> tuple[int, list[int]]:
+    """Number of rows, and the lines of those without a usable text; damage shows here, before any work."""
+    count = 0
+    failed: list[int] = []
+    for row in _rows(chosen):
+        count += 1
+        try:
+            _texts(chosen, row)
+        except InputError:
+            if strict:
+                raise
+            failed.append(row.line)
+    if not count:
+        raise TableError.at(chosen.table.path, "at least one row", "none")
+    if len(failed) == count:
+        _texts(chosen, next(_rows(chosen)))  # no row is usable: the first one says why
+    return count, failed
+
+
+def _rows(chosen: ChosenTable) -> Iterator[Row]:
+    columns = (chosen.columns.text, chosen.columns.text_pair)
+    return chosen.table.rows([column for column in columns if column is not None])
+
+
+def _texts(chosen: ChosenTable, row: Row) -> TextRow:
+    columns, table = chosen.columns, chosen.table
+    text = text_cell(table, row.line, columns.text or "", row.cells[0])
+    if columns.text_pair is None:
+        return text
+    return text, text_cell(table, row.line, columns.text_pair, row.cells[1])
+
+
+def _answer(
+    model: Model, chosen: ChosenTable, start: int, rows: list[Row], progress: Progress
+) -> BlockAnswer:
+    usable: list[tuple[int, TextRow]] = []
+    errors: list[str] = []
+    for number, row in enumerate(rows, start):
+        try:
+            usable.append((number, _texts(chosen, row)))
+        except InputError as problem:
+            record = {"row": number, "line": row.line, "error": problem.message}
+            errors.append(strict_json.dump(record) + "\n")
+    predictions = model.predict([texts for _, texts in usable], progress=progress)
+    progress.advance(len(errors))
+    lines = [
+        strict_json.dump({"row": number, **prediction.to_dict()}) + "\n"
+        for (number, _), prediction in zip(usable, predictions, strict=True)
+    ]
+    truncated = sum(prediction.truncated for prediction in predictions)
+    files = {"jsonl": "".join(lines).encode(), "errors": "".join(errors).encode()}
+    return BlockAnswer(files, {"failed": len(errors), "truncated": truncated})
+
+
+def _assemble(blocks: Blocks, path: Path, part: str, overwrite: bool) -> None:
+    with durable.open_new(path, overwrite=overwrite) as file:
+        for data in blocks.read(part):
+            file.write(data)
