@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 _POLYNOMIAL = 0x82F63B78  # 0x1EDC6F41, bits reversed
-_LANES = 1 << 12
-_SMALL = 1 << 12
+_MOST_LANES = 1 << 12
+_LANE = 1 << 9
+"""Bytes a lane has at least: shorter ones cost more to join than they save."""
 
 Checksums = NDArray[np.uint32]
 
@@ -26,24 +27,25 @@ def _byte_table() -> Checksums:
 
 _TABLE = _byte_table()
 _LIST = _TABLE.tolist()
+_ONES = 0xFFFFFFFF
 
 
 def crc32c(data: bytes | bytearray | memoryview) -> int:
     """The CRC-32C of ``data`` (``crc32c(b"123456789") == 0xE3069283``)."""
     view = np.frombuffer(data, dtype=np.uint8)
-    length = len(view) // _LANES
-    if len(view) < _SMALL:
-        return _plain(view.tobytes(), 0xFFFFFFFF) ^ 0xFFFFFFFF
-    lanes = np.ascontiguousarray(view[: length * _LANES].reshape(_LANES, length).T)
-    state = np.zeros(_LANES, dtype=np.uint32)
-    state[0] = 0xFFFFFFFF
-    for column in lanes:  # one byte of every lane
+    lanes = min(_MOST_LANES, 1 << (max(1, len(view) // _LANE).bit_length() - 1))  # a power of two
+    length = len(view) // lanes
+    if lanes < 16:
+        return _plain(view.tobytes(), _ONES) ^ _ONES
+    state = np.zeros(lanes, dtype=np.uint32)
+    state[0] = _ONES
+    for column in np.ascontiguousarray(view[: lanes * length].reshape(lanes, length).T):
         state = _TABLE[(state ^ column) & 0xFF] ^ (state >> 8)
-    moved = length
+    move = _zeros(length)
     while len(state) > 1:
-        state = _moved(state[0::2], moved) ^ state[1::2]
-        moved *= 2
-    return _plain(view[length * _LANES :].tobytes(), int(state[0])) ^ 0xFFFFFFFF
+        state = _times(move, state[0::2]) ^ state[1::2]
+        move = _times(move, move)
+    return _plain(view[lanes * length :].tobytes(), int(state[0])) ^ _ONES
 
 
 def masked_crc32c(data: bytes | bytearray | memoryview) -> int:
@@ -58,26 +60,17 @@ def _plain(data: bytes, state: int) -> int:
     return state
 
 
-def _moved(states: Checksums, zeros: int) -> Checksums:
-    """``states`` after ``zeros`` more zero bytes: a 32 x 32 matrix over GF(2), by repeated squaring."""
-    columns = _identity()
-    power = _zero_byte()
-    while zeros:
-        if zeros & 1:
-            columns = _times(power, columns)
+def _zeros(count: int) -> Checksums:
+    """What ``count`` zero bytes do to a checksum: 32 columns of a matrix over GF(2), by repeated squaring."""
+    unit = (np.uint32(1) << np.arange(32, dtype=np.uint32)).astype(np.uint32)
+    power: Checksums = _TABLE[unit & 0xFF] ^ (unit >> 8)
+    result = unit
+    while count:
+        if count & 1:
+            result = _times(power, result)
         power = _times(power, power)
-        zeros >>= 1
-    return _times(columns, states)
-
-
-def _identity() -> Checksums:
-    return (np.uint32(1) << np.arange(32, dtype=np.uint32)).astype(np.uint32)
-
-
-def _zero_byte() -> Checksums:
-    unit = _identity()
-    one: Checksums = _TABLE[unit & 0xFF] ^ (unit >> 8)
-    return one
+        count >>= 1
+    return result
 
 
 def _times(columns: Checksums, vectors: Checksums) -> Checksums:
