@@ -1,0 +1,158 @@
+"""The parts of a store while it is prepared: made by workers, kept beside the output until all are there.
+
+A part is a finished directory with one shard and its counts, so it is there whole or not at all. A
+preparation that was stopped finds its finished parts again when the same is asked once more.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from bertwright import durable, strict_json
+from bertwright.corpus import Chunk, read_chunk
+from bertwright.data.counts import Counts
+from bertwright.data.prepare_settings import PrepareSettings
+from bertwright.data.segment_builder import SegmentBuilder
+from bertwright.data.shards import ShardWriter
+from bertwright.data.word_table import WordTable
+from bertwright.durable.files import reported
+from bertwright.errors import DigestError, OutputExistsError, RunError, StoreError, shown_path
+from bertwright.tokenization.tokenizer import Tokenizer
+
+_KIND = "part"
+_SHARD = "shard.arrow"
+_REQUEST = "request.json"
+
+
+@dataclass(frozen=True)
+class PartTask:
+    """What a worker needs to make one part: picklable."""
+
+    number: int
+    chunk: Chunk
+    folder: Path
+    vocabulary: Path
+    tokenizer_digest: str
+    settings: PrepareSettings
+
+    def __str__(self) -> str:
+        return str(self.chunk)
+
+
+@dataclass(frozen=True)
+class Part:
+    """A finished part."""
+
+    number: int
+    counts: Counts
+    stored_bytes: int
+    """Bytes of the corpus files that it covers."""
+
+
+def make_part(task: PartTask) -> Part:
+    """Make one part and put it into ``task.folder``.
+
+    Raises:
+        CorpusError: what is wrong with the text.
+        RunError: a corpus file or the tokenizer changed meanwhile.
+        DiskError: it could not be written.
+    """
+    tokenizer, table = _tools(task.vocabulary, task.tokenizer_digest)
+    settings = task.settings
+    documents = read_chunk(task.chunk, text_field=settings.text_field, max_line_bytes=settings.max_line_bytes)
+    builder = SegmentBuilder(table, tokenizer, settings.language)
+    with durable.NewDirectory(task.folder / _name(task.number), kind=_KIND, overwrite=True) as new:
+        writer = ShardWriter(new.open(_SHARD), len(tokenizer.vocabulary))
+        for segment in builder.segments(documents):
+            writer.write(segment)
+        writer.close()
+        new.manifest["counts"] = asdict(builder.counts)
+        new.manifest["stored_bytes"] = task.chunk.stored_bytes
+    return Part(task.number, builder.counts, task.chunk.stored_bytes)
+
+
+@lru_cache(maxsize=1)
+def _tools(vocabulary: Path, digest: str) -> tuple[Tokenizer, WordTable]:
+    """A process makes one tokenizer and one table of words, and keeps them for all its parts."""
+    tokenizer = Tokenizer.load(vocabulary)
+    if tokenizer.digest != digest:
+        raise RunError(f"{shown_path(vocabulary)}: changed while it was used (start again)")
+    return tokenizer, WordTable(tokenizer)
+
+
+class PartsFolder:
+    """The folder of parts beside ``output``: ``.NAME.parts``."""
+
+    def __init__(self, output: Path, request: str) -> None:
+        """``request`` is a digest of everything that decides what the parts hold."""
+        self.path = output.absolute().parent / f".{output.name}.parts"
+        self._request = request
+
+    def open(self) -> dict[int, Part]:
+        """Make the folder, or find the finished parts of the same request in it; remove those of another.
+
+        Raises:
+            OutputExistsError: something of someone else has this name.
+            DiskError: the folder cannot be made.
+        """
+        if self.path.exists():
+            if any(self.path.iterdir()) and not (self.path / _REQUEST).exists():
+                raise OutputExistsError(self.path, "it is in the way and not ours: move it away")
+            if self._is_same_request():
+                return self._finished()
+            self.remove()
+        with reported(self.path, "create"):
+            self.path.mkdir()
+        durable.write_file(self.path / _REQUEST, strict_json.dump({"request": self._request}))
+        return {}
+
+    def link(self, part: Part, target: Path) -> None:
+        """Let ``target`` be the shard of ``part``; where the file system has no links, move it there."""
+        source = self.path / _name(part.number) / _SHARD
+        try:
+            os.link(source, target)
+        except OSError:
+            os.rename(source, target)
+
+    def remove(self) -> None:
+        """Remove the folder with all parts."""
+        shutil.rmtree(self.path, ignore_errors=True)
+
+    def _is_same_request(self) -> bool:
+        with suppress(StoreError):
+            found = strict_json.load(self.path / _REQUEST, error=StoreError)
+            return isinstance(found, dict) and found.get("request") == self._request
+        return False
+
+    def _finished(self) -> dict[int, Part]:
+        parts = {}
+        for entry in sorted(self.path.iterdir()):
+            if entry.name == _REQUEST:
+                continue
+            part = _read(entry)
+            if part is None:  # unfinished, or damaged since: made again
+                shutil.rmtree(entry, ignore_errors=True)
+            else:
+                parts[part.number] = part
+        return parts
+
+
+def _read(folder: Path) -> Part | None:
+    prefix, _, number = folder.name.partition("-")
+    try:
+        manifest = durable.read_manifest(folder, _KIND, error=StoreError)
+        durable.verify(manifest)
+    except (StoreError, DigestError):
+        return None
+    if prefix != _KIND or not number.isdigit() or _name(int(number)) != folder.name:
+        return None
+    return Part(int(number), Counts(**manifest.fields["counts"]), manifest.fields["stored_bytes"])
+
+
+def _name(number: int) -> str:
+    return f"{_KIND}-{number:06d}"

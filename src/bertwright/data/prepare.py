@@ -1,0 +1,238 @@
+"""A corpus and a vocabulary -> a token store: in parallel, in bounded memory, the same bytes every time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import bertwright
+from bertwright import durable
+from bertwright.config.settings import load
+from bertwright.corpus import Corpus, find_corpus, split_work
+from bertwright.corpus.lines import MAX_LINE_BYTES
+from bertwright.data.counts import Counts
+from bertwright.data.parts import Part, PartsFolder, PartTask, make_part
+from bertwright.data.prepare_settings import PrepareSettings
+from bertwright.data.sentences import check_language
+from bertwright.data.store import KIND
+from bertwright.errors import CorpusError, Interrupted, UsageError, WorkerError
+from bertwright.execution.local import default_workers, map_ordered
+from bertwright.progress import Progress, Silent
+from bertwright.tokenization.tokenizer import Tokenizer
+
+_PARTS = 16  # a corpus is cut into about so many parts, within these limits:
+_MIN_PART_BYTES = 4 << 20
+_MAX_PART_BYTES = 32 << 20
+_STORED_SHARE = 0.4  # bytes of ids for a byte of text, at least
+_SHORT_DOCUMENTS_SHARE = 0.5
+
+
+@dataclass(frozen=True)
+class PrepareSummary:
+    """What was prepared."""
+
+    counts: Counts
+    shards: int
+    reused_parts: int
+    """Parts that an earlier, stopped preparation had finished."""
+    seconds: float
+    output: Path
+    warnings: tuple[str, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """The object that ``bertwright prepare --json`` prints."""
+        counts = asdict(self.counts)
+        return {
+            **{name: counts[name] for name in ("documents", "sentences", "tokens", "bytes")},
+            "shards": self.shards,
+            "seconds": round(self.seconds, 3),
+            "output": str(self.output),
+            "unknown_tokens": self.counts.unknown_tokens,
+            "cut_sentences": self.counts.cut_sentences,
+            "reused_parts": self.reused_parts,
+            "warnings": list(self.warnings),
+        }
+
+
+def prepare(
+    corpus: Sequence[str | Path],
+    *,
+    vocabulary: str | Path,
+    output: str | Path,
+    workers: int | None = None,
+    one_sentence_per_line: bool = False,
+    language: str = "en",
+    format: str = "auto",
+    text_field: str = "text",
+    max_line_bytes: int = MAX_LINE_BYTES,
+    masked_lm_only: bool = False,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> PrepareSummary:
+    """Write the documents of ``corpus`` as ids into a new token store.
+
+    The store's bytes depend on the corpus (files in the order given), the vocabulary and the settings, and on
+    nothing else. A preparation that is killed leaves its finished parts in ``.NAME.parts`` beside ``output``;
+    the same call goes on from there.
+
+    Args:
+        corpus: files and directories; see :mod:`bertwright.corpus`.
+        vocabulary: a folder with tokenizer files, or a bare ``vocab.txt``.
+        output: the store to be made.
+        workers: processes; by default one a core.
+        one_sentence_per_line: lines are sentences already; ``language`` is then not used.
+        language: whose rules find the sentences.
+        format: ``auto``, ``text``, ``jsonl``, ``csv``, ``tsv`` or ``parquet``.
+        text_field: column or key of the text, in formats with one.
+        max_line_bytes: longer lines are refused.
+        masked_lm_only: the store is for masked LM alone: a single document, and documents of one sentence,
+            are then no mistake.
+        overwrite: replace a store that is there.
+        progress: told how many bytes of the corpus are done.
+
+    Raises:
+        CorpusError, VocabularyError, UsageError, OutputExistsError, OutputBusyError: nothing was made.
+        DiskError, WorkerError, RunError: it failed on the way; what existed before is untouched.
+    """
+    started = time.monotonic()
+    target, watch = Path(output), progress or Silent()
+    durable.require_absent(target, overwrite)
+    settings = load(
+        PrepareSettings,
+        overrides={
+            "format": format,
+            "text_field": text_field,
+            "language": None if one_sentence_per_line else check_language(language),
+            "max_line_bytes": max_line_bytes,
+        },
+    ).value
+    if workers is not None and workers < 0:
+        raise UsageError(f"workers: expected at least 0, got {workers}")
+    tokenizer = Tokenizer.load(vocabulary)
+    found = find_corpus(corpus, format=settings.format, output=target)
+    durable.check_free_space(target, int(found.text_bytes * _STORED_SHARE))
+    job = _Job(found, Path(vocabulary), tokenizer, settings, target)
+    with durable.lock(target):
+        parts, reused = job.make_parts(default_workers() if workers is None else workers, watch)
+        counts = Counts()
+        for part in parts:
+            counts.add(part.counts)
+        try:
+            _refuse_useless(counts, masked_lm_only)
+            shards = job.commit([part for part in parts if part.counts.documents], counts, overwrite)
+        finally:
+            job.folder.remove()
+    warnings = (*found.warnings, *_warnings(counts, masked_lm_only))
+    return PrepareSummary(counts, shards, reused, time.monotonic() - started, target, warnings)
+
+
+class _Job:
+    def __init__(
+        self, corpus: Corpus, vocabulary: Path, tokenizer: Tokenizer, settings: PrepareSettings, target: Path
+    ) -> None:
+        self._corpus = corpus
+        self._vocabulary = vocabulary.absolute()
+        self._tokenizer = tokenizer
+        self._settings = settings
+        self._target = target
+        self._part_bytes = min(max(corpus.text_bytes // _PARTS, _MIN_PART_BYTES), _MAX_PART_BYTES)
+        self.folder = PartsFolder(target, self._request())
+
+    def make_parts(self, workers: int, watch: Progress) -> tuple[list[Part], int]:
+        """All parts in order, and how many were there already."""
+        finished = self.folder.open()
+        reused = len(finished)
+        if reused:
+            watch.say(f"going on: {reused:,} parts are there already")
+        watch.start("preparing", self._corpus.stored_bytes, "bytes")
+        try:
+            for part in list(finished.values()):
+                watch.advance(part.stored_bytes)
+            for part in map_ordered(make_part, self._tasks(set(finished)), workers=workers):
+                finished[part.number] = part
+                tokens = sum(done.counts.tokens for done in finished.values())
+                watch.advance(part.stored_bytes, note=f"{tokens:,} tokens")
+        except (KeyboardInterrupt, Interrupted, WorkerError):
+            raise  # the finished parts stay: the same call goes on from them
+        except BaseException:
+            self.folder.remove()
+            raise
+        watch.finish()
+        return [finished[number] for number in sorted(finished)], reused
+
+    def commit(self, parts: Sequence[Part], counts: Counts, overwrite: bool) -> int:
+        """Make the store of the shards of ``parts``; returns their number."""
+        names = [f"shard-{number:05d}.arrow" for number in range(len(parts))]
+        with durable.NewDirectory(self._target, kind=KIND, overwrite=overwrite) as new:
+            for name, part in zip(names, parts, strict=True):
+                self.folder.link(part, new.path / name)
+                new.adopt(name)
+            for name, data in self._tokenizer.files().items():
+                new.write(name, data)
+            new.manifest.update(
+                {
+                    "vocab_size": len(self._tokenizer.vocabulary),
+                    **asdict(counts),
+                    "vocabulary_digest": self._tokenizer.vocabulary.digest,
+                    "tokenizer_digest": self._tokenizer.digest,
+                    "settings": self._settings.model_dump(mode="json"),
+                    "shards": names,
+                }
+            )
+        return len(names)
+
+    def _tasks(self, finished: set[int]) -> Iterator[PartTask]:
+        chunks = split_work(self._corpus, self._part_bytes, max_line_bytes=self._settings.max_line_bytes)
+        for number, chunk in enumerate(chunks):
+            if number not in finished:
+                yield PartTask(
+                    number, chunk, self.folder.path, self._vocabulary, self._tokenizer.digest, self._settings
+                )
+
+    def _request(self) -> str:
+        files = [
+            [str(file.path.absolute()), file.format, file.compression, file.stored_bytes, file.modified_ns]
+            for file in self._corpus.files
+        ]
+        return durable.digest_of(
+            {
+                "version": bertwright.__version__,
+                "files": files,
+                "tokenizer": self._tokenizer.digest,
+                "settings": self._settings.model_dump(mode="json"),
+                "part_bytes": self._part_bytes,
+            }
+        )
+
+
+def _refuse_useless(counts: Counts, masked_lm_only: bool) -> None:
+    if not counts.tokens:
+        raise CorpusError("the corpus: expected text, got nothing but blank lines and control characters")
+    if masked_lm_only:
+        return
+    hint = "; --mlm-only accepts it for masked LM without next sentences"
+    if counts.documents == 1:
+        raise CorpusError(
+            "the corpus: expected at least two documents, so that a next sentence can come from another, "
+            f"got one (put a blank line between documents{hint})"
+        )
+    if counts.single_sentence_documents == counts.documents:
+        raise CorpusError(
+            f"the corpus: expected documents of several sentences, got {counts.documents:,} of one each "
+            f"(is there a blank line between all sentences?{hint})"
+        )
+
+
+def _warnings(counts: Counts, masked_lm_only: bool) -> Iterator[str]:
+    if counts.unknown_documents:
+        where = ", ".join(counts.unknown_at) + (", …" if counts.unknown_documents > 3 else "")
+        yield f"{counts.unknown_documents:,} documents are nothing but [UNK]: {where}"
+    short = counts.single_sentence_documents
+    if not masked_lm_only and short > _SHORT_DOCUMENTS_SHARE * counts.documents:
+        yield (
+            f"{short:,} of {counts.documents:,} documents have a single sentence, which has no next one "
+            "(is there a blank line between all sentences?)"
+        )

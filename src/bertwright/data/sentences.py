@@ -1,0 +1,71 @@
+"""Lines of a document -> sentences.
+
+Sentences are found by ``sentencex``, which knows abbreviations and the punctuation of some 300 languages.
+Nothing of a line is lost or changed, and the end of a line ends a sentence.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+import sentencex
+
+from bertwright.errors import UsageError, quote
+
+_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8}){0,3}")
+_LONG_LINE = 50_000  # characters; sentencex takes more than linear time on long texts
+_ENDS = re.compile(r"[.!?。！？।؟…]\s*|\s+")
+
+
+def check_language(language: str) -> str:
+    """``language`` when it is written as a language code is: ``en``, ``zh``, ``pt-BR``.
+
+    Codes that ``sentencex`` has no rules for are split by its common rules.
+
+    Raises:
+        UsageError: it is no language code.
+    """
+    if not _LANGUAGE.fullmatch(language):
+        raise UsageError(
+            f"--language: expected a language code such as en, zh or pt-BR, got {quote(language)}"
+        )
+    return language
+
+
+def split_sentences(lines: Iterable[str], language: str | None) -> list[str]:
+    """The sentences of ``lines``, in order; with ``language`` None each line is one sentence."""
+    if language is None:
+        return list(lines)
+    sentences: list[str] = []
+    for line in lines:
+        if len(line) <= _LONG_LINE:
+            sentences += _segment(line, language)
+        else:
+            for part in _parts(line):
+                sentences += _segment(part, language)
+    return sentences
+
+
+def _segment(text: str, language: str) -> list[str]:
+    found: list[str] = sentencex.segment(language, text)
+    return found
+
+
+def _parts(line: str) -> list[str]:
+    """A long line cut behind the last end of a sentence (else blank, else anywhere) before each limit."""
+    parts = []
+    start = 0
+    while len(line) - start > _LONG_LINE:
+        stop = start + _LONG_LINE
+        best = blank = 0
+        for match in _ENDS.finditer(line, start + _LONG_LINE // 2, stop):
+            if match.group().isspace():
+                blank = match.end()
+            else:
+                best = match.end()
+        stop = best or blank or stop
+        parts.append(line[start:stop])
+        start = stop
+    parts.append(line[start:])
+    return parts
