@@ -1,4 +1,4 @@
-"""Every number of the original's model within 2e-5: ``a`` has odd sizes, ``b`` real English and 30,522 pieces."""
+"""Every number of the original's model within 2e-5: ``a`` has odd sizes, ``b`` is real English."""
 
 from __future__ import annotations
 
