@@ -1,0 +1,132 @@
+"""Encoded rows and the batches made of them: rows of similar length share a batch, and chance is keyed.
+
+Axes: B rows of a batch, S positions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from bertwright.randomness import generator
+from bertwright.tokenization.encoding import ModelInput
+from bertwright.tokenization.padding import pad, padding_mask
+
+POOL_BATCHES = 32
+"""Rows are sorted by length within pools of so many batches: little padding, and batches still differ by
+epoch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """One row for the model, and what is to be learned from it."""
+
+    input_ids: NDArray[np.int32]
+    """(S,)"""
+    token_type_ids: NDArray[np.int8]
+    """(S,)"""
+    truncated: bool
+    """Whether pieces of the text were cut away."""
+    example: int
+    """Index of the example it was made from."""
+    target: Any = None
+    """What the task's loss wants: a class, a number, one class a token; None when it is to be predicted."""
+
+    @classmethod
+    def of(cls, row: ModelInput, example: int, target: Any = None) -> Features:
+        """From an assembled row."""
+        types = np.asarray(row.token_type_ids, dtype=np.int8)
+        return cls(np.asarray(row.input_ids, dtype=np.int32), types, row.truncated, example, target)
+
+    def __len__(self) -> int:
+        return len(self.input_ids)
+
+
+class TaskBatch(NamedTuple):
+    """Rows for one forward pass."""
+
+    input_ids: Tensor
+    """(B, S) int64"""
+    token_type_ids: Tensor
+    """(B, S) int64"""
+    attention_mask: Tensor | None
+    """(B, S) bool, true for tokens; None when there is no padding"""
+    targets: Tensor | None
+    """As the task's loss wants them; None when there are none"""
+
+    def to(self, device: torch.device) -> TaskBatch:
+        """On ``device``."""
+        return TaskBatch(*(None if tensor is None else tensor.to(device) for tensor in self))  # type: ignore[arg-type]
+
+    @property
+    def num_tokens(self) -> int:
+        """Tokens without padding."""
+        return self.input_ids.numel() if self.attention_mask is None else int(self.attention_mask.sum())
+
+
+def collate(features: Sequence[Features], pad_id: int) -> TaskBatch:
+    """``features`` side by side, padded to the longest of them."""
+    mask = padding_mask([len(row) for row in features])
+    targets = [row.target for row in features]
+    return TaskBatch(
+        torch.from_numpy(pad([row.input_ids for row in features], pad_id)),
+        torch.from_numpy(pad([row.token_type_ids for row in features], 0)),
+        None if mask is None else torch.from_numpy(mask),
+        None if any(target is None for target in targets) else torch.as_tensor(np.asarray(targets)),
+    )
+
+
+class TrainingBatches:
+    """The batches of a fine-tuning run; the batch of step n is a function of (rows, batch size, seed, n)
+    alone.
+
+    Args:
+        features: the training rows.
+        batch_size: rows a batch; the last batch of an epoch may be smaller.
+        seed: of the order.
+    """
+
+    def __init__(self, features: Sequence[Features], batch_size: int, pad_id: int, seed: int) -> None:
+        self._features = features
+        self._batch_size = batch_size
+        self._pad_id = pad_id
+        self._seed = seed
+        self._epoch = -1
+        self._plan: list[NDArray[np.int64]] = []
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Batches in one pass over the rows."""
+        return -(-len(self._features) // self._batch_size)
+
+    def batch(self, step: int) -> TaskBatch:
+        """The batch of step ``step``, from 0."""
+        epoch, place = divmod(step, self.steps_per_epoch)
+        return collate([self._features[index] for index in self.plan(epoch)[place]], self._pad_id)
+
+    def plan(self, epoch: int) -> list[NDArray[np.int64]]:
+        """Row indices of every batch of an epoch; each row stands in exactly one."""
+        if epoch != self._epoch:
+            random = generator(self._seed, "fine-tuning order", epoch)
+            lengths = np.array([len(row) for row in self._features], dtype=np.int64)
+            self._plan, self._epoch = plan_epoch(lengths, self._batch_size, random), epoch
+        return self._plan
+
+
+def plan_epoch(
+    lengths: NDArray[np.int64], batch_size: int, random: np.random.Generator
+) -> list[NDArray[np.int64]]:
+    """Shuffled rows in batches of similar length, the batches in random order."""
+    order = random.permutation(len(lengths))
+    batches: list[NDArray[np.int64]] = []
+    for start in range(0, len(order), batch_size * POOL_BATCHES):
+        pool = order[start : start + batch_size * POOL_BATCHES]
+        pool = pool[np.argsort(lengths[pool], kind="stable")]
+        batches += [pool[first : first + batch_size] for first in range(0, len(pool), batch_size)]
+    return [batches[index] for index in random.permutation(len(batches))]

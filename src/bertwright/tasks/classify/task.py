@@ -1,0 +1,171 @@
+"""Classification behind the door that all tasks share."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from bertwright.checkpoints.model_folder import ModelFolder
+from bertwright.errors import ModelError
+from bertwright.model.classifier import SequenceClassifier
+from bertwright.tasks.batches import Features, TaskBatch
+from bertwright.tasks.classify.decoding import Classification, decode, log_probabilities
+from bertwright.tasks.classify.encoding import TextRow, encode_rows
+from bertwright.tasks.classify.metrics import classification_metrics
+from bertwright.tasks.classify.reading import check_labels, labels_of, rare_label_warning, read_examples
+from bertwright.tasks.columns import Columns, choose_table
+from bertwright.tasks.examples import Example, ExampleFile
+from bertwright.tasks.task import Outputs, Posed
+from bertwright.tokenization.tokenizer import Tokenizer
+
+
+@dataclass(frozen=True)
+class ClassifyTask:
+    """Texts or pairs to one of several labels."""
+
+    tokenizer: Tokenizer
+    labels: tuple[str, ...]
+    columns: Columns
+    max_length: int
+
+    kind: ClassVar[str] = "classify"
+
+    @classmethod
+    def pose(
+        cls, path: Path, columns: Columns, tokenizer: Tokenizer, max_length: int, format: str
+    ) -> Posed[Self]:
+        """The task that the training file ``path`` poses: its labels are those that occur in it."""
+        chosen = choose_table(path, columns, format=format)
+        train = read_examples(chosen)
+        task = cls(tokenizer, labels_of(train), chosen.columns, max_length)
+        remarks = () if chosen.guess is None else (chosen.guess,)
+        return Posed(task, train, remarks, rare_label_warning(train, chosen.columns.are_numbers))
+
+    @classmethod
+    def of_folder(cls, folder: ModelFolder) -> Self:
+        """The task that ``folder`` was saved with; of another library's classifier the labels are all there
+        is.
+
+        Raises:
+            ModelError: what is stored is no classification task.
+        """
+        stored = dict(folder.task or {})
+        labels = stored.get("labels")
+        max_length = stored.get("max_length", folder.config.max_position_embeddings)
+        if (
+            not isinstance(labels, list)
+            or len(labels) < 2
+            or not all(isinstance(name, str) for name in labels)
+        ):
+            raise ModelError.at(folder.path, "a list of at least two labels", labels, field="task.labels")
+        if not isinstance(max_length, int) or not 3 <= max_length <= folder.config.max_position_embeddings:
+            expected = f"a length from 3 to {folder.config.max_position_embeddings}"
+            raise ModelError.at(folder.path, expected, max_length, field="task.max_length")
+        return cls(
+            folder.tokenizer, tuple(labels), Columns.from_dict(stored.get("columns") or {}), max_length
+        )
+
+    @property
+    def metric_names(self) -> tuple[str, ...]:
+        """Accuracy decides unless another is asked for."""
+        names = ("accuracy", "f1_macro", "f1_weighted", "matthews_correlation")
+        return (*names, "f1", "accuracy_and_f1") if len(self.labels) == 2 else names
+
+    def to_dict(self) -> dict[str, Any]:
+        """What is stored with a model: everything that decides about an answer besides its weights."""
+        return {
+            "kind": self.kind,
+            "labels": list(self.labels),
+            "columns": self.columns.to_dict(),
+            "max_length": self.max_length,
+            "decoding": "softmax",
+        }
+
+    # -- data ------------------------------------------------------------------------------------------------
+
+    def read(
+        self, path: Path, columns: Columns | None = None, *, format: str = "auto", labelled: bool = True
+    ) -> ExampleFile[str]:
+        """The examples of ``path``; ``columns`` where they are not those of the task.
+
+        Raises:
+            TableError: the file is wrong, or has a label that the task does not know.
+        """
+        chosen = choose_table(
+            path, (columns or Columns()).or_else(self.columns), format=format, labelled=labelled
+        )
+        file = read_examples(chosen)
+        if labelled:
+            check_labels(file, self.labels)
+        return file
+
+    def encode(self, rows: Sequence[TextRow | Example[str]]) -> list[Features]:
+        """Rows for the model, one for each text, pair or example; the target is the number of the label."""
+        numbers = {label: number for number, label in enumerate(self.labels)}
+        targets = [numbers.get(row.target or "") if isinstance(row, Example) else None for row in rows]
+        texts = [row.texts if isinstance(row, Example) else row for row in rows]
+        return encode_rows(texts, self.tokenizer, self.max_length, targets)
+
+    # -- model -----------------------------------------------------------------------------------------------
+
+    def new_model(self, folder: ModelFolder, *, seed: int, from_scratch: bool = False) -> SequenceClassifier:
+        """The encoder of ``folder`` (or one of its shape with new weights) and a new output layer."""
+        if from_scratch:
+            return SequenceClassifier(folder.config, len(self.labels), seed=seed)
+        return folder.new_classifier(len(self.labels), seed=seed)
+
+    def trained_model(self, folder: ModelFolder) -> SequenceClassifier:
+        """The classifier saved in ``folder``."""
+        model = folder.classifier()
+        if model.num_labels != len(self.labels):
+            got = f"an output layer for {model.num_labels}"
+            raise ModelError.at(folder.path, f"an output layer for {len(self.labels)} labels", got)
+        return model
+
+    def loss(self, logits: Tensor, batch: TaskBatch) -> Tensor:
+        """Mean cross entropy; logits (B, C), targets (B,)."""
+        if batch.targets is None:
+            raise ValueError("rows without targets have no loss")
+        return F.cross_entropy(logits.float(), batch.targets)
+
+    # -- answers ---------------------------------------------------------------------------------------------
+
+    def decode(self, outputs: Outputs, features: Sequence[Features]) -> list[Classification]:
+        """The label of every row."""
+        return decode(_matrix(outputs), self.labels, [row.truncated for row in features])
+
+    def score(
+        self, outputs: Outputs, features: Sequence[Features], examples: Sequence[Example[Any]]
+    ) -> dict[str, float]:
+        """Loss (mean cross entropy) and :func:`classification_metrics` of labelled rows."""
+        logits = _matrix(outputs)
+        truth = np.array([row.target for row in features])
+        loss = -log_probabilities(logits)[np.arange(len(truth)), truth].mean()
+        metrics = classification_metrics(truth, logits.argmax(axis=1), len(self.labels))
+        return metrics | {"loss": float(loss)}
+
+    def baseline(self, train: Sequence[Features], dev: Sequence[Features]) -> dict[str, float]:
+        """Accuracy on ``dev`` of always giving the most frequent label of ``train`` (the first of equal
+        ones)."""
+        counts = Counter(row.target for row in train)
+        majority = min(counts, key=lambda label: (-counts[label], label))
+        return {"accuracy": sum(row.target == majority for row in dev) / len(dev)}
+
+    def stuck(self, outputs: Outputs, features: Sequence[Features]) -> str | None:
+        """A run that gives every row the same label, though the rows have several, has learned nothing."""
+        given = set(_matrix(outputs).argmax(axis=1).tolist())
+        if len(given) > 1 or len({row.target for row in features}) < 2:
+            return None
+        return f"every row was given the label {self.labels[given.pop()]!r}"
+
+
+def _matrix(outputs: Outputs) -> NDArray[np.float32]:
+    return np.asarray(outputs, dtype=np.float32)

@@ -1,0 +1,184 @@
+"""Which columns of a table mean what: as asked for, or guessed when there is only one way to read it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from bertwright.errors import UsageError
+from bertwright.tasks.formats import open_table
+from bertwright.tasks.table import Table
+
+LABELS = (
+    "label",
+    "labels",
+    "class",
+    "category",
+    "target",
+    "gold_label",
+    "sentiment",
+    "topic",
+    "quality",
+    "is_duplicate",
+    "entailment_label",
+)
+PAIRS = (
+    ("sentence1", "sentence2"),
+    ("sentence_a", "sentence_b"),
+    ("text_a", "text_b"),
+    ("text1", "text2"),
+    ("premise", "hypothesis"),
+    ("question1", "question2"),
+    ("question", "sentence"),
+    ("query", "passage"),
+    ("#1 string", "#2 string"),
+)
+TEXTS = (
+    "text",
+    "sentence",
+    "content",
+    "review",
+    "comment",
+    "document",
+    "question",
+    "query",
+    "title",
+    "text_a",
+    "sentence1",
+)
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Columns as the user names them; None is to be guessed (``text``, ``label``) or absent (``text_pair``).
+
+    A column is a name, or its number from 1 in a TSV or CSV file without header. ``names`` names the
+    columns of a file without header.
+    """
+
+    text: str | None = None
+    text_pair: str | None = None
+    label: str | None = None
+    names: tuple[str, ...] | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """As stored with a model."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, stored: dict[str, Any]) -> Columns:
+        """What :meth:`to_dict` gave."""
+        chosen = {key: stored.get(key) for key in ("text", "text_pair", "label")}
+        names = stored.get("names")
+        return cls(**chosen, names=None if names is None else tuple(names))
+
+    def or_else(self, stored: Columns) -> Columns:
+        """These columns where any is given, else ``stored`` (a model's own)."""
+        return stored if self == Columns() else self
+
+    @property
+    def given(self) -> tuple[str, ...]:
+        """The columns that are named, without the absent ones."""
+        return tuple(name for name in (self.text, self.text_pair, self.label) if name is not None)
+
+    @property
+    def are_numbers(self) -> bool:
+        """Whether the columns are given by number, which says that the file has no header."""
+        return bool(self.given) and all(name.isascii() and name.isdigit() for name in self.given)
+
+
+@dataclass(frozen=True)
+class ChosenTable:
+    """An open table, the columns to read from it, and what was guessed about them (a sentence, or None)."""
+
+    table: Table
+    columns: Columns
+    guess: str | None = None
+
+
+def choose_table(path: Path, columns: Columns, *, format: str = "auto", labelled: bool = True) -> ChosenTable:
+    """Open ``path`` and settle its columns.
+
+    Args:
+        labelled: whether a column of labels is needed.
+
+    Raises:
+        TableError: the file cannot be read, or lacks a column.
+        UsageError: a column is used twice, or it cannot be guessed which ones are meant.
+    """
+    repeated = next((name for name in columns.given if columns.given.count(name) > 1), None)
+    if repeated is not None:
+        raise UsageError(
+            f"expected different columns for text, second text and label, got {repeated!r} twice"
+        )
+    columns = columns if labelled else replace(columns, label=None)
+    if columns.names is None and columns.are_numbers:
+        return _by_number(path, columns, format, labelled)
+    table = open_table(path, format=format, names=columns.names)
+    settled, guess = _guessed(table, columns, labelled)
+    if settled.label is not None and settled.label not in table.columns and len(table.columns) > 1:
+        hint = f"{table.listing}; a file without labels can only be predicted"
+        raise table.error(f"a column {settled.label!r} with the labels", hint=hint)
+    table.places(settled.given)
+    return ChosenTable(table, settled, guess)
+
+
+def _by_number(path: Path, columns: Columns, format: str, labelled: bool) -> ChosenTable:
+    """A file without header: its columns are named 1, 2, and so on."""
+    width = max(map(int, columns.given))
+    if min(map(int, columns.given)) < 1:
+        raise UsageError("expected column numbers from 1, got 0")
+    if columns.text is None or (labelled and columns.label is None):
+        raise UsageError("expected --text and --label both as numbers for a file without header")
+    table = open_table(path, format=format, names=())
+    if width > len(table.columns):
+        raise table.error(f"at least {width} columns", len(table.columns), line=1)
+    return ChosenTable(table, columns)
+
+
+def _guessed(table: Table, columns: Columns, labelled: bool) -> tuple[Columns, str | None]:
+    needs_text, needs_label = columns.text is None, labelled and columns.label is None
+    if not needs_text and not needs_label:
+        return columns, None
+    by_lower = {name.strip().lower(): name for name in table.columns}
+    label = columns.label
+    if needs_label:
+        label = _only(table, "label", [by_lower[name] for name in LABELS if name in by_lower], ("--label",))
+    text, pair = columns.text, columns.text_pair
+    if needs_text:
+        text, pair = _guess_texts(table, by_lower, label, pair)
+    settled = Columns(text, pair, label, columns.names)
+    said = [f"text {text!r}"] if needs_text else []
+    said += [f"second text {pair!r}"] if pair is not None and columns.text_pair is None else []
+    said += [f"label {label!r}"] if needs_label else []
+    return (
+        settled,
+        f"{table.path.name}: guessed {', '.join(said)} (say --text, --text-pair, --label to choose)",
+    )
+
+
+def _guess_texts(
+    table: Table, by_lower: dict[str, str], label: str | None, pair: str | None
+) -> tuple[str, str | None]:
+    if pair is not None:
+        raise UsageError("expected --text with --text-pair")
+    pairs = [(by_lower[a], by_lower[b]) for a, b in PAIRS if a in by_lower and b in by_lower]
+    if len(pairs) == 1:
+        return pairs[0]
+    rest = [name for name in table.columns if name != label]
+    candidates = [by_lower[name] for name in TEXTS if name in by_lower and by_lower[name] != label]
+    if not candidates and len(rest) == 1:
+        candidates = rest
+    if pairs:
+        candidates = [a for pair_of in pairs for a in pair_of]
+    return _only(table, "text", candidates, ("--text", "--text-pair")), None
+
+
+def _only(table: Table, what: str, candidates: Sequence[str], flags: Sequence[str]) -> str:
+    """The one candidate; none or several cannot be decided here."""
+    if len(candidates) == 1:
+        return candidates[0]
+    found = "several could be it" if candidates else "none is named like one, so is the first line a header?"
+    raise table.error(f"{' or '.join(flags)} COLUMN for the {what}", hint=f"{found} {table.listing}")

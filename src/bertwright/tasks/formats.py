@@ -1,0 +1,82 @@
+"""Opening a labelled file by its name: the table of formats."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from bertwright.errors import UsageError
+from bertwright.tasks.delimited import open_csv, open_tsv
+from bertwright.tasks.table import Table
+
+COMPRESSIONS = (".gz", ".xz", ".zst")
+SUFFIXES = {
+    ".tsv": "tsv",
+    ".tab": "tsv",
+    ".txt": "tsv",
+    ".csv": "csv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "jsonl",
+    ".parquet": "parquet",
+}
+
+
+def open_table(path: Path, *, format: str = "auto", names: Sequence[str] | None = None) -> Table:
+    """The table in ``path``.
+
+    Args:
+        path: a TSV, CSV, JSON lines or Parquet file; text formats may be compressed (``.gz``, ``.xz``,
+            ``.zst``). format: ``"auto"`` goes by the name of the file. names: the column names of a TSV or
+            CSV file without header; None when its first line is the header.
+
+    Raises:
+        TableError: the file is missing, empty, unreadable, or has no usable header.
+        UsageError: the format is unknown, or ``names`` are given for a format that has its own.
+    """
+    name = _format_of(path) if format == "auto" else format
+    if name not in FORMATS:
+        raise UsageError(f"expected a format among {', '.join(FORMATS)}, got {name!r}")
+    return FORMATS[name](path, names)
+
+
+def _format_of(path: Path) -> str:
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    if suffixes and suffixes[-1] in COMPRESSIONS:
+        suffixes.pop()
+    suffix = suffixes[-1] if suffixes else ""
+    if suffix not in SUFFIXES:
+        raise UsageError.at(
+            path, f"a file name ending in {', '.join(SUFFIXES)}", suffix or path.name, hint="or give --format"
+        )
+    return SUFFIXES[suffix]
+
+
+def _open_json_lines(path: Path, names: Sequence[str] | None) -> Table:
+    from bertwright.tasks.json_lines import JsonLinesTable
+
+    _refuse_names(path, names, "JSON lines")
+    return JsonLinesTable(path)
+
+
+def _open_parquet(path: Path, names: Sequence[str] | None) -> Table:
+    from bertwright.tasks.parquet import ParquetTable
+
+    _refuse_names(path, names, "Parquet")
+    return ParquetTable(path)
+
+
+def _refuse_names(path: Path, names: Sequence[str] | None, format: str) -> None:
+    if names is not None:
+        expected = f"columns by the names that the {format} file has"
+        raise UsageError.at(
+            path, expected, ", ".join(names), hint="--columns and column numbers are for TSV and CSV"
+        )
+
+
+FORMATS: dict[str, Callable[[Path, Sequence[str] | None], Table]] = {
+    "tsv": open_tsv,
+    "csv": open_csv,
+    "jsonl": _open_json_lines,
+    "parquet": _open_parquet,
+}

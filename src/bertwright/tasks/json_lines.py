@@ -1,0 +1,71 @@
+"""JSON lines: one object a line, the same keys in each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from bertwright import strict_json
+from bertwright.errors import TableError
+from bertwright.tasks.lines import MAX_LINE_BYTES, is_blank, read_lines
+from bertwright.tasks.table import Row, Table, check_names
+
+
+class JsonLinesTable(Table):
+    """A table of JSON objects; the keys of the first are its columns."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, ())
+        first = next(self._objects(), None)
+        if first is None:
+            raise self.error("a JSON object a line", "nothing but white space")
+        line, value = first
+        self.columns = tuple(value)
+        check_names(path, self.columns, line)
+        self.blank_lines.clear()
+
+    def rows(self, columns: Sequence[str]) -> Iterator[Row]:
+        self.places(columns)
+        expected = dict.fromkeys(self.columns)
+        for line, value in self._objects():
+            if value.keys() != expected.keys():
+                self._refuse_keys(line, value)
+            for column in columns:
+                self._check_characters(line, column, value[column])
+            yield Row(line, tuple(value[column] for column in columns))
+
+    def _objects(self) -> Iterator[tuple[int, dict[str, Any]]]:
+        self.blank_lines.clear()
+        blank: list[int] = []
+        for line, text in read_lines(self.path):
+            if is_blank(text):
+                blank.append(line)
+                continue
+            self.blank_lines.extend(blank)
+            blank.clear()
+            if text.lstrip().startswith("["):
+                hint = "the file is a JSON array; write its objects one a line, e.g. jq -c '.[]'"
+                raise self.error("a JSON object a line", text.strip(), line=line, hint=hint)
+            value = strict_json.parse(text, self.path, line=line, error=TableError, max_bytes=MAX_LINE_BYTES)
+            if not isinstance(value, dict):
+                raise self.error("a JSON object", value, line=line)
+            if not value:
+                raise self.error("an object with keys", value, line=line)
+            yield line, value
+
+    def _refuse_keys(self, line: int, value: dict[str, Any]) -> None:
+        hint = "every line has the keys of the first"
+        for column in self.columns:
+            if column not in value:
+                raise self.error(f"the key {column!r}", "none", line=line, hint=hint)
+        new = next(key for key in value if key not in self.columns)
+        raise self.error("no other keys than the first line has", new, line=line, hint=hint)
+
+    def _check_characters(self, line: int, column: str, value: object) -> None:
+        if isinstance(value, str) and not value.isascii():
+            try:
+                value.encode("utf-8")
+            except UnicodeEncodeError as problem:
+                got = f"the lone surrogate U+{ord(value[problem.start]):04X}"
+                raise self.error("Unicode text", got, line=line, column=column) from None

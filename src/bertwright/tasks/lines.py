@@ -1,0 +1,99 @@
+"""The lines of a labelled text file: strict UTF-8, only ``\\n`` and ``\\r\\n`` end a line, hostile sizes
+refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from bertwright.corpus.formats import HEAD_BYTES, compression_of, refuse_binary
+from bertwright.corpus.streams import ByteStream, read_head
+from bertwright.errors import CorpusError, TableError
+
+MAX_LINE_BYTES = 16 << 20
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+def read_lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Number (from 1) and text of every line of ``path``, without its line end.
+
+    Files compressed with gzip, xz or Zstandard are unpacked while reading. A UTF-8 byte order mark is
+    dropped.
+
+    Raises:
+        TableError: the file is missing, a directory, unreadable, binary, damaged, not UTF-8, has a NUL, or
+            a line above 16 MiB.
+    """
+    try:
+        for number, raw in enumerate(_split(path, _checked_blocks(path)), 1):
+            yield number, _decode(path, number, raw)
+    except CorpusError as problem:
+        raise TableError(str(problem)) from None
+
+
+def is_blank(line: str) -> bool:
+    """Whether a line has nothing but white space."""
+    return not line or line.isspace()
+
+
+def check_file(path: Path) -> None:
+    """Refuse a path that is no readable, non-empty file.
+
+    Raises:
+        TableError: saying what stands there instead.
+    """
+    try:
+        with path.open("rb") as file:
+            first = file.read(1)
+    except FileNotFoundError:
+        raise TableError.at(path, "a labelled file", "nothing there") from None
+    except IsADirectoryError:
+        raise TableError.at(path, "a labelled file", "a directory") from None
+    except (OSError, ValueError) as problem:
+        raise TableError.at(
+            path, "a readable file", getattr(problem, "strerror", None) or str(problem)
+        ) from None
+    if not first:
+        raise TableError.at(path, "a labelled file", "an empty file")
+
+
+def _checked_blocks(path: Path) -> Iterator[bytes]:
+    check_file(path)
+    compression = compression_of(path, read_head(path, "none", HEAD_BYTES))
+    refuse_binary(path, read_head(path, compression, HEAD_BYTES), "text")
+    yield from ByteStream(path, compression).blocks()
+
+
+def _split(path: Path, blocks: Iterator[bytes]) -> Iterator[bytes]:
+    """The lines in ``blocks``; what is cut at the end of a block is joined with the next one."""
+    number = 1
+    pending: list[bytes] = []
+    pending_bytes = 0
+    first = True
+    for block in blocks:
+        lines = (block.removeprefix(_BYTE_ORDER_MARK) if first else block).split(b"\n")
+        first = False
+        pending.append(lines[0])
+        pending_bytes += len(lines[0])
+        if pending_bytes > MAX_LINE_BYTES:
+            raise TableError.at(
+                path, f"a line of at most {MAX_LINE_BYTES:,} bytes", "a longer one", line=number
+            )
+        if len(lines) == 1:
+            continue
+        yield b"".join(pending)
+        yield from lines[1:-1]
+        number += len(lines) - 1
+        pending, pending_bytes = [lines[-1]], len(lines[-1])
+    if pending_bytes:
+        yield b"".join(pending)
+
+
+def _decode(path: Path, number: int, raw: bytes) -> str:
+    if (nul := raw.find(b"\0")) >= 0:
+        raise TableError.at(path, "text", f"a NUL at byte {nul + 1} of the line", line=number)
+    try:
+        return raw.removesuffix(b"\r").decode("utf-8")
+    except UnicodeDecodeError as problem:
+        got = f"byte 0x{raw[problem.start]:02x} at byte {problem.start + 1} of the line"
+        raise TableError.at(path, "UTF-8 text", got, line=number) from None

@@ -1,0 +1,162 @@
+"""One fine-tuning run: one seed, its epochs, its best epoch, and its restarts when it learned nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from bertwright.checkpoints.model_folder import ModelFolder
+from bertwright.progress import Progress
+from bertwright.randomness import torch_seed
+from bertwright.tasks.batches import Features, TaskBatch, TrainingBatches
+from bertwright.tasks.evaluation import run_model
+from bertwright.tasks.examples import Example
+from bertwright.tasks.settings import FinetuneSettings
+from bertwright.tasks.task import Outputs, Task
+from bertwright.training.loop import GlobalBatch, Loop, LoopSettings, StepLoss
+from bertwright.training.optimizers import build_optimizer
+from bertwright.training.pace import Moment, StepPace
+from bertwright.training.precision import resolve
+from bertwright.training.schedule import LinearSchedule
+
+
+@dataclass(frozen=True)
+class Materials:
+    """What every run of a fine-tuning shares."""
+
+    folder: ModelFolder
+    task: Task[Any]
+    settings: FinetuneSettings
+    metric: str
+    train: Sequence[Features]
+    dev: Sequence[Features]
+    dev_examples: Sequence[Example[Any]]
+    device: torch.device
+
+
+@dataclass(frozen=True)
+class Run:
+    """What came of one seed."""
+
+    seed: int
+    attempts: int
+    """1 when the first attempt learned something."""
+    stuck: str | None
+    """Why the last attempt counts as having learned nothing, or None."""
+    epoch: int
+    """The best epoch, from 1: the one whose weights these are."""
+    metrics: dict[str, float]
+    """Of the best epoch, on the development rows."""
+    epochs: tuple[dict[str, float], ...]
+    """Of every epoch."""
+    weights: dict[str, Tensor] = field(repr=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Without the weights, as JSON."""
+        return {
+            "seed": self.seed,
+            "metrics": self.metrics,
+            "epoch": self.epoch,
+            "epochs": list(self.epochs),
+            "attempts": self.attempts,
+            "stuck": self.stuck,
+        }
+
+
+def run_seed(materials: Materials, seed: int, description: str, progress: Progress) -> Run:
+    """Train with ``seed``; start again with other chance, up to ``settings.restarts`` times, while nothing
+    is learned.
+
+    Raises:
+        NonFiniteError: loss or gradients are no numbers.
+        Interrupted: a signal asked to stop.
+    """
+    attempts = materials.settings.restarts + 1
+    for attempt in range(attempts):
+        run = _Training(materials, seed, attempt).run(description, progress)
+        if run.stuck is None:
+            return run
+        again = "starting again with other chance" if attempt + 1 < attempts else "keeping it as it is"
+        progress.say(f"seed {seed}, attempt {attempt + 1}: {run.stuck}: nothing was learned, {again}")
+    return run
+
+
+def better(metric: str, one: dict[str, float], other: dict[str, float] | None) -> bool:
+    """Whether ``one`` is better than ``other`` by ``metric``, and by the loss where that is equal."""
+    return other is None or (one[metric], -one["loss"]) > (other[metric], -other["loss"])
+
+
+class _Training:
+    """One attempt. Chance (new weights, order, dropout) is named by the seed and the attempt's number."""
+
+    def __init__(self, materials: Materials, seed: int, attempt: int) -> None:
+        self._materials = materials
+        self._seed, self._attempt = seed, attempt
+        self._chance = torch_seed(seed, "fine-tuning", attempt)
+        settings, task = materials.settings, materials.task
+        new = task.new_model(materials.folder, seed=self._chance, from_scratch=settings.from_scratch)
+        self._model: nn.Module = new.to(materials.device)
+        self._encoder: nn.Module = self._model.get_submodule("encoder")
+        if settings.freeze:
+            self._encoder.requires_grad_(False)
+        self._batches = TrainingBatches(
+            materials.train, settings.batch_size, task.tokenizer.vocabulary.pad_id, self._chance
+        )
+        self._epochs: list[dict[str, float]] = []
+        self._best: dict[str, float] | None = None
+        self._weights: dict[str, Tensor] = {}
+        self._stuck: str | None = None
+
+    def run(self, description: str, progress: Progress) -> Run:
+        settings, device = self._materials.settings, self._materials.device
+        steps = self._batches.steps_per_epoch * settings.epochs
+        rate = settings.rate_for(self._materials.folder.config)
+        loop = Loop(
+            self._model,
+            build_optimizer(self._model, settings.optimizer, weight_decay=settings.weight_decay),
+            LinearSchedule(rate, steps, settings.warmup * steps),
+            StepPace(steps),
+            self._source,
+            self._loss,
+            settings=LoopSettings(
+                seed=self._chance,
+                precision=resolve(settings.precision, device),
+                max_gradient_norm=settings.max_gradient_norm,
+                evaluate_every=self._batches.steps_per_epoch,
+            ),
+            evaluate=self._evaluate,
+            progress=progress,
+        )
+        loop.run(description)
+        best = self._best or {}
+        epoch = self._epochs.index(best) + 1
+        return Run(
+            self._seed, self._attempt + 1, self._stuck, epoch, best, tuple(self._epochs), self._weights
+        )
+
+    def _source(self, moment: Moment) -> GlobalBatch[TaskBatch]:
+        batch = self._batches.batch(moment.step)
+        return GlobalBatch([batch.to(self._materials.device)], batch.num_tokens)
+
+    def _loss(self, model: nn.Module, batch: TaskBatch) -> StepLoss:
+        if self._materials.settings.freeze:
+            self._encoder.eval()  # frozen also means without dropout
+        logits = model(batch.input_ids, batch.token_type_ids, batch.attention_mask)
+        return StepLoss(self._materials.task.loss(logits, batch), {})
+
+    def _evaluate(self) -> dict[str, float]:
+        """Score the development rows; keep the weights when they are the best so far."""
+        task, dev = self._materials.task, self._materials.dev
+        outputs: Outputs = run_model(self._model, dev, task.tokenizer.vocabulary.pad_id)
+        metrics = task.score(outputs, dev, self._materials.dev_examples)
+        self._epochs.append(metrics)
+        if better(self._materials.metric, metrics, self._best):
+            self._best, self._stuck = metrics, task.stuck(outputs, dev)
+            self._weights = {
+                name: tensor.detach().clone() for name, tensor in self._model.state_dict().items()
+            }
+        return metrics

@@ -1,0 +1,65 @@
+"""The recipe of fine-tuning: the paper's values, and what they become for a small encoder."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from bertwright.config.settings import Settings
+from bertwright.model.config import BertConfig
+from bertwright.training.optimizers import OptimizerName
+from bertwright.training.precision import PrecisionName
+
+PAPER_RATE = 5e-5
+COMPACT_RATE = 3e-4
+FROZEN_RATE = 1e-3
+COMPACT_WIDTH = 512
+DEFAULT_LENGTH = 128
+
+
+class FinetuneSettings(Settings):
+    """How a pre-trained encoder is adapted to a task."""
+
+    batch_size: Annotated[int, Field(ge=1)] = 32
+    """Rows an update."""
+    learning_rate: Annotated[float, Field(gt=0, le=1)] | None = None
+    """Highest learning rate. By default 5e-5, the first of the paper's grid; 3e-4 for encoders narrower
+    than 512, the first of the grid published with BERT's compact models; 1e-3 when the encoder is
+    frozen."""
+    epochs: Annotated[int, Field(ge=1)] = 3
+    """Passes over the training rows."""
+    warmup: Annotated[float, Field(ge=0, le=1)] = 0.1
+    """Share of the updates in which the learning rate rises from zero; then it falls linearly to zero."""
+    optimizer: OptimizerName = "adamw"
+    """``adamw`` corrects the moments' bias, without which small data sets often fail; ``bert-adam`` is the
+    original's."""
+    weight_decay: Annotated[float, Field(ge=0)] = 0.01
+    """Decoupled weight decay, of matrices only."""
+    max_gradient_norm: Annotated[float, Field(gt=0)] = 1.0
+    """Gradients are scaled down to this norm."""
+    max_length: Annotated[int, Field(ge=3)] | None = None
+    """Longest row in word pieces, with [CLS] and [SEP]. By default 128, or less where the model has fewer
+    positions."""
+    freeze: bool = False
+    """Train the output layer only; the encoder keeps its weights."""
+    from_scratch: bool = False
+    """Start from new weights in the encoder's shape: what pre-training is worth is the difference."""
+    precision: PrecisionName = "auto"
+    """Of the matrix products in training; evaluation is always in fp32."""
+    metric: str | None = None
+    """What decides which epoch and which seed is best; by default the task's first metric."""
+    restarts: Annotated[int, Field(ge=0)] = 2
+    """How often a run that learned nothing is started again with other chance."""
+
+    def rate_for(self, config: BertConfig) -> float:
+        """The learning rate for an encoder of this shape."""
+        if self.learning_rate is not None:
+            return self.learning_rate
+        if self.freeze:
+            return FROZEN_RATE
+        return COMPACT_RATE if config.hidden_size < COMPACT_WIDTH else PAPER_RATE
+
+    def length_for(self, config: BertConfig) -> int:
+        """The longest row for an encoder of this shape."""
+        return min(self.max_length or DEFAULT_LENGTH, config.max_position_embeddings)

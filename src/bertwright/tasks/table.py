@@ -1,0 +1,78 @@
+"""A table of labelled rows, whatever its file format: named columns, streamed rows, errors that name row
+and column."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bertwright.errors import InputError, TableError, quote
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row: its cells in the order asked for, and the line it began on (Parquet: its row number), from
+    1."""
+
+    line: int
+    cells: tuple[object, ...]
+
+
+@dataclass
+class Table(ABC):
+    """A labelled file that is open for reading; its rows are streamed, not held."""
+
+    path: Path
+    columns: tuple[str, ...]
+    blank_lines: list[int] = field(default_factory=list)
+    """Lines between rows that have nothing but white space; filled while the rows are read."""
+
+    @abstractmethod
+    def rows(self, columns: Sequence[str]) -> Iterator[Row]:
+        """Every row with the cells of ``columns``, in file order.
+
+        A cell is what the format holds: text for TSV and CSV; for JSON lines and Parquet also whole
+        numbers, floats, truth values, lists, objects, or None.
+
+        Raises:
+            TableError: naming file, row and column of the first thing that is wrong.
+        """
+
+    def error(
+        self,
+        expected: str,
+        got: object = None,
+        *,
+        line: int | None = None,
+        column: str | None = None,
+        hint: str | None = None,
+    ) -> InputError:
+        """A :class:`TableError` about a place in this table."""
+        named = None if column is None else f"column {column!r}"
+        return TableError.at(self.path, expected, got, line=line, field=named, hint=hint)
+
+    @property
+    def listing(self) -> str:
+        """The columns that are there, for the hint of an error."""
+        shown = ", ".join(quote(column[:24]) for column in self.columns[:8])
+        return f"the columns are {shown}" + (", …" if len(self.columns) > 8 else "")
+
+    def places(self, columns: Sequence[str]) -> list[int]:
+        """Position of each of ``columns``; a missing one is refused with the names that are there."""
+        for column in columns:
+            if column not in self.columns:
+                raise self.error(f"a column {column!r}", hint=self.listing)
+        return [self.columns.index(column) for column in columns]
+
+
+def check_names(path: Path, names: Sequence[str], line: int | None = None) -> None:
+    """Refuse a header whose names are empty or stand twice."""
+    seen: set[str] = set()
+    for number, name in enumerate(names, 1):
+        if not name.strip():
+            raise TableError.at(path, "a name for every column", name, line=line, field=f"column {number}")
+        if name in seen:
+            raise TableError.at(path, "each column name once", name, line=line, field=f"column {number}")
+        seen.add(name)

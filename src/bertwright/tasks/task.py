@@ -1,0 +1,116 @@
+"""What every kind of task provides; the training loop, evaluation and inference know nothing more about it.
+
+A kind is a folder with the same files: ``reading`` (file -> examples), ``encoding`` (examples -> rows for
+the model), ``decoding`` (outputs -> answers), ``metrics`` (answers and truth -> named numbers), and
+``task`` (the door to them).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from bertwright.checkpoints.model_folder import ModelFolder
+from bertwright.tasks.batches import Features, TaskBatch
+from bertwright.tasks.columns import Columns
+from bertwright.tasks.examples import Example, ExampleFile
+from bertwright.tokenization.tokenizer import Tokenizer
+
+Outputs = Sequence[NDArray[np.float32]]
+"""What the model gave for each row, in the order of the rows: a vector for a whole row, a matrix for one by
+token."""
+
+T = TypeVar("T")
+P = TypeVar("P", bound="Prediction")
+
+
+@dataclass(frozen=True)
+class Posed(Generic[T]):
+    """A task as a training file poses it."""
+
+    task: T
+    train: ExampleFile[Any]
+    remarks: tuple[str, ...] = ()
+    """What was guessed."""
+    warnings: tuple[str, ...] = ()
+
+
+class Prediction(Protocol):
+    """The answer for one example."""
+
+    @property
+    def truncated(self) -> bool:
+        """Whether the model did not see the whole text."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The answer as JSON."""
+
+
+class Task(Protocol[P]):
+    """One task, settled: its labels, columns and lengths are known, as they are stored with a model."""
+
+    kind: ClassVar[str]
+
+    @property
+    def metric_names(self) -> tuple[str, ...]:
+        """What can decide which epoch is best, the default first; more is better for all of them."""
+
+    @property
+    def tokenizer(self) -> Tokenizer: ...
+
+    @property
+    def columns(self) -> Columns: ...
+
+    @property
+    def max_length(self) -> int: ...
+
+    @classmethod
+    def pose(
+        cls, path: Path, columns: Columns, tokenizer: Tokenizer, max_length: int, format: str
+    ) -> Posed[Self]:
+        """The task that a training file poses."""
+
+    @classmethod
+    def of_folder(cls, folder: ModelFolder) -> Self:
+        """The task that a fine-tuned model was saved with."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """What is stored with a model so that it can be evaluated and served."""
+
+    def read(
+        self, path: Path, columns: Columns | None = None, *, format: str = "auto", labelled: bool = True
+    ) -> ExampleFile[Any]:
+        """The examples of another file of the same task."""
+
+    def encode(self, rows: Sequence[Any]) -> list[Features]:
+        """Rows for the model, of examples or of plain inputs; a long one may give several."""
+
+    def new_model(self, folder: ModelFolder, *, seed: int, from_scratch: bool = False) -> nn.Module:
+        """The encoder of ``folder`` with a new output layer; its attribute ``encoder`` is what ``--freeze``
+        freezes."""
+
+    def trained_model(self, folder: ModelFolder) -> nn.Module:
+        """The model that was saved with this task."""
+
+    def loss(self, logits: Tensor, batch: TaskBatch) -> Tensor:
+        """Mean loss of a batch, a scalar."""
+
+    def decode(self, outputs: Outputs, features: Sequence[Features]) -> list[P]:
+        """The answer for every example, in order."""
+
+    def score(
+        self, outputs: Outputs, features: Sequence[Features], examples: Sequence[Example[Any]]
+    ) -> dict[str, float]:
+        """Metrics of the answers to labelled examples, ``loss`` among them."""
+
+    def baseline(self, train: Sequence[Features], dev: Sequence[Features]) -> dict[str, float]:
+        """What is reached on ``dev`` without looking at the text."""
+
+    def stuck(self, outputs: Outputs, features: Sequence[Features]) -> str | None:
+        """Why a run with these answers has learned nothing (a sentence), or None."""
