@@ -9,8 +9,6 @@ and what was made before do not matter, and resuming is a multiplication.
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections import OrderedDict
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -18,20 +16,18 @@ import numpy as np
 import numpy.typing as npt
 
 from bertwright.data.compilation import compiled
-from bertwright.data.epoch_plan import count_instances, plan_epoch
+from bertwright.data.epoch_plan import EpochPlans
 from bertwright.data.instance_settings import InstanceSettings
 from bertwright.data.masking import MaskRule, mask_rows
 from bertwright.data.philox import stream_key
 from bertwright.data.pretraining_batch import PretrainingBatch
-from bertwright.data.sentence_pairs import PairArrays, PairRule
+from bertwright.data.sentence_pairs import PairRule
 from bertwright.data.store import TokenStore
 from bertwright.data.truncation import truncate_rows
 from bertwright.errors import StoreError
 from bertwright.tokenization.vocabulary import Vocabulary
 
 _ALIGNMENT = 8  # columns are padded to a multiple of it: matrix units like that
-_PLANS_KEPT = 2  # a batch may touch the end of one epoch and the beginning of the next
-
 
 Int64s = npt.NDArray[np.int64]
 
@@ -77,26 +73,20 @@ class PretrainingBatches:
         store.require_vocabulary(vocabulary)
         self.store, self.vocabulary, self.settings = store, vocabulary, settings
         self.batch_size, self.seed, self.phase = batch_size, seed, phase
-        self._pair_rule = PairRule.of(settings)
         self._mask_rule = MaskRule.of(settings, vocabulary.mask_id, len(vocabulary))
         self._mask_counts = np.array(settings.prediction_counts(), np.int64)
         self._starts_word = np.array(vocabulary.starts_word if settings.whole_word else [], np.bool_)
-        self._epoch_starts = [0]  # the place in the endless row where each counted epoch begins
-        self._plans: OrderedDict[int, PairArrays] = OrderedDict()
+        self._epochs = EpochPlans(store, PairRule.of(settings), seed, phase)
         if self.instances_in_epoch(0) == 0:
             raise StoreError("the store gives no instances: every sentence is a single token")
 
     def instances_in_epoch(self, epoch: int) -> int:
         """How many instances ``epoch`` has."""
-        while len(self._epoch_starts) < epoch + 2:
-            counted = len(self._epoch_starts) - 1
-            count = count_instances(self.store, self._pair_rule, self.seed, self.phase, counted)
-            self._epoch_starts.append(self._epoch_starts[counted] + count)
-        return self._epoch_starts[epoch + 1] - self._epoch_starts[epoch]
+        return self._epochs.count(epoch)
 
     def epoch_of(self, step: int) -> int:
         """The epoch in which the batch of ``step`` begins."""
-        return self._locate(step * self.batch_size)[0]
+        return self._epochs.locate(step * self.batch_size)[0]
 
     def batch(self, step: int, start: int = 0, stop: int | None = None) -> PretrainingBatch:
         """The global batch of ``step`` (from 0).
@@ -110,34 +100,16 @@ class PretrainingBatches:
 
     def one_epoch(self, epoch: int = 0) -> Iterator[PretrainingBatch]:
         """All instances of ``epoch`` once; the last batch may be smaller."""
-        count = self.instances_in_epoch(epoch)
-        begin = self._epoch_starts[epoch]
-        for first in range(begin, begin + count, self.batch_size):
-            yield self._assemble(self._rows(first, min(first + self.batch_size, begin + count)), 0, None)
-
-    def _locate(self, place: int) -> tuple[int, int]:
-        """(epoch, place in it) of a place in the endless row."""
-        while self._epoch_starts[-1] <= place:
-            self.instances_in_epoch(len(self._epoch_starts) - 1)
-        epoch = bisect_right(self._epoch_starts, place) - 1
-        return epoch, place - self._epoch_starts[epoch]
-
-    def _plan(self, epoch: int) -> PairArrays:
-        plan = self._plans.get(epoch)
-        if plan is None:
-            count = self.instances_in_epoch(epoch)
-            plan = plan_epoch(self.store, self._pair_rule, self.seed, self.phase, epoch, count)
-            self._plans[epoch] = plan
-            while len(self._plans) > _PLANS_KEPT:
-                self._plans.popitem(last=False)
-        return plan
+        begin, end = self._epochs.start(epoch), self._epochs.start(epoch + 1)
+        for first in range(begin, end, self.batch_size):
+            yield self._assemble(self._rows(first, min(first + self.batch_size, end)), 0, None)
 
     def _rows(self, first: int, last: int) -> Rows:
         """The truncated instances at places ``[first, last)`` of the endless row."""
         parts = []
         while first < last:
-            epoch, place = self._locate(first)
-            count = min(last - first, self.instances_in_epoch(epoch) - place)
+            epoch, place = self._epochs.locate(first)
+            count = min(last - first, self._epochs.count(epoch) - place)
             parts.append(self._epoch_rows(epoch, place, count))
             first += count
         rows = parts[0] if len(parts) == 1 else Rows._make(map(np.concatenate, zip(*parts, strict=True)))
@@ -149,7 +121,7 @@ class PretrainingBatches:
             np.full(count, stream_key(self.seed, purpose, self.phase, epoch), np.uint64)
             for purpose in ("truncation", "masking")
         )
-        columns = (column[place : place + count].astype(np.int64) for column in self._plan(epoch))
+        columns = (column[place : place + count].astype(np.int64) for column in self._epochs.plan(epoch))
         return Rows._make((*columns, *keys, np.arange(place, place + count, dtype=np.uint64)))
 
     def _assemble(self, rows: Rows, start: int, stop: int | None) -> PretrainingBatch:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from threading import RLock
+
 import numpy as np
 
 from bertwright import randomness
@@ -9,25 +12,60 @@ from bertwright.data.philox import stream_key
 from bertwright.data.sentence_pairs import PairArrays, PairRule, fill_pairs
 from bertwright.data.store import TokenStore
 
-
-def count_instances(store: TokenStore, rule: PairRule, seed: int, phase: int, epoch: int) -> int:
-    """How many instances the epoch has; the next epoch has about, but not exactly, as many."""
-    return _fill(store, rule, seed, phase, epoch, PairArrays.empty(0, store.num_tokens))
+_KEPT = 2  # a batch may touch the end of one epoch and the beginning of the next
 
 
-def plan_epoch(
-    store: TokenStore, rule: PairRule, seed: int, phase: int, epoch: int, count: int
-) -> PairArrays:
-    """The ``count`` instances (see :func:`count_instances`) of an epoch, shuffled over the whole of it.
+class EpochPlans:
+    """The epochs of a phase one after the other, as one endless row of instances.
 
-    17 bytes an instance, 25 from 2**32 tokens on.
+    How many instances an epoch has is known only after a pass over its sentence lengths (about 10 million
+    sentences a second), since random next sentences give text back. Counts are kept; plans are made again
+    when they are needed again. Threads may share an object.
     """
-    pairs = PairArrays.empty(count, store.num_tokens)
-    _fill(store, rule, seed, phase, epoch, pairs)
-    order = randomness.generator(seed, "instance order", phase, epoch).permutation(count)
-    return PairArrays._make(field[order] for field in pairs)
 
+    def __init__(self, store: TokenStore, rule: PairRule, seed: int, phase: int) -> None:
+        self._store, self._rule, self._seed, self._phase = store, rule, seed, phase
+        self._starts = [0]  # the place in the row where each counted epoch begins, and the end of the last
+        self._plans: dict[int, PairArrays] = {}
+        self._lock = RLock()
 
-def _fill(store: TokenStore, rule: PairRule, seed: int, phase: int, epoch: int, pairs: PairArrays) -> int:
-    key = np.uint64(stream_key(seed, "sentence pairs", phase, epoch))
-    return int(fill_pairs(store.document_offsets, store.sentence_offsets, key, rule, pairs))
+    def start(self, epoch: int) -> int:
+        """The place in the row where ``epoch`` begins."""
+        with self._lock:
+            while len(self._starts) <= epoch:
+                counted = len(self._starts) - 1
+                count = self._fill(counted, PairArrays.empty(0, self._store.num_tokens))
+                self._starts.append(self._starts[counted] + count)
+            return self._starts[epoch]
+
+    def count(self, epoch: int) -> int:
+        """How many instances ``epoch`` has."""
+        return self.start(epoch + 1) - self.start(epoch)
+
+    def locate(self, place: int) -> tuple[int, int]:
+        """The epoch at a place of the row, and the place in this epoch."""
+        with self._lock:
+            while self._starts[-1] <= place:
+                self.start(len(self._starts))
+            epoch = bisect_right(self._starts, place) - 1
+            return epoch, place - self._starts[epoch]
+
+    def plan(self, epoch: int) -> PairArrays:
+        """The instances of ``epoch``, shuffled over the whole of it.
+
+        17 bytes an instance, 25 from 2**32 tokens on; the last two plans are kept.
+        """
+        with self._lock:
+            if epoch not in self._plans:
+                pairs = PairArrays.empty(self.count(epoch), self._store.num_tokens)
+                self._fill(epoch, pairs)
+                order = randomness.generator(self._seed, "instance order", self._phase, epoch)
+                shuffled = order.permutation(len(pairs.label))
+                self._plans = dict(list(self._plans.items())[1 - _KEPT :])
+                self._plans[epoch] = PairArrays._make(field[shuffled] for field in pairs)
+            return self._plans[epoch]
+
+    def _fill(self, epoch: int, pairs: PairArrays) -> int:
+        key = np.uint64(stream_key(self._seed, "sentence pairs", self._phase, epoch))
+        offsets = self._store.document_offsets, self._store.sentence_offsets
+        return int(fill_pairs(*offsets, key, self._rule, pairs))

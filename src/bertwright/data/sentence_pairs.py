@@ -105,8 +105,7 @@ def document_pairs(
         key: of this epoch's pairs.
     """
     last = document_offsets[document + 1]
-    short, length, _, _ = philox(key, document, 0)
-    target = 2 + below(length, rule.max_tokens - 1) if short < rule.short_below else rule.max_tokens
+    target = target_length(document, key, rule)
     pairs = []
     begin, chunk = document_offsets[document], 0
     while begin < last:
@@ -120,15 +119,20 @@ def document_pairs(
         elif rule.pairing == Pairing.SENTENCE_ORDER:
             pairs += _ordered(start, middle, stop, draws)
         elif cut == end or draws[1] < HALF:
-            first, stop_b = _random_next(
-                document_offsets, sentence_offsets, document, cut, draws, target - middle + start
-            )
-            pairs.append(SentencePair(start, middle - start, first, stop_b - first, 1))
+            room = target - (middle - start)
+            b_start, b_stop = _random_next(document_offsets, sentence_offsets, document, cut, draws, room)
+            pairs.append(SentencePair(start, middle - start, b_start, b_stop - b_start, 1))
             end = cut
         else:
             pairs.append(SentencePair(start, middle - start, middle, stop - middle, 0))
         begin = end
     return pairs
+
+
+def target_length(document: int, key: int, rule: PairRule) -> int:
+    """How many tokens the chunks of this pass over ``document`` aim at."""
+    short, length, _, _ = philox(key, document, 0)
+    return 2 + below(length, rule.max_tokens - 1) if short < rule.short_below else rule.max_tokens
 
 
 def _filled(sentence_offsets: Sequence[int], begin: int, last: int, target: int) -> int:
@@ -137,6 +141,9 @@ def _filled(sentence_offsets: Sequence[int], begin: int, last: int, target: int)
     while end < last and sentence_offsets[end] - sentence_offsets[begin] < target:
         end += 1
     return end
+
+
+_fill_end = compiled(_filled)
 
 
 def _ordered(start: int, middle: int, stop: int, draws: Sequence[int]) -> list[SentencePair]:
@@ -229,8 +236,8 @@ def _fill_document(
             begin = cut
             if write:
                 room = target - (middle - start)
-                first, end_b = _fill_random(document_offsets, sentence_offsets, document, cut, draws, room)
-                _put(out, at, start, middle, first, end_b, 1)
+                b_start, b_stop = _fill_random(document_offsets, sentence_offsets, document, cut, draws, room)
+                _put(out, at, start, middle, b_start, b_stop, 1)
         elif write:
             _put(out, at, start, middle, middle, stop, 0)
         at += 1
@@ -242,14 +249,6 @@ def _put(out: PairArrays, at: int, a_start: int, a_stop: int, b_start: int, b_st
     out.a_start[at], out.a_length[at] = a_start, a_stop - a_start
     out.b_start[at], out.b_length[at] = b_start, b_stop - b_start
     out.label[at] = label
-
-
-@compiled
-def _fill_end(sentence_offsets: Integers, begin: int, last: int, target: int) -> int:
-    end = begin + 1
-    while end < last and sentence_offsets[end] - sentence_offsets[begin] < target:
-        end += 1
-    return end
 
 
 @compiled
