@@ -1,0 +1,202 @@
+"""How much faster one pre-training step is here than with transformers, on the same batch of real text.
+
+    python benchmarks/pretraining_step.py [--quick] [--size mini] [--precision bf16] [--compile] [--json]
+
+A step is forward, both losses, backward and a fused AdamW update, dropout on. The two take turns, step by
+step, and the figure is the median of the ratios of neighbouring steps, so that whatever else the machine does
+meanwhile falls on both. Same sizes, same initial weights, same tokens, same masks, same activation.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bertwright.checkpoints.conversion import to_hugging_face
+from bertwright.model.config import BertConfig
+from bertwright.model.losses import masked_language_loss, next_sentence_loss
+from bertwright.model.pretraining_model import BertForPreTraining
+from bertwright.tokenization.tokenizer import Tokenizer
+
+DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+LENGTH = 128
+ROWS = {"tiny": 32, "mini": 32, "small": 32, "medium": 16, "base": 8, "large": 4}
+MASKED_SHARE, SHORT_SHARE = 0.15, 0.1
+
+Step = Callable[["Batch"], float]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Tensors of one step, B rows of S tokens with P masked ones."""
+
+    input_ids: Tensor
+    token_type_ids: Tensor
+    attention_mask: Tensor
+    masked_positions: Tensor
+    masked_labels: Tensor
+    next_sentence_labels: Tensor
+
+
+def batches(rows: int, seed: int = 0) -> Iterator[Batch]:
+    """Rows of consecutive English text in two segments, a tenth of them short, 15 % of the tokens masked."""
+    tokenizer = Tokenizer.load(DATA / "vocab" / "bert-base-uncased-vocab.txt")
+    text = (DATA / "corpus" / "en_wikipedia_valid.txt").read_text(encoding="utf-8")[:400_000]
+    ids = np.concatenate([np.asarray(line) for line in tokenizer.encode_ids(text.splitlines())]).astype(
+        np.int64
+    )
+    rng = np.random.default_rng(seed)
+    vocabulary = tokenizer.vocabulary
+    place = 0
+    while True:
+        tokens = np.full((rows, LENGTH), vocabulary.pad_id, dtype=np.int64)
+        types, mask = np.zeros_like(tokens), np.zeros_like(tokens)
+        chosen = []
+        for row in range(rows):
+            room = int(rng.integers(8, LENGTH - 3)) if rng.random() < SHORT_SHARE else LENGTH - 3
+            place = place + room if place + 2 * room < len(ids) else 0
+            cut = int(rng.integers(1, room))
+            piece = ids[place : place + room]
+            line = [vocabulary.cls_id, *piece[:cut], vocabulary.sep_id, *piece[cut:], vocabulary.sep_id]
+            tokens[row, : room + 3], mask[row, : room + 3] = line, 1
+            types[row, cut + 2 : room + 3] = 1
+            maskable = np.flatnonzero(np.isin(line, [vocabulary.cls_id, vocabulary.sep_id], invert=True))
+            count = max(1, round((room + 3) * MASKED_SHARE))
+            chosen.append(row * LENGTH + np.sort(rng.choice(maskable, count, replace=False)))
+        positions = np.concatenate(chosen)
+        labels = tokens.reshape(-1)[positions]
+        tokens.reshape(-1)[positions] = vocabulary.mask_id
+        arrays = (tokens, types, mask, positions, labels, rng.integers(0, 2, rows))
+        yield Batch(*(torch.from_numpy(array) for array in arrays))
+
+
+def our_step(config: BertConfig, precision: str, compiled: bool) -> tuple[Step, BertForPreTraining]:
+    """A training step of this package's model."""
+    model = BertForPreTraining(config).train()
+    forward = torch.compile(model, dynamic=True) if compiled else model
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, fused=True)
+
+    def step(batch: Batch) -> float:
+        with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
+            output = forward(
+                batch.input_ids, batch.token_type_ids, batch.attention_mask, batch.masked_positions
+            )
+            loss = masked_language_loss(output.mlm_logits, batch.masked_labels)
+            loss = loss + next_sentence_loss(output.nsp_logits, batch.next_sentence_labels)
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        return float(loss.detach())
+
+    return step, model
+
+
+def their_step(config: BertConfig, precision: str, weights: dict[str, Tensor]) -> Step:
+    """The same step with transformers' ``BertForPreTraining``."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import transformers
+
+    model = transformers.BertForPreTraining(transformers.BertConfig(**config.to_dict())).train()
+    model.load_state_dict(weights, strict=False)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, fused=True)
+
+    def step(batch: Batch) -> float:
+        labels = torch.full_like(batch.input_ids, -100)
+        labels.view(-1)[batch.masked_positions] = batch.masked_labels
+        with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
+            output = model(
+                input_ids=batch.input_ids,
+                token_type_ids=batch.token_type_ids,
+                attention_mask=batch.attention_mask,
+                labels=labels,
+                next_sentence_label=batch.next_sentence_labels,
+            )
+        output.loss.backward()
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        return float(output.loss.detach())
+
+    return step
+
+
+def measure(size: str, precision: str, seconds: float, compiled: bool) -> dict[str, object]:
+    """Ratios of speed (theirs / ours in time) over about ``seconds``."""
+    config = BertConfig.published(size)
+    ours, model = our_step(config, precision, compiled)
+    theirs = their_step(config, precision, to_hugging_face(model.state_dict(), config))
+    stream = batches(ROWS[size])
+    for _ in range(4 if compiled else 2):  # warm up, compile
+        batch = next(stream)
+        losses = ours(batch), theirs(batch)
+    ratios, speeds = [], []
+    start = time.perf_counter()
+    while time.perf_counter() - start < seconds or len(ratios) < 3:
+        batch = next(stream)
+        tokens = int(batch.attention_mask.sum())
+        mine, other = _timed(ours, batch), _timed(theirs, batch)
+        ratios.append(other / mine)
+        speeds.append((tokens / mine, tokens / other))
+    return {
+        "size": size,
+        "precision": precision,
+        "compiled": compiled,
+        "rows": ROWS[size],
+        "length": LENGTH,
+        "steps": len(ratios),
+        "ratio": round(statistics.median(ratios), 3),
+        "ratio_quartiles": [round(quartile, 3) for quartile in statistics.quantiles(ratios, n=4)[::2]],
+        "tokens_per_second": round(statistics.median(mine for mine, _ in speeds)),
+        "their_tokens_per_second": round(statistics.median(other for _, other in speeds)),
+        "losses_after_warm_up": [round(loss, 4) for loss in losses],
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+    }
+
+
+def _timed(step: Step, batch: Batch) -> float:
+    start = time.perf_counter()
+    step(batch)
+    return time.perf_counter() - start
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--size", action="append", choices=list(ROWS), help="default: mini and base")
+    parser.add_argument("--precision", action="append", choices=["fp32", "bf16"], help="default: both")
+    parser.add_argument("--seconds", type=float, default=60, help="for each measurement")
+    parser.add_argument("--quick", action="store_true", help="mini only, 15 s each: under a minute")
+    parser.add_argument("--compile", action="store_true", help="torch.compile for ours (not for theirs)")
+    parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
+    arguments = parser.parse_args()
+    sizes = arguments.size or (["mini"] if arguments.quick else ["mini", "base"])
+    seconds = 15.0 if arguments.quick else arguments.seconds
+    results = []
+    for size in sizes:
+        for precision in arguments.precision or ["fp32", "bf16"]:
+            result = measure(size, precision, seconds, arguments.compile)
+            results.append(result)
+            print(
+                f"{size} {precision}: {result['ratio']} times transformers "
+                f"({result['tokens_per_second']:,} against {result['their_tokens_per_second']:,} tokens/s, "
+                f"{result['steps']} steps)",
+                file=sys.stderr,
+            )
+    if arguments.json:
+        print(json.dumps({"benchmark": "pretraining_step", "results": results}))
+
+
+if __name__ == "__main__":
+    main()
