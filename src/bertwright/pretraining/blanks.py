@@ -1,0 +1,126 @@
+"""Held-out sentences with one word hidden, and what the model would put there: for people to look at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from bertwright import randomness
+from bertwright.data.store import TokenStore
+from bertwright.model.pretraining_model import BertForPreTraining
+from bertwright.tokenization.tokenizer import Tokenizer
+
+_SHORTEST, _LONGEST = 8, 30  # pieces of a sentence: long enough to give a hint, short enough to read
+_CONTEXT = 60  # pieces of the sentences before it that the model may read too
+
+
+@dataclass(frozen=True)
+class FilledBlank:
+    """One sentence, its hidden word, and the model's guesses."""
+
+    before: str
+    truth: str
+    after: str
+    guesses: tuple[tuple[str, float], ...]
+    """(piece, probability), best first."""
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain data for ``blanks.json``."""
+        guesses = [{"token": token, "probability": probability} for token, probability in self.guesses]
+        return {"before": self.before, "truth": self.truth, "after": self.after, "guesses": guesses}
+
+
+@dataclass(frozen=True)
+class _Question:
+    context: list[int]
+    sentence: list[int]
+    place: int
+
+
+@torch.inference_mode()
+def fill_blanks(
+    model: BertForPreTraining,
+    held_out: TokenStore,
+    tokenizer: Tokenizer,
+    *,
+    count: int,
+    seed: int,
+    top: int = 5,
+) -> list[FilledBlank]:
+    """Hide one whole word in each of ``count`` held-out sentences and let the model guess.
+
+    Words of a single piece of at least two letters are hidden. The model sees the sentence after up to 60
+    pieces of what stands before it in the document, as segment A of a text without a B.
+    """
+    training = model.training
+    model.eval()
+    device = next(model.parameters()).device
+    filled = []
+    for question in _questions(held_out, tokenizer, count, seed, model.config.max_position_embeddings):
+        vocabulary = tokenizer.vocabulary
+        hidden = list(question.sentence)
+        truth = hidden[question.place]
+        hidden[question.place] = vocabulary.mask_id
+        ids = [vocabulary.cls_id, *question.context, *hidden, vocabulary.sep_id]
+        position = 1 + len(question.context) + question.place
+        output = model(
+            torch.tensor([ids], device=device), None, None, torch.tensor([position], device=device)
+        )
+        best = output.mlm_logits[0].float().softmax(-1).topk(top)
+        guesses = zip(best.indices.tolist(), best.values.tolist(), strict=True)
+        filled.append(
+            FilledBlank(
+                before=tokenizer.decode(question.sentence[: question.place]),
+                truth=vocabulary.tokens[truth],
+                after=tokenizer.decode(question.sentence[question.place + 1 :]),
+                guesses=tuple((vocabulary.tokens[index], share) for index, share in guesses),
+            )
+        )
+    model.train(training)
+    return filled
+
+
+def _questions(
+    store: TokenStore, tokenizer: Tokenizer, count: int, seed: int, positions: int
+) -> Iterator[_Question]:
+    chance = randomness.generator(seed, "blanks")
+    found = 0
+    for number in chance.permutation(store.num_documents):
+        sentences = store.document(int(number))
+        order = chance.permutation(len(sentences))
+        for place in order:
+            question = _question(sentences, int(place), tokenizer, chance, positions)
+            if question is not None:
+                yield question
+                found += 1
+                break
+        if found == count:
+            return
+
+
+def _question(
+    sentences: list[list[int]], number: int, tokenizer: Tokenizer, chance: np.random.Generator, positions: int
+) -> _Question | None:
+    sentence = sentences[number]
+    if not _SHORTEST <= len(sentence) <= min(_LONGEST, positions - 2):
+        return None
+    vocabulary = tokenizer.vocabulary
+    starts = vocabulary.starts_word
+    whole = [
+        place
+        for place, piece in enumerate(sentence)
+        if starts[piece]
+        and len(vocabulary.tokens[piece]) > 1
+        and vocabulary.tokens[piece].isalpha()
+        and (place + 1 == len(sentence) or starts[sentence[place + 1]])
+    ]
+    if not whole or vocabulary.unk_id in sentence:
+        return None
+    room = min(_CONTEXT, positions - 2 - len(sentence))
+    earlier = [piece for other in sentences[:number] for piece in other]
+    context = earlier[len(earlier) - room :] if room < len(earlier) else earlier
+    return _Question(context, sentence, int(chance.choice(whole)))

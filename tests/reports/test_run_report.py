@@ -1,0 +1,147 @@
+"""The report: what it shows, that it needs nothing else, and that no text in it can do anything."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from bertwright.errors import InputError
+from bertwright.reports.curves import Line, draw, smoothed
+from bertwright.reports.run_folder import Adaptation, AdaptationRow, read_run
+from bertwright.reports.run_report import render, write_report
+
+EVIL = '<script>alert(1)</script>"&'
+VOID = {"meta", "br", "img", "link", "input", "hr", "path", "use", "rect", "line", "circle"}
+
+
+class Checker(HTMLParser):
+    """Collects tags, ids, outside addresses and the visible text; notices tags that do not close."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: Counter[str] = Counter()
+        self.ids: Counter[str] = Counter()
+        self.outside: list[str] = []
+        self.text = ""
+        self.open: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags[tag] += 1
+        if tag not in VOID:
+            self.open.append(tag)
+        for name, value in attrs:
+            if name == "id":
+                self.ids[value or ""] += 1
+            if name in ("src", "href", "xlink:href", "action") and not (value or "").startswith("#"):
+                self.outside.append(value or "")
+            assert not name.startswith("on"), f"{tag} has {name}"
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+        if tag not in VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in VOID:
+            assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    folder = tmp_path / "run"
+    folder.mkdir()
+    records = [
+        {
+            "step": step,
+            "kind": "train",
+            "phase": int(step > 80),
+            "mlm_loss": 8.0 - step / 50,
+            "learning_rate": step / 1e5,
+            "tokens_per_second": 1000.0 + step,
+            "tokens": step * 100,
+            "seconds": step / 10,
+        }
+        for step in range(1, 101)
+    ]
+    records += [
+        {
+            "step": step,
+            "kind": "evaluation",
+            "mlm_loss": 7.0,
+            "mlm_accuracy": 0.4321,
+            "mlm_perplexity": 1096.6,
+            "nsp_accuracy": 0.875,
+        }
+        for step in (50, 100)
+    ]
+    (folder / "metrics.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+    (folder / "settings.json").write_text(json.dumps({"seed": 1, "model": {"size": EVIL}}))
+    baselines = {"most_frequent": {"accuracy": 0.06, "loss": 6.1}, "bigram": {"accuracy": 0.24, "loss": 5.0}}
+    (folder / "summary.json").write_text(json.dumps({"baselines": baselines}))
+    guesses = [{"token": "hat", "probability": 0.5}, {"token": EVIL, "probability": 0.25}]
+    blank = {"before": "the cat in the", "truth": "hat", "after": EVIL, "guesses": guesses}
+    (folder / "blanks.json").write_text(json.dumps([blank]))
+    vocabulary = {"size": 4096, "pieces_per_word": 1.25, "unk_rate": 0.0, "coverage": 0.9, "longest": [EVIL]}
+    (folder / "vocabulary.json").write_text(json.dumps(vocabulary))
+    return folder
+
+
+ADAPTATION = Adaptation(
+    "Which package?",
+    "accuracy",
+    (AdaptationRow("majority", (0.125,)), AdaptationRow("fine-tuned", (0.8, 0.9, 0.7))),
+)
+
+
+def test_page_is_whole_and_harmless(run: Path) -> None:
+    page = write_report(run, adaptation=ADAPTATION).read_text(encoding="utf-8")
+    checker = Checker()
+    checker.feed(page)
+    assert checker.open == []
+    assert checker.outside == []
+    assert "script" not in checker.tags
+    assert checker.tags["svg"] == 5
+    assert not [name for name, count in checker.ids.items() if count > 1]
+    assert not re.findall(r"https?://(?!www\.w3\.org/)", page)
+    for shown in ("43.2%", "87.5%", "1,096.6", "80.0%", "± 10.0%", "4,096", "hat", "50.0%", EVIL):
+        assert shown in checker.text, shown
+
+
+def test_same_run_same_bytes(run: Path) -> None:
+    assert render(read_run(run), ADAPTATION) == render(read_run(run), ADAPTATION)
+
+
+def test_a_run_that_has_just_begun(tmp_path: Path) -> None:
+    (tmp_path / "metrics.jsonl").write_text('{"step": 1, "kind": "train", "mlm_loss": 8.5}\n{"step": 2')
+    checker = Checker()
+    checker.feed(write_report(tmp_path).read_text(encoding="utf-8"))
+    assert "1 steps" in checker.text
+    assert checker.tags["svg"] == 1
+
+
+def test_not_a_run(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"no metrics\.jsonl"):
+        write_report(tmp_path)
+    with pytest.raises(InputError, match="nothing there"):
+        write_report(tmp_path / "none")
+
+
+def test_smoothing_by_hand() -> None:
+    assert smoothed([4.0, 2.0], weight=0.5) == pytest.approx([4.0, (0.5 * 4 + 2) / 1.5])
+    assert smoothed([3.0] * 50) == pytest.approx([3.0] * 50)
+
+
+def test_drawing_is_one_svg_without_fixed_size() -> None:
+    svg = draw("A title", [Line("x", [1, 2], [0.1, 0.2])], percent=True)
+    assert svg.startswith('<svg role="img" aria-label="A title"')
+    assert svg.count("<svg") == 1
+    assert 'width="' not in svg.split(">")[0]
+    assert "20.0%" in svg or "20%" in svg

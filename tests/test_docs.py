@@ -1,0 +1,48 @@
+"""What the documentation says of the code is true."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import bertwright
+
+ROOT = Path(__file__).resolve().parents[1]
+NAMES = ("README.md", "README.zh-CN.md", "CHANGELOG.md")
+DOCUMENTS = [*(ROOT / name for name in NAMES), *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def test_every_link_leads_somewhere() -> None:
+    count = 0
+    for document in DOCUMENTS:
+        for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", document.read_text(encoding="utf-8")):
+            if not target.startswith(("http://", "https://", "mailto:")):
+                assert (document.parent / target).exists(), f"{document.name}: {target}"
+                count += 1
+    assert count > 30, f"the sweep found only {count} links"
+
+
+def test_the_map_of_the_paper_names_the_rooms() -> None:
+    text = (ROOT / "docs" / "paper.md").read_text(encoding="utf-8")
+    links = re.findall(r"\]\(\.\./src/bertwright/([^)]+)\)", text)
+    assert len(links) >= 20
+    for room in ("tokenization", "data", "model", "pretraining", "tasks", "features"):
+        assert any(link.startswith(room) for link in links), room
+
+
+def test_changelog_and_package_agree_on_the_version() -> None:
+    first = re.search(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert first is not None
+    assert first[1] == bertwright.__version__
+
+
+def test_both_readmes_show_the_same_commands() -> None:
+    def commands(name: str) -> list[str]:
+        text = (ROOT / name).read_text(encoding="utf-8")
+        blocks = re.findall(r"```(?:bash|sh|console)\n(.*?)```", text, re.DOTALL)
+        lines = [line.split("#")[0].strip() for block in blocks for line in block.splitlines()]
+        return [line for line in lines if "bertwright " in line]
+
+    english = commands("README.md")
+    assert len(english) >= 8
+    assert english == commands("README.zh-CN.md")
