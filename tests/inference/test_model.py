@@ -1,0 +1,68 @@
+"""Loading a model to use it."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from small_models import save_pretrained
+
+from bertwright.errors import DigestError, ModelError, UsageError
+from bertwright.inference.model import Model, load
+
+
+def test_repr_says_what_it_can_do(pretrained: Model) -> None:
+    assert repr(pretrained).endswith("/pretrained', masked_language, next_sentence)")
+
+
+def test_digest_names_the_contents(pretrained: Model, pretrained_folder: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(pretrained_folder, copy)
+    assert load(copy).digest == pretrained.digest
+    assert load(copy, lower_case=False).digest != pretrained.digest
+    assert load(save_pretrained(tmp_path / "other", seed=1)).digest != pretrained.digest
+
+
+def test_digest_of_folders_of_others(pretrained_folder: Path, tmp_path: Path) -> None:
+    """Without a manifest of ours, sizes and times of the files say whether it is still the same folder."""
+    copy = tmp_path / "copy"
+    shutil.copytree(pretrained_folder, copy)
+    (copy / "bertwright.json").unlink()
+    before = load(copy).digest
+    assert load(copy).digest == before
+    (copy / "config.json").touch()
+    assert load(copy).digest != before
+
+
+def test_damaged_folder_is_refused(pretrained_folder: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(pretrained_folder, copy)
+    weights = bytearray((copy / "model.safetensors").read_bytes())
+    weights[-1] ^= 1
+    (copy / "model.safetensors").write_bytes(weights)
+    with pytest.raises(DigestError, match="model.safetensors"):
+        load(copy)
+
+
+def test_nothing_there(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="nothing there"):
+        load(tmp_path / "absent")
+
+
+@pytest.mark.parametrize("device", ["gpu", "cuda"])
+def test_impossible_device(pretrained_folder: Path, device: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(UsageError, match=f"device: .*{device}"):
+        load(pretrained_folder, device=device)
+
+
+def test_read_only_folder(pretrained_folder: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(pretrained_folder, copy)
+    for path in (*copy.iterdir(), copy):
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    try:
+        assert len(load(copy).embed(["the sea"])) == 1
+    finally:
+        copy.chmod(0o755)
