@@ -125,7 +125,7 @@ def _cut(
 
     def piece(stop: int) -> tuple[Piece, int, int]:
         data = b"".join(kept) if inline else None
-        consumed = stream.position() if inline else stop
+        consumed = stream.position if inline else stop
         return Piece(file, start, stop, line, data), stop - start, consumed - stored
 
     for block in stream.blocks():

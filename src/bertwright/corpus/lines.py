@@ -64,8 +64,9 @@ def _decoded(path: Path, whole: bytes, line: int, offset: int) -> list[str]:
     nul = whole.find(b"\0")
     if nul >= 0:
         number = line + whole.count(b"\n", 0, nul)
-        raise CorpusError.at(
-            path, "text without NUL bytes", f"one at byte {offset + nul:,}", line=number, hint="is it binary?"
+        where = f"{shown_path(path)}:{number}"
+        raise CorpusError(
+            f"{where}: expected text without NUL bytes, got one at byte offset {offset + nul:,} (binary?)"
         )
     lines = text.split("\n")
     lines.pop()  # what follows the last line end

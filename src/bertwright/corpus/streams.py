@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import gzip
+import io
 import lzma
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO
 
 from bertwright.corpus.formats import Compression
 from bertwright.errors import CorpusError, RunError, shown_path
@@ -31,40 +32,34 @@ class ByteStream:
     def __init__(self, path: Path, compression: Compression = "none") -> None:
         self.path = path
         self._compression = compression
-        self._raw: IO[bytes] | None = None
-        self._start = 0
-
-    def position(self) -> int:
+        self.position = 0
         """Bytes of the stored file consumed so far."""
-        return self._raw.tell() if self._raw is not None and not self._raw.closed else self._start
 
     def blocks(self, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
         """Blocks of at most 1 MiB; ``start`` and ``stop`` are for files that are not compressed."""
         with open_found(self.path) as raw:
-            self._raw = raw
             if self._compression == "none":
                 yield from _range(raw, start, stop)
             else:
                 yield from self._decompressed(raw)
-            self._start = raw.tell()
 
     def _decompressed(self, raw: IO[bytes]) -> Iterator[bytes]:
         total = 0
-        with self._checked(raw):
-            stream = _opened(raw, self._compression)
+        blocks = _DECOMPRESSORS[self._compression](raw)
         while True:
             with self._checked(raw):
-                block = stream.read(BLOCK_BYTES)
-            if not block:
+                block = next(blocks, None)
+            if block is None:
                 return
             total += len(block)
+            self.position = raw.tell()
             if total > RATIO_FREE_BYTES and total > MAX_RATIO * raw.tell():
                 raise CorpusError.at(
                     self.path,
                     f"text that grows at most {MAX_RATIO}-fold when decompressed",
                     hint=f"{total:,} bytes came out of {raw.tell():,}: decompress it yourself if it is right",
                 )
-            yield bytes(block)
+            yield block
 
     @contextmanager
     def _checked(self, raw: IO[bytes]) -> Iterator[None]:
@@ -121,12 +116,57 @@ def _range(raw: IO[bytes], start: int, stop: int | None) -> Iterator[bytes]:
         yield block
 
 
-def _opened(raw: IO[bytes], compression: Compression) -> IO[bytes]:
-    if compression == "gzip":
-        return cast(IO[bytes], gzip.GzipFile(fileobj=raw, mode="rb"))
-    if compression == "xz":
-        return cast(IO[bytes], lzma.LZMAFile(raw, "rb"))
+def _gzip_blocks(raw: IO[bytes]) -> Iterator[bytes]:
+    with gzip.GzipFile(fileobj=raw, mode="rb") as stream:
+        while block := stream.read(BLOCK_BYTES):
+            yield block
+
+
+def _xz_blocks(raw: IO[bytes]) -> Iterator[bytes]:
+    """All streams of the file; unlike ``lzma.open``, what follows the last and is none is an error."""
+    held = bytearray()
+    data = raw.read(BLOCK_BYTES)
+    while data:
+        decompressor = lzma.LZMADecompressor(lzma.FORMAT_XZ)
+        while not decompressor.eof:
+            if decompressor.needs_input and not data:
+                raise EOFError
+            held += decompressor.decompress(data, BLOCK_BYTES)
+            data = b"" if not decompressor.needs_input else raw.read(BLOCK_BYTES)
+            while len(held) >= BLOCK_BYTES:
+                yield bytes(held[:BLOCK_BYTES])
+                del held[:BLOCK_BYTES]
+        data = decompressor.unused_data or data
+        while data and not data.strip(b"\0"):  # padding between streams
+            data = raw.read(BLOCK_BYTES)
+        data = data.lstrip(b"\0")
+    if held:
+        yield bytes(held)
+
+
+class _Borrowed(io.RawIOBase):
+    """Reads a file that stays open when pyarrow closes this."""
+
+    def __init__(self, raw: IO[bytes]) -> None:
+        self._raw = raw
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        return self._raw.read(size)
+
+
+def _zstd_blocks(raw: IO[bytes]) -> Iterator[bytes]:
     import pyarrow
 
-    stream: Any = pyarrow.CompressedInputStream(pyarrow.PythonFile(raw, mode="r"), "zstd")
-    return cast(IO[bytes], stream)
+    with pyarrow.CompressedInputStream(pyarrow.PythonFile(_Borrowed(raw), mode="r"), "zstd") as stream:
+        while block := stream.read(BLOCK_BYTES):
+            yield bytes(block)
+
+
+_DECOMPRESSORS: dict[Compression, Callable[[IO[bytes]], Iterator[bytes]]] = {
+    "gzip": _gzip_blocks,
+    "xz": _xz_blocks,
+    "zstd": _zstd_blocks,
+}

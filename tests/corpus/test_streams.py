@@ -1,0 +1,89 @@
+"""Compressed files: whole, in several members, cut short, damaged, bombs."""
+
+from __future__ import annotations
+
+import gzip
+import lzma
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import zstandard
+
+from bertwright.corpus.formats import Compression
+from bertwright.corpus.streams import ByteStream
+from bertwright.errors import CorpusError, RunError
+
+COMPRESS: dict[Compression, Callable[[bytes], bytes]] = {
+    "gzip": gzip.compress,
+    "xz": lambda data: lzma.compress(data, preset=0),
+    "zstd": zstandard.compress,
+}
+KINDS = list(COMPRESS)
+
+
+def noise(count: int) -> bytes:
+    return random.Random(0).randbytes(count).hex().encode()
+
+
+def read(path: Path, kind: Compression) -> bytes:
+    return b"".join(ByteStream(path, kind).blocks())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_went_in_comes_out(tmp_path: Path, kind: Compression) -> None:
+    data, path = noise(700_000), tmp_path / "x"
+    path.write_bytes(COMPRESS[kind](data))
+    stream = ByteStream(path, kind)
+    blocks = list(stream.blocks())
+    assert b"".join(blocks) == data
+    assert max(map(len, blocks)) <= 1 << 20
+    assert stream.position == path.stat().st_size
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_several_members_are_one_text(tmp_path: Path, kind: Compression) -> None:
+    (tmp_path / "x").write_bytes(COMPRESS[kind](b"first\n") + COMPRESS[kind](b"second\n"))
+    assert read(tmp_path / "x", kind) == b"first\nsecond\n"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_archive_cut_short_names_the_byte(tmp_path: Path, kind: Compression) -> None:
+    whole = COMPRESS[kind](noise(50_000))
+    for cut in (1, 8, len(whole) // 2, len(whole) - 20):
+        (tmp_path / "x").write_bytes(whole[: len(whole) - cut])
+        with pytest.raises(CorpusError, match=rf"cut short at byte {len(whole) - cut:,}"):
+            read(tmp_path / "x", kind)
+
+
+@pytest.mark.parametrize("kind", ["gzip", "xz"])
+def test_a_flipped_bit_is_noticed(tmp_path: Path, kind: Compression) -> None:
+    whole = bytearray(COMPRESS[kind](noise(50_000)))
+    whole[len(whole) // 2] ^= 4
+    (tmp_path / "x").write_bytes(whole)
+    with pytest.raises(CorpusError, match=r"damaged near byte|cut short"):
+        read(tmp_path / "x", kind)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_follows_an_archive_is_refused(tmp_path: Path, kind: Compression) -> None:
+    (tmp_path / "x").write_bytes(COMPRESS[kind](b"text\n") + b"garbage that is no archive")
+    with pytest.raises(CorpusError, match=r"damaged|cut short"):
+        read(tmp_path / "x", kind)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_bomb_stops_early(tmp_path: Path, kind: Compression) -> None:
+    (tmp_path / "x").write_bytes(COMPRESS[kind](b"a line of text\n" * (100 << 20 >> 4)))
+    assert (tmp_path / "x").stat().st_size < 400_000
+    got = 0
+    with pytest.raises(CorpusError, match="grows at most 200-fold"):
+        for block in ByteStream(tmp_path / "x", kind).blocks():
+            got += len(block)
+    assert got <= 66 << 20
+
+
+def test_what_vanished_since_it_was_found_fails_the_run(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="vanished"):
+        read(tmp_path / "gone", "none")
