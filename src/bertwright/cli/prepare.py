@@ -36,7 +36,8 @@ def prepare(
     """Turn raw text into a token store, ready for pre-training.
 
     Plain text has one paragraph (or sentence) a line and a blank line between documents; in JSONL, CSV, TSV
-    and Parquet a row is a document. A preparation that was stopped goes on when the same command is given again.
+    and Parquet a row is a document. A preparation that was stopped goes on when the same command is given
+    again.
 
         bertwright prepare wiki.txt.xz news/ --vocab my-vocab -o my-store
     """

@@ -44,21 +44,29 @@ class SegmentBuilder:
         """Segments of about two million tokens; a document is never divided."""
         for document in documents:
             sentences = split_sentences(document.lines, self._language)
-            for sentence in sentences:
-                self._waiting.append(sentence)
-                self._waiting_characters += len(sentence)
-                if self._waiting_characters >= _BLOCK_CHARACTERS:
-                    self._encode()
+            self._take(sentences)
             self._sentences_of.append(len(sentences))
             self._places.append((document.source, document.line))
             if self._tokens >= _SEGMENT_TOKENS:
                 yield from self._segment()
         yield from self._segment()
 
+    def _take(self, sentences: list[str]) -> None:
+        characters = sum(map(len, sentences))
+        if characters > _BLOCK_CHARACTERS and len(sentences) > 1:  # a huge document: a sentence at a time
+            for sentence in sentences:
+                self._take([sentence])
+            return
+        self._waiting += sentences
+        self._waiting_characters += characters
+        if self._waiting_characters >= _BLOCK_CHARACTERS:
+            self._encode()
+
     def _encode(self) -> None:
         if self._waiting:
-            ids, offsets = self._table.encode(self._waiting)
-            self.counts.bytes += sum(len(s) if s.isascii() else len(s.encode()) for s in self._waiting)
+            text = "\n".join([*self._waiting, ""]).encode()
+            self.counts.bytes += len(text) - len(self._waiting)
+            ids, offsets = self._table.encode(text, len(self._waiting))
             self._ids.append(ids)
             self._lengths.append(np.diff(offsets))
             self._tokens += len(ids)

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from itertools import accumulate, pairwise
 
 import sentencex
 
 from bertwright.errors import UsageError, quote
 
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8}){0,3}")
-_LONG_LINE = 50_000  # characters; sentencex takes more than linear time on long texts
+_LONG_LINE = 20_000  # characters; sentencex takes quadratic time on long texts full of quotes
+# sentencex 1.0 takes every blank for one byte wide, and panics where an initial stands beside a wider one.
+_WIDE_BLANKS = re.compile("[\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]")
 _ENDS = re.compile(r"[.!?。！？।؟…]\s*|\s+")
 
 
@@ -48,8 +51,11 @@ def split_sentences(lines: Iterable[str], language: str | None) -> list[str]:
 
 
 def _segment(text: str, language: str) -> list[str]:
-    found: list[str] = sentencex.segment(language, text)
-    return found
+    if text.isascii() or not _WIDE_BLANKS.search(text):
+        found: list[str] = sentencex.segment(language, text)
+        return found
+    stops = accumulate(map(len, sentencex.segment(language, _WIDE_BLANKS.sub(" ", text))))
+    return [text[start:stop] for start, stop in pairwise([0, *stops])]
 
 
 def _parts(line: str) -> list[str]:

@@ -7,7 +7,6 @@ pass over the bytes looks each word up in a table; only words never seen before 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -45,20 +44,20 @@ class WordTable:
         self._ids: npt.NDArray[Any] = np.zeros(0, dtype=self._dtype)
         self._id_offsets: Offsets = np.zeros(1, dtype=np.int64)
 
-    def encode(self, sentences: Sequence[str]) -> tuple[Ids, Offsets]:
-        """The ids of ``sentences``, one after the other, exactly those of ``Tokenizer.encode``.
+    def encode(self, sentences: bytes, count: int) -> tuple[Ids, Offsets]:
+        """The ids of ``count`` sentences, one after the other, exactly those of ``Tokenizer.encode``.
 
         Args:
-            sentences: without line feeds.
+            sentences: in UTF-8, each ended by a line feed.
 
         Returns:
-            ids uint16 or uint32 (n,), and offsets int64 (len(sentences) + 1,).
+            ids uint16 or uint32 (n,), and offsets int64 (count + 1,).
         """
         if self._count > MAX_WORDS or int(self._word_ends[self._count]) > MAX_ARENA_BYTES:
             self._clear()
-        text = np.frombuffer("\n".join([*sentences, ""]).encode(), dtype=np.uint8)
+        text = np.frombuffer(sentences, dtype=np.uint8)
         words = np.empty(len(text), dtype=np.int32)
-        sentence_ends = np.zeros(len(sentences) + 1, dtype=np.int64)
+        sentence_ends = np.zeros(count + 1, dtype=np.int64)
         state = np.zeros(4, dtype=np.int64)  # place in text, words cut, sentences ended, words known
         state[3] = self._count
         while True:
