@@ -96,7 +96,7 @@ class Toy:
         schedule = LinearSchedule(0.01, pace.total, 0.1 * pace.total, unit=0.0 if self.budget else 1.0)
         held_out = source(Moment(0, 9, 0, 0.0, 0.0), ROWS).parts[0]
 
-        def evaluate() -> dict[str, float]:
+        def evaluate(last: bool) -> dict[str, float]:
             return {name: value.item() for name, value in loss(model, held_out).metrics.items()}
 
         def paused(module: nn.Module, part: Part) -> StepLoss:

@@ -67,8 +67,10 @@ class LoopSettings:
     precision: Resolved = "fp32"
     max_gradient_norm: float = 1.0
     log_every: int = 10
+    evaluations: int = 0
+    """Evaluate so many times on the way, at equal shares of the run, besides the last time."""
     evaluate_every: int = 0
-    """Evaluate after every so many updates, and after the last; 0: never."""
+    """Evaluate after every so many updates instead."""
     checkpoint_every: int = 0
     """Save after every so many updates, and after the last; 0: by the clock only."""
     checkpoint_seconds: float = math.inf
@@ -86,7 +88,8 @@ class Loop(Generic[Part]):
         pace: how long, and in which phases.
         source: the global batch of a moment: a pure function, the same on every rank.
         loss: (model, micro-batch) -> loss and metrics, both normalized by the global batch.
-        evaluate: metrics of the present model on held-out data, the same on every rank.
+        evaluate: metrics of the present model on held-out data, the same on every rank; told whether this is
+            the last time.
         checkpoints, log: None to save or log nothing.
     """
 
@@ -100,7 +103,7 @@ class Loop(Generic[Part]):
         loss: Callable[[nn.Module, Part], StepLoss],
         *,
         settings: LoopSettings,
-        evaluate: Callable[[], dict[str, float]] | None = None,
+        evaluate: Callable[[bool], dict[str, float]] | None = None,
         ranks: Ranks | None = None,
         checkpoints: CheckpointStore | None = None,
         log: MetricsLog | None = None,
@@ -120,7 +123,8 @@ class Loop(Generic[Part]):
         self._gradients = Gradients(model.parameters(), self._ranks)
         self._window = Window()
         self._saved_step = -1
-        self._evaluated_step = -1
+        self._share = 0.0
+        self._evaluated: tuple[int, bool] = (0, False)  # at which step, and whether it was the last time
         self._saved_at = 0.0
         # The fused kernel can skip an update on the device, so that the host need not wait to see the norm.
         self._deferred = self._device.type == "cuda" and bool(optimizer.defaults.get("fused"))
@@ -151,10 +155,12 @@ class Loop(Generic[Part]):
     def _train(self, begun: float) -> None:
         with StopSignals() as signals:
             while (moment := self._next(signals, begun)) is not None:
+                self._evaluate_when_due(moment)
                 before, started = self._position(), time.monotonic()
                 if not self._update(moment, signals):
                     continue
                 self.step += 1
+                self._share = moment.share
                 self._window.seconds += time.monotonic() - started
                 self.seconds = time.monotonic() - begun
                 self._progress.advance(self._position() - before)
@@ -177,8 +183,6 @@ class Loop(Generic[Part]):
         every = self._settings
         if self.step % every.log_every == 0:
             self._record()
-        if self._evaluate is not None and every.evaluate_every and self.step % every.evaluate_every == 0:
-            self._evaluation(self._evaluate)
         due = every.checkpoint_every and self.step % every.checkpoint_every == 0
         if due or self.seconds - self._saved_at >= every.checkpoint_seconds:
             self._save()
@@ -186,8 +190,8 @@ class Loop(Generic[Part]):
     def _finish(self, begun: float) -> None:
         if self._window.steps:
             self._record()
-        if self._evaluate is not None and self._evaluated_step != self.step:
-            self._evaluation(self._evaluate)
+        if self._evaluate is not None and self._evaluated != (self.step, True):
+            self._evaluation(self._evaluate, last=True)
         self.seconds = time.monotonic() - begun
         if self._saved_step != self.step:
             self._save()
@@ -281,13 +285,25 @@ class Loop(Generic[Part]):
         self._progress.advance(0, note)
         self._window = Window()
 
-    def _evaluation(self, evaluate: Callable[[], dict[str, float]]) -> None:
+    def _evaluate_when_due(self, moment: Moment) -> None:
+        """Before an update, so that an evaluation on the way never falls on the end of the run."""
+        every, times = self._settings.evaluate_every, self._settings.evaluations
+        if self._evaluate is None or self._evaluated[0] == self.step:
+            return
+        if every:
+            due = self.step % every == 0
+        else:
+            due = int(moment.share * times) > int(self._share * times)
+        if due:
+            self._evaluation(self._evaluate, last=False)
+
+    def _evaluation(self, evaluate: Callable[[bool], dict[str, float]], *, last: bool) -> None:
         self._check_finite()
         self.model.eval()
         with torch.inference_mode(), autocast(self._settings.precision, self._device):
-            self.last_evaluation = evaluate()
+            self.last_evaluation = evaluate(last)
         self.model.train()
-        self._evaluated_step = self.step
+        self._evaluated = (self.step, last)
         if self._log is not None:
             self._log.write(
                 {"step": self.step, "kind": "evaluation", **self.last_evaluation, "tokens": self.tokens}
@@ -319,7 +335,8 @@ class Loop(Generic[Part]):
             "pace": self.pace.state(),
             "window": self._window.state(),
             "log_lines": lines,
-            "evaluated_step": self._evaluated_step,
+            "share": self._share,
+            "evaluated": list(self._evaluated),
             "last_evaluation": self.last_evaluation,
         }
         weights, moments = to_cpu(self.model.state_dict()), to_cpu(named_state(self.model, self.optimizer))
@@ -345,7 +362,9 @@ class Loop(Generic[Part]):
         self.tokens, self.seconds = int(state["tokens"]), float(state["seconds"])
         self.pace.restore(state["pace"])
         self._window.restore(state["window"], self._device)
-        self._evaluated_step, self.last_evaluation = int(state["evaluated_step"]), state["last_evaluation"]
+        self._share = float(state["share"])
+        self._evaluated = (int(state["evaluated"][0]), bool(state["evaluated"][1]))
+        self.last_evaluation = dict(state["last_evaluation"])
         if self._log is not None:
             self._log.keep(int(state["log_lines"]))
         return True

@@ -1,0 +1,275 @@
+"""The settings of a pre-training run (appendix A.2 of the paper, in the paper's words)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from bertwright.config.settings import Settings
+from bertwright.data.instance_settings import InstanceSettings
+from bertwright.model.config import BertConfig, Size
+from bertwright.training.optimizers import OptimizerName
+from bertwright.training.precision import PrecisionName
+from bertwright.training.schedule import DecayShape
+
+Objective = Literal["mlm+nsp", "mlm", "mlm+sop"]
+
+_DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?")
+
+LEARNING_RATES: dict[Size, float] = {
+    "tiny": 1e-3,
+    "mini": 1e-3,
+    "small": 5e-4,
+    "medium": 5e-4,
+    "base": 1e-4,
+    "large": 1e-4,
+}
+"""Peak rates: the paper's for its two sizes, larger ones for smaller networks."""
+
+BATCH_SIZES: dict[Size, int] = {
+    "tiny": 32,
+    "mini": 32,
+    "small": 64,
+    "medium": 128,
+    "base": 256,
+    "large": 256,
+}
+"""Instances of an update: the paper's for its two sizes; small networks gain more by more updates."""
+
+
+FREE_TO_CHANGE = frozenset({"keep", "checkpoint_every", "checkpoint_interval", "tensorboard"})
+"""Settings that change nothing of the result, and so may differ when a run is resumed."""
+
+WARMUP_STEPS = 10_000
+MICRO_BATCH_TOKENS = 8192
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A stretch of the run with sequences of one length."""
+
+    length: int
+    """Longest instance, in tokens."""
+    share: float
+    """Of the updates."""
+
+
+def _seconds(value: Any) -> Any:
+    """``"1h30m"``, ``"90s"`` or a number of seconds."""
+    if not isinstance(value, str):
+        return value
+    match = _DURATION.fullmatch(value.strip())
+    if not match or not any(match.groups()):
+        raise ValueError(f'expected a duration such as 30m, 2h or 1h30m, got "{value[:40]}"')
+    hours, minutes, seconds = (float(part or 0) for part in match.groups())
+    return hours * 3600 + minutes * 60 + seconds
+
+
+Duration = Annotated[float, BeforeValidator(_seconds), Field(gt=0, le=366 * 86400)]
+
+
+class PretrainingSettings(Settings):
+    """Everything that decides a run. What is None has a default that depends on size or length of the run."""
+
+    # how long
+    steps: int | None = Field(default=None, ge=1, le=10**9)
+    """Number of updates (the paper: 1,000,000). Exactly one of steps, epochs and budget is given."""
+    epochs: float | None = Field(default=None, gt=0, le=10**6)
+    """Number of passes over the training text."""
+    budget: Duration | None = None
+    """Wall-clock time for the whole run, such as 30m or 2h; the schedule ends when it does."""
+
+    # the network
+    size: Size = "base"
+    """The published size: tiny, mini, small, medium, base or large."""
+    hidden_size: int | None = Field(default=None, ge=1)
+    """Width; None is that of the size."""
+    num_hidden_layers: int | None = Field(default=None, ge=1)
+    """Layers; None is that of the size."""
+    num_attention_heads: int | None = Field(default=None, ge=1)
+    """Attention heads; None is that of the size, or one per 64 of a changed width."""
+    intermediate_size: int | None = Field(default=None, ge=1)
+    """Width inside the feed-forward sub-layer; None is four times hidden_size."""
+    max_position_embeddings: int = Field(default=512, ge=8, le=8192)
+    """Longest sequence that the network can ever read."""
+    hidden_act: str = "gelu_pytorch_tanh"
+    """Activation; gelu_pytorch_tanh is the original's."""
+    dropout: float | None = Field(default=None, ge=0, lt=1)
+    """Of hidden states and attention; None is the paper's 0.1, and 0 for runs by a time budget (they see
+    little text twice, and learn faster without)."""
+
+    # what it learns from
+    objective: Objective = "mlm+nsp"
+    """mlm+nsp (the paper), mlm alone, or mlm+sop (the order of two segments)."""
+    sequence_length: int = Field(default=128, ge=8, le=8192)
+    """Tokens of an instance in the first phase."""
+    long_sequence_length: int = Field(default=512, ge=8, le=8192)
+    """Tokens of an instance in the second phase."""
+    long_share: float = Field(default=0.1, ge=0, le=1)
+    """Share of the updates in the second phase; 0 for a single phase."""
+    short_sequence_probability: float = Field(default=0.1, ge=0, le=1)
+    """Share of document passes that aim at a shorter length."""
+    masked_lm_probability: float = Field(default=0.15, gt=0, lt=1)
+    """Share of an instance's tokens that are predicted."""
+    mask_share: float = Field(default=0.8, ge=0, le=1)
+    """Share of those that become [MASK]."""
+    random_share: float = Field(default=0.1, ge=0, le=1)
+    """Share of those that become a random token."""
+    whole_word: bool = False
+    """Mask all pieces of a word or none."""
+    held_out_share: float = Field(default=0.02, gt=0, le=0.5)
+    """Share of the documents kept for evaluation."""
+
+    # how it learns
+    batch_size: int | None = Field(default=None, ge=1, le=2**20)
+    """Instances of an update, over all ranks and micro-batches; None goes by size (base: 256)."""
+    micro_batch_size: int | None = Field(default=None, ge=1)
+    """Instances that go through the network at once; None is what holds about 8,192 tokens."""
+    learning_rate: float | None = Field(default=None, gt=0, le=1)
+    """Peak rate; None goes by size (base: 1e-4)."""
+    warmup_share: float | None = Field(default=None, ge=0, lt=1)
+    """Share of the run in which the rate rises; None is the paper's 10,000 updates, at most a tenth."""
+    schedule: DecayShape = "continuous"
+    """continuous, or original (where the rate drops when the warm-up ends)."""
+    optimizer: OptimizerName = "adamw"
+    """adamw (fused), or bert-adam (the original's, without bias correction)."""
+    weight_decay: float = Field(default=0.01, ge=0, le=1)
+    """Of matrices; biases and LayerNorm do not decay."""
+    adam_beta1: float = Field(default=0.9, ge=0, lt=1)
+    """Decay rate of the first moment."""
+    adam_beta2: float = Field(default=0.999, ge=0, lt=1)
+    """Decay rate of the second moment."""
+    adam_epsilon: float = Field(default=1e-6, gt=0, le=1)
+    """Added to the root of the second moment."""
+    max_gradient_norm: float = Field(default=1.0, gt=0)
+    """Gradients are scaled down to this global norm."""
+    seed: int = Field(default=12345, ge=0, le=2**63 - 1)
+    """Everything random is a function of it."""
+
+    # on what
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """auto is the GPU where there is one."""
+    precision: PrecisionName = "auto"
+    """Of matrix products: auto is bf16 where the hardware has it; weights are always fp32."""
+    compile: Literal["auto", "on", "off"] = "auto"
+    """torch.compile; auto is on for GPUs."""
+
+    # what it tells and keeps
+    log_every: int = Field(default=10, ge=1)
+    """Updates between two lines of metrics.jsonl."""
+    evaluations: int = Field(default=10, ge=0, le=10_000)
+    """Evaluations over the run, besides the last one."""
+    evaluate_every: int | None = Field(default=None, ge=1)
+    """Updates between two evaluations, instead of a number of them."""
+    evaluation_instances: int = Field(default=512, ge=1)
+    """Held-out instances of an evaluation on the way; the last one takes four times as many."""
+    checkpoint_every: int | None = Field(default=None, ge=1)
+    """Updates between two checkpoints; None goes by checkpoint_interval alone."""
+    checkpoint_interval: Duration = 600.0
+    """Longest time without a checkpoint."""
+    keep: int = Field(default=2, ge=2, le=1000)
+    """Checkpoints that are kept; with a single one a damaged file would end the run."""
+    tensorboard: bool = True
+    """Also write TensorBoard files when it is installed."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> PretrainingSettings:
+        found = list(self._contradictions())
+        if found:
+            raise ValueError("; ".join(found))
+        return self
+
+    def _contradictions(self) -> Iterator[str]:
+        given = [name for name in ("steps", "epochs", "budget") if getattr(self, name) is not None]
+        if len(given) != 1:
+            yield f"steps, epochs, budget: expected exactly one, got {' and '.join(given) or 'none'}"
+        longest = max(phase.length for phase in self.phases)
+        if longest > self.max_position_embeddings:
+            yield (
+                f"sequence length: expected at most max_position_embeddings {self.max_position_embeddings}, "
+                f"got {longest}"
+            )
+        if self.mask_share + self.random_share > 1:
+            total = self.mask_share + self.random_share
+            yield f"mask_share + random_share: expected at most 1, got {total:g}"
+        if self.micro_batch_size and self.micro_batch_size > self.instances_per_update:
+            yield (
+                f"micro_batch_size: expected at most batch_size {self.instances_per_update}, "
+                f"got {self.micro_batch_size}"
+            )
+
+    # -- what the settings that were left open come to ------------------------------------------------
+
+    @property
+    def phases(self) -> Sequence[Phase]:
+        """One or two phases, of growing length."""
+        first, second = self.sequence_length, self.long_sequence_length
+        if self.long_share == 0:
+            return [Phase(first, 1.0)]
+        if self.long_share == 1:
+            return [Phase(second, 1.0)]
+        return [Phase(first, 1 - self.long_share), Phase(second, self.long_share)]
+
+    @property
+    def instances_per_update(self) -> int:
+        """The global batch size."""
+        return self.batch_size or BATCH_SIZES[self.size]
+
+    def instances_at_once(self, length: int) -> int:
+        """The micro-batch size for sequences of ``length``."""
+        fitting = max(1, MICRO_BATCH_TOKENS // length)
+        return self.micro_batch_size or min(fitting, self.instances_per_update)
+
+    @property
+    def peak_rate(self) -> float:
+        """The highest learning rate."""
+        return self.learning_rate or LEARNING_RATES[self.size]
+
+    def warmup(self, total: float) -> float:
+        """Length of the warm-up in a run of ``total`` updates (1.0 where the clock decides)."""
+        if self.warmup_share is not None:
+            return self.warmup_share * total
+        return total / 10 if self.budget else min(float(WARMUP_STEPS), total / 10)
+
+    def bert_config(self, vocab_size: int) -> BertConfig:
+        """The network.
+
+        Raises:
+            SettingsError: sizes that do not fit together.
+        """
+        dropout = self.dropout if self.dropout is not None else (0.0 if self.budget else 0.1)
+        changes: dict[str, Any] = {
+            name: getattr(self, name)
+            for name in ("num_hidden_layers", "num_attention_heads", "intermediate_size")
+            if getattr(self, name) is not None
+        }
+        if self.hidden_size is not None:
+            changes["hidden_size"] = self.hidden_size
+            changes.setdefault("num_attention_heads", max(1, self.hidden_size // 64))
+            changes.setdefault("intermediate_size", 4 * self.hidden_size)
+        return BertConfig.published(
+            self.size,
+            vocab_size=vocab_size,
+            max_position_embeddings=self.max_position_embeddings,
+            hidden_act=self.hidden_act,
+            hidden_dropout_prob=dropout,
+            attention_probs_dropout_prob=dropout,
+            **changes,
+        )
+
+    def instances(self, length: int) -> InstanceSettings:
+        """How documents become instances of ``length``."""
+        return InstanceSettings(
+            max_length=length,
+            short_sequence_probability=self.short_sequence_probability,
+            masked_lm_probability=self.masked_lm_probability,
+            whole_word=self.whole_word,
+            mask_share=self.mask_share,
+            random_share=self.random_share,
+            next_sentence=self.objective == "mlm+nsp",
+            sentence_order=self.objective == "mlm+sop",
+        )
