@@ -53,7 +53,7 @@ def parse(
     except _Refused as problem:
         refuse(problem.expected, problem.got)
     except json.JSONDecodeError as problem:
-        place = f"{problem.msg} at column {problem.colno}" if problem.lineno == 1 or line else problem.msg
+        place = f"column {problem.colno}: {problem.msg}" if problem.lineno == 1 or line else problem.msg
         refuse("JSON", place, at=line if line is not None else problem.lineno)
     except (ValueError, RecursionError) as problem:  # a number of more than 4,300 digits
         refuse("JSON", str(problem))

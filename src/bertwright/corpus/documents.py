@@ -87,7 +87,7 @@ def documents_of_jsonl(path: Path, lines: Lines, text_field: str, max_line_bytes
                 continue
             row = strict_json.parse(line, path, line=number, error=CorpusError, max_bytes=max_line_bytes)
             if not isinstance(row, dict):
-                raise CorpusError.at(path, "a JSON object", row, line=number)
+                raise CorpusError.at(path, "a JSON object", "null" if row is None else row, line=number)
             if text_field not in row:
                 raise _no_field(path, text_field, list(row), number)
             yield from _of_text(path, row[text_field], number, text_field)
@@ -135,7 +135,8 @@ def documents_of_parquet(path: Path, groups: range, text_field: str) -> Iterator
             if text_field not in file.schema_arrow.names:
                 raise _no_field(path, text_field, file.schema_arrow.names, None)
             kind = file.schema_arrow.field(text_field).type
-            if not (pyarrow.types.is_string(kind) or pyarrow.types.is_large_string(kind)):
+            plain = kind.value_type if pyarrow.types.is_dictionary(kind) else kind
+            if not (pyarrow.types.is_string(plain) or pyarrow.types.is_large_string(plain)):
                 raise CorpusError.at(path, "a column of strings", str(kind), field=text_field)
             number = 1 + sum(file.metadata.row_group(group).num_rows for group in range(groups.start))
             for batch in file.iter_batches(
@@ -153,7 +154,7 @@ def documents_of_parquet(path: Path, groups: range, text_field: str) -> Iterator
 
 def _of_text(path: Path, text: Any, line: int, field: str) -> Iterator[Document]:
     if not isinstance(text, str):
-        raise CorpusError.at(path, "a string", text, line=line, field=field)
+        raise CorpusError.at(path, "a string", "null" if text is None else text, line=line, field=field)
     if not text.isascii():
         try:
             text.encode()
