@@ -1,0 +1,135 @@
+"""From words to pieces: the alphabet, the top-down choice, the exchange."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from bertwright.progress import Progress, Silent
+from bertwright.tokenization.learning.alphabet import UNKNOWN_COST, Alphabet
+from bertwright.tokenization.learning.counting import SCALE, WordCounts
+from bertwright.tokenization.learning.exchange import exchange
+from bertwright.tokenization.learning.segmentation import Segmentation
+from bertwright.tokenization.learning.topdown import choose_top_down
+from bertwright.tokenization.learning.trie import LATER, Ints, Trie
+from bertwright.tokenization.settings import TokenizerSettings
+from bertwright.tokenization.vocabulary import CONTINUATION
+
+MAX_WORDS = 1 << 20
+"""So many distinct words, the heaviest, teach pieces; the others still count for the alphabet."""
+
+_CANDIDATES = 40
+"""Substrings lighter than a fortieth of what a piece weighs on average are no candidates."""
+
+
+@dataclass(frozen=True)
+class LearnedPieces:
+    """The pieces of a vocabulary, without the special tokens."""
+
+    pieces: list[str]
+    """First the alphabet, by code point; then the others, the most used first."""
+    alphabet: Alphabet
+
+
+def learn_pieces(
+    counts: WordCounts, room: int, settings: TokenizerSettings, *, progress: Progress | None = None
+) -> LearnedPieces:
+    """At most ``room`` pieces for the words of ``counts``: exactly so many unless no more save anything.
+
+    Every word made of characters of the alphabet can be cut into them. Equal words and counts give equal pieces
+    in equal order.
+    """
+    watch = progress or Silent()
+    characters, lengths = _characters(counts.words)
+    everything = Alphabet.of(characters, np.repeat(counts.counts, lengths), settings)
+    words = _Words.of(counts, characters, lengths, settings.max_input_chars_per_word)
+    watch.start("finding substrings")
+    support = int(words.weights.sum() / max(room, 1) / _CANDIDATES)
+    trie = Trie.build(words.characters, words.lengths, words.weights, max(support, SCALE))
+    watch.finish()
+
+    alphabet = everything.frequent(1, room)
+    watch.start("choosing pieces")
+    first = _top_down(trie, words, alphabet, room)
+    least = first.threshold // (SCALE * UNKNOWN_COST)
+    if least > 1:
+        alphabet = everything.frequent(least, room)
+        first = _top_down(trie, words, alphabet, room)
+    watch.finish()
+    chosen = exchange(
+        trie, first.weights, first.chosen, first.given, first.wanted, progress=watch
+    )
+    uses = Segmentation.of(trie, chosen).uses(trie, words.counts)
+    nodes = np.flatnonzero(chosen & ~first.given)
+    texts = [_piece(trie, int(node)) for node in nodes]
+    order = sorted(range(len(nodes)), key=lambda i: (-uses[nodes[i]], texts[i]))
+    return LearnedPieces(alphabet.pieces() + [texts[i] for i in order], alphabet)
+
+
+@dataclass(frozen=True)
+class _Words:
+    """Words of several characters, fit to teach pieces (W words, N characters)."""
+
+    characters: npt.NDArray[np.uint32]
+    lengths: Ints
+    weights: Ints
+    counts: Ints
+
+    @classmethod
+    def of(
+        cls, counts: WordCounts, characters: npt.NDArray[np.uint32], lengths: Ints, longest: int
+    ) -> _Words:
+        taken = np.flatnonzero((lengths > 1) & (lengths <= min(longest, 0xFFFF)))
+        if len(taken) > MAX_WORDS:
+            heaviest = np.argsort(-counts.weights[taken], kind="stable")[:MAX_WORDS]
+            taken = np.sort(taken[heaviest])
+        mask = np.zeros(len(lengths), np.bool_)
+        mask[taken] = True
+        return cls(
+            characters[np.repeat(mask, lengths)], lengths[taken], counts.weights[taken], counts.counts[taken]
+        )
+
+
+@dataclass(frozen=True)
+class _Start:
+    chosen: npt.NDArray[np.bool_]
+    given: npt.NDArray[np.bool_]
+    weights: Ints
+    wanted: int
+    threshold: int
+
+
+def _top_down(trie: Trie, words: _Words, alphabet: Alphabet, room: int) -> _Start:
+    """The top-down choice beside ``alphabet``, whose characters that are nowhere in ``trie`` take room, too."""
+    known = np.isin(trie.codes, alphabet.codes)
+    given = np.zeros(len(trie), np.bool_)
+    if len(trie.levels) > 1:
+        given[trie.levels[1]] = known[trie.character[trie.levels[1]]]
+    outside = alphabet.num_pieces - int(given.sum())
+    unknown = ~np.isin(words.characters, alphabet.codes)
+    weights = words.weights.copy()
+    weights[trie.word[unknown]] = 0  # words with another character are unknown however they are cut
+    choice = choose_top_down(trie, weights, room - outside, given)
+    return _Start(choice.chosen, given, weights, room - outside, choice.threshold)
+
+
+def _piece(trie: Trie, node: int) -> str:
+    return (CONTINUATION if trie.root[node] == LATER else "") + trie.text(node)
+
+
+def _characters(words: pa.LargeStringArray) -> tuple[npt.NDArray[np.uint32], Ints]:
+    """The code points of all words, and how many each has."""
+    lengths = pc.utf8_length(words).to_numpy().astype(np.int64)
+    text = b"".join(_buffers(words)).decode()
+    return np.frombuffer(text.encode("utf-32-le"), dtype=np.uint32), lengths
+
+
+def _buffers(words: pa.LargeStringArray) -> list[bytes]:
+    if not len(words):
+        return []
+    offsets = np.frombuffer(words.buffers()[1], np.int64)[words.offset : words.offset + len(words) + 1]
+    return [words.buffers()[2][int(offsets[0]) : int(offsets[-1])].to_pybytes()]
