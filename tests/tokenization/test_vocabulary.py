@@ -120,10 +120,7 @@ class TestRefused:
     @pytest.mark.parametrize("special", SPECIAL_TOKENS)
     def test_a_missing_special_token(self, path: Path, special: str) -> None:
         message = refusal(path, GOOD.replace(f"{special}\n", ""))
-        assert (
-            message
-            == f' expected the special token {special}, got "none" (every vocabulary has it on a line of its own)'
-        )
+        assert message.startswith(f' expected the special token {special}, got "none" (')
 
     @pytest.mark.parametrize("spelling", ["[mask]", "[Mask]", "MASK", "<mask>", "mask"])
     def test_a_special_token_in_another_spelling(self, path: Path, spelling: str) -> None:
