@@ -30,7 +30,7 @@ from bertwright.tokenization.tokenizer import Tokenizer
 
 _CHUNK_BYTES = 16 << 20
 _SAMPLE_BYTES = 8 << 20
-_OF_THE_WHOLE = {"little_text", "duplicate_documents", "duplicate_sentences"}
+_SAID_OF_THE_CORPUS = {"duplicate_documents", "duplicate_sentences"}
 
 
 class _LineCheck(NamedTuple):
@@ -125,8 +125,10 @@ def examine_corpus(
     store = _sample_store(survey.sample, tokenizer, language)
     inner = examine_store(store, tokenizer.vocabulary, settings, seed=seed, samples=samples)
     facts |= {f"sample_{name}" if name in facts else name: value for name, value in inner.facts.items()}
-    # What the whole corpus has told already is not said again of its sample.
-    known = {finding.name for finding in findings} | _OF_THE_WHOLE
+    # What the whole corpus has told already is not said again of its sample; a sample is always little.
+    known = {finding.name for finding in findings} | _SAID_OF_THE_CORPUS
+    if len(survey.sample) < survey.documents:
+        known.add("little_text")
     findings += [finding for finding in inner.findings if finding.name not in known]
     return Diagnosis.of("corpus", facts, findings, inner.samples)
 
@@ -179,7 +181,7 @@ def _of_documents(survey: CorpusSurvey) -> Iterator[Finding]:
         yield Finding(
             Severity.ERROR,
             "one_document",
-            f"The corpus is a single document of {survey.lines:,} lines; a random next sentence needs another.",
+            f"The corpus is a single document of {survey.lines:,} lines: nothing else to draw from.",
             "Put a blank line between documents.",
             1,
         )
