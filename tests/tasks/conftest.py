@@ -30,7 +30,7 @@ def pretrained(tmp_path_factory: pytest.TempPathFactory, tokenizer: Tokenizer) -
     config = BertConfig(
         vocab_size=len(TOKENS),
         hidden_size=32,
-        num_hidden_layers=2,
+        num_hidden_layers=1,
         num_attention_heads=2,
         intermediate_size=64,
         max_position_embeddings=40,

@@ -34,8 +34,11 @@ def read_labels(values: Mapping[str, Any], source: str | Path) -> tuple[str, ...
 
 
 def label_fields(labels: Sequence[str]) -> dict[str, Any]:
-    """``id2label`` and ``label2id`` for ``config.json``."""
+    """What ``config.json`` says of a classifier into one of ``labels``; nothing where there are none."""
+    if not labels:
+        return {}
     return {
         "id2label": {str(index): label for index, label in enumerate(labels)},
         "label2id": {label: index for index, label in enumerate(labels)},
+        "problem_type": "single_label_classification",
     }

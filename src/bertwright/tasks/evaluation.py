@@ -13,7 +13,9 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from bertwright import strict_json
 from bertwright.checkpoints.model_folder import open_model
+from bertwright.errors import NonFiniteError
 from bertwright.progress import Progress, Silent
 from bertwright.tasks.batches import Features, collate
 from bertwright.tasks.columns import Columns
@@ -42,6 +44,8 @@ def run_model(
         for group in length_groups([len(row) for row in features], BATCH_TOKENS):
             batch = collate([features[index] for index in group], pad_id).to(device)
             logits = model(batch.input_ids, batch.token_type_ids, batch.attention_mask).float().cpu().numpy()
+            if not np.isfinite(logits).all():
+                raise NonFiniteError("the model's output is not finite: its weights are unusable")
             for index, output in zip(group.tolist(), logits, strict=True):
                 outputs[index] = output[: len(features[index])] if output.ndim > 1 else output
             progress.advance(len(group))
@@ -74,6 +78,14 @@ class Evaluation:
             "seconds": self.seconds,
             "warnings": list(self.warnings),
         }
+
+    def to_json_lines(self) -> str:
+        """Every row's place (from 0), line, target and answer."""
+        rows = zip(self.lines, self.targets, self.predictions, strict=True)
+        return "".join(
+            strict_json.dump({"row": row, "line": line, "target": target, **prediction.to_dict()}) + "\n"
+            for row, (line, target, prediction) in enumerate(rows)
+        )
 
 
 def evaluate(

@@ -14,7 +14,7 @@ from bertwright import __version__
 from bertwright.checkpoints.model_folder import ModelFolder, open_model, save_model
 from bertwright.config.settings import flatten
 from bertwright.durable import lock, require_absent
-from bertwright.errors import SettingsError, UsageError, shown_path
+from bertwright.errors import SettingsError, UsageError
 from bertwright.progress import Progress, Silent
 from bertwright.tasks.columns import Columns
 from bertwright.tasks.examples import ExampleFile, overlap_warning
@@ -61,7 +61,6 @@ def finetune(
     _check_request(seeds, output, (model, train, dev), overwrite)
     with lock(output):
         folder = open_model(model)
-        _check_settings(settings, folder)
         length = settings.length_for(folder.config)
         posed = task_kind(kind).pose(train, columns or Columns(), folder.tokenizer, length, format)
         labelled = posed.task.read(dev, format=format)
@@ -102,18 +101,6 @@ def _check_request(seeds: Sequence[int], output: Path, inputs: Sequence[Path], o
         if output.resolve() == path.resolve():
             raise UsageError.at(output, "an output other than the inputs", path.name)
     require_absent(output, overwrite)
-
-
-def _check_settings(settings: FinetuneSettings, folder: ModelFolder) -> None:
-    positions = folder.config.max_position_embeddings
-    problems = []
-    if settings.max_length is not None and settings.max_length > positions:
-        expected = f"at most {positions}, the positions of {shown_path(folder.path)}"
-        problems.append(f"max_length: expected {expected}, got {settings.max_length}")
-    if settings.freeze and settings.from_scratch:
-        problems.append("freeze and from_scratch: an encoder with new weights has nothing worth freezing")
-    if problems:
-        raise SettingsError(problems)
 
 
 def _metric(settings: FinetuneSettings, task: Task[Any]) -> str:

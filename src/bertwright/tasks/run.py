@@ -148,7 +148,7 @@ class _Training:
         logits = model(batch.input_ids, batch.token_type_ids, batch.attention_mask)
         return StepLoss(self._materials.task.loss(logits, batch), {})
 
-    def _evaluate(self) -> dict[str, float]:
+    def _evaluate(self, _last: bool) -> dict[str, float]:
         """Score the development rows; keep the weights when they are the best so far."""
         task, dev = self._materials.task, self._materials.dev
         outputs: Outputs = run_model(self._model, dev, task.tokenizer.vocabulary.pad_id)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from bertwright.config.settings import Settings
+from bertwright.errors import SettingsError
 from bertwright.model.config import BertConfig
 from bertwright.training.optimizers import OptimizerName
 from bertwright.training.precision import PrecisionName
@@ -52,6 +53,12 @@ class FinetuneSettings(Settings):
     restarts: Annotated[int, Field(ge=0)] = 2
     """How often a run that learned nothing is started again with other chance."""
 
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.freeze and self.from_scratch:
+            raise ValueError("freeze and from_scratch: an encoder with new weights has nothing worth freezing")
+        return self
+
     def rate_for(self, config: BertConfig) -> float:
         """The learning rate for an encoder of this shape."""
         if self.learning_rate is not None:
@@ -61,5 +68,14 @@ class FinetuneSettings(Settings):
         return COMPACT_RATE if config.hidden_size < COMPACT_WIDTH else PAPER_RATE
 
     def length_for(self, config: BertConfig) -> int:
-        """The longest row for an encoder of this shape."""
-        return min(self.max_length or DEFAULT_LENGTH, config.max_position_embeddings)
+        """The longest row for an encoder of this shape.
+
+        Raises:
+            SettingsError: ``max_length`` is more than the encoder has positions.
+        """
+        positions = config.max_position_embeddings
+        if self.max_length is not None and self.max_length > positions:
+            raise SettingsError(
+                f"max_length: expected at most {positions}, the model's positions, got {self.max_length}"
+            )
+        return self.max_length or min(DEFAULT_LENGTH, positions)

@@ -1,0 +1,123 @@
+"""``bertwright finetune``: a pre-trained model and labelled rows -> a model for a task."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from bertwright.cli.arguments import Common, Count, Real, Whole
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from bertwright.tasks.summary import FinetuneSummary
+
+
+def finetune(
+    model: Annotated[Path, Parameter(help="The pre-trained model folder.")],
+    /,
+    *,
+    task: Annotated[str, Parameter(help="The kind of task: classify.")],
+    train: Annotated[Path, Parameter(help="Labelled rows: .tsv, .csv, .jsonl or .parquet.")],
+    dev: Annotated[Path, Parameter(help="Labelled rows that decide which epoch and seed is best.")],
+    output: Annotated[Path, Parameter(name=["--output", "-o"], help="The model folder to be made.")],
+    text: Annotated[str | None, Parameter(help="The column with the texts, or its number from 1.")] = None,
+    text_pair: Annotated[str | None, Parameter(help="The column with the second texts of pairs.")] = None,
+    label: Annotated[str | None, Parameter(help="The column with the labels.")] = None,
+    columns: Annotated[
+        str | None, Parameter(help="Names for the columns of files without header, separated by commas.")
+    ] = None,
+    format: Annotated[
+        str, Parameter(help="tsv, csv, jsonl or parquet, where the names do not say.")
+    ] = "auto",
+    seeds: Annotated[Count, Parameter(help="How many runs; the best is saved, the spread is shown.")] = 1,
+    seed: Annotated[Whole, Parameter(help="The first of them.")] = 0,
+    epochs: Annotated[Count | None, Parameter(help="Passes over the training rows; 3 by default.")] = None,
+    batch_size: Annotated[Count | None, Parameter(help="Rows an update; 32 by default.")] = None,
+    learning_rate: Annotated[
+        Real | None, Parameter(help="By default 5e-5, and 3e-4 for encoders narrower than 512.")
+    ] = None,
+    max_length: Annotated[Count | None, Parameter(help="Longest row in pieces; 128 by default.")] = None,
+    metric: Annotated[str | None, Parameter(help="What decides; accuracy by default.")] = None,
+    freeze: Annotated[bool, Parameter(help="Train the output layer only.")] = False,
+    from_scratch: Annotated[bool, Parameter(help="New weights in MODEL's shape, for comparison.")] = False,
+    recipe: Annotated[Path | None, Parameter(help="Settings in a TOML file; flags go before it.")] = None,
+    set: Annotated[list[str], Parameter(help="Any other setting as NAME=VALUE, e.g. weight_decay=0.")] = [],  # noqa: B006  (cyclopts reads the default; it is never changed)
+    overwrite: Annotated[bool, Parameter(help="Replace OUTPUT.")] = False,
+    common: Common = Common(),
+) -> None:
+    """Fine-tune a pre-trained model on labelled rows: single texts, or pairs with --text-pair.
+
+    Columns are guessed where there is only one way to read the file, and the guess is said. The output is a
+    model folder with its labels, for evaluate and predict, and for transformers.
+
+        bertwright finetune MODEL --task classify --train train.tsv --dev dev.tsv --seeds 3 -o classifier
+    """
+    from bertwright.cli.console import Console
+    from bertwright.config.settings import load, parse_assignments
+    from bertwright.tasks.columns import Columns
+    from bertwright.tasks.finetuning import finetune as run
+    from bertwright.tasks.settings import FinetuneSettings
+
+    flags: dict[str, Any] = {
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "learning_rate": learning_rate,
+        "max_length": max_length,
+        "metric": metric,
+        "freeze": freeze or None,
+        "from_scratch": from_scratch or None,
+    }
+    overrides = {name: value for name, value in flags.items() if value is not None}
+    settings = load(FinetuneSettings, file=recipe, overrides=parse_assignments(set) | overrides).value
+    names = tuple(name.strip() for name in columns.split(",")) if columns is not None else None
+    with Console(common) as console:
+        summary = run(
+            model,
+            kind=task,
+            train=train,
+            dev=dev,
+            output=output,
+            columns=Columns(text, text_pair, label, names),
+            settings=settings,
+            seeds=range(seed, seed + seeds),
+            format=format,
+            overwrite=overwrite,
+            progress=console,
+        )
+        console.result(summary.to_dict(), _shown(summary))
+
+
+def _shown(summary: FinetuneSummary) -> list[RenderableType]:
+    from bertwright.cli.console import table
+
+    names = [summary.metric, *(name for name in summary.metrics if name != summary.metric)][:6]
+    rows: list[list[object]] = []
+    for run in summary.runs:
+        marks = ["saved"] if run is summary.best else []
+        marks += [f"attempt {run.attempts}"] if run.attempts > 1 else []
+        marks += [run.stuck] if run.stuck else []
+        rows.append([f"seed {run.seed}", run.epoch, *_figures(run.metrics, names), ", ".join(marks)])
+    if len(summary.runs) > 1:
+        spread = summary.spread
+        rows.append(["mean", "", *(f"{spread[name].mean:.4f}" for name in names), ""])
+        rows.append(["standard deviation", "", *(f"{spread[name].deviation:.4f}" for name in names), ""])
+        rows.append(["range", "", *(f"{spread[n].lowest:.3f}–{spread[n].highest:.3f}" for n in names), ""])
+    if summary.baseline:
+        known = [f"{summary.baseline[name]:.4f}" if name in summary.baseline else "" for name in names]
+        rows.append(["majority", "", *known, ""])
+    right = list(range(1, len(names) + 2))
+    shown = table(f"{summary.kind}, {summary.rows:,} rows", ["", "epoch", *names, ""], rows, right=right)
+    cut = f"{summary.train_truncated:,} of {summary.train_rows:,} training rows"
+    cut += f" and {summary.truncated:,} of {summary.rows:,} development rows were cut"
+    return [
+        shown,
+        f"{cut}; learning rate {summary.learning_rate:g}; {summary.seconds:,.0f} s",
+        f"{summary.output}",
+    ]
+
+
+def _figures(metrics: dict[str, float], names: list[str]) -> list[str]:
+    return [f"{metrics[name]:.4f}" for name in names]

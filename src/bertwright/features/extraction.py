@@ -1,0 +1,81 @@
+"""One vector a row from a frozen encoder, rows of similar length together.
+
+Axes: B rows of a batch, S positions, N rows in all, H hidden size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+
+from bertwright.errors import NonFiniteError
+from bertwright.features.pooling import PoolingName, pooling
+from bertwright.model.encoder import BertEncoder
+from bertwright.progress import Progress, Silent
+from bertwright.tokenization.padding import length_groups, pad, padding_mask
+
+BATCH_TOKENS = 4096
+"""Padded tokens in one forward pass."""
+
+
+class EncodedRow(Protocol):
+    """Ids and segments of one row, without padding."""
+
+    @property
+    def input_ids(self) -> ArrayLike: ...
+
+    @property
+    def token_type_ids(self) -> ArrayLike: ...
+
+    def __len__(self) -> int: ...
+
+
+def extract(
+    encoder: BertEncoder,
+    rows: Sequence[EncodedRow],
+    *,
+    pool: PoolingName = "mean",
+    layer: int = -1,
+    batch_tokens: int = BATCH_TOKENS,
+    progress: Progress | None = None,
+) -> NDArray[np.float32]:
+    """The pooled vector of each row, (N, H) float32, in the order of the rows.
+
+    Args:
+        encoder: put into evaluation mode; its weights are not changed.
+        pool: how the tokens of a row become one vector.
+        layer: whose hidden states, counted as in ``hidden_states``: 0 the embeddings, -1 the last layer.
+        batch_tokens: padded tokens that go through the network at once.
+
+    Raises:
+        UsageError: there is no such pooling.
+        NonFiniteError: the weights give no finite numbers.
+    """
+    progress, pooled = progress or Silent(), pooling(pool)
+    device = next(encoder.parameters()).device
+    vectors = np.empty((len(rows), encoder.config.hidden_size), np.float32)
+    encoder.eval()
+    progress.start("extracting features", len(rows), "rows")
+    with torch.inference_mode(), torch.autocast(device.type, enabled=False):
+        for group in length_groups([len(row) for row in rows], batch_tokens):
+            chosen = [rows[index] for index in group.tolist()]
+            mask = padding_mask([len(row) for row in chosen])
+            attention = None if mask is None else torch.from_numpy(mask).to(device)
+            output = encoder(
+                torch.from_numpy(pad([row.input_ids for row in chosen], encoder.config.pad_token_id)).to(
+                    device
+                ),
+                torch.from_numpy(pad([row.token_type_ids for row in chosen], 0)).to(device),
+                attention,
+                output_hidden_states=True,
+            )
+            vectors[group] = pooled(output.hidden_states[layer].float(), attention).cpu().numpy()  # (B, H)
+            progress.advance(len(group))
+    progress.finish()
+    if not np.isfinite(vectors).all():
+        raise NonFiniteError("the features are not finite: the model's weights are unusable")
+    return vectors
