@@ -91,6 +91,13 @@ class Loop(Generic[Part]):
         evaluate: metrics of the present model on held-out data, the same on every rank; told whether this is
             the last time.
         checkpoints, log: None to save or log nothing.
+
+    Attributes:
+        step: updates done.
+        tokens: read so far, padding not counted.
+        seconds: since the run began, its interruptions not counted.
+        busy_seconds: of them, spent on updates (the rest: evaluation, saving).
+        last_evaluation: what ``evaluate`` said last.
     """
 
     def __init__(
@@ -113,6 +120,7 @@ class Loop(Generic[Part]):
         self.step = 0
         self.tokens = 0
         self.seconds = 0.0
+        self.busy_seconds = 0.0
         self.last_evaluation: dict[str, float] = {}
         self._source, self._loss, self._settings, self._evaluate = source, loss, settings, evaluate
         self._forward = cast(nn.Module, torch.compile(model)) if settings.compile else model
@@ -161,7 +169,9 @@ class Loop(Generic[Part]):
                     continue
                 self.step += 1
                 self._share = moment.share
-                self._window.seconds += time.monotonic() - started
+                spent = time.monotonic() - started
+                self._window.seconds += spent
+                self.busy_seconds += spent
                 self.seconds = time.monotonic() - begun
                 self._progress.advance(self._position() - before)
                 self._after_update()
@@ -332,6 +342,7 @@ class Loop(Generic[Part]):
             "step": self.step,
             "tokens": self.tokens,
             "seconds": self.seconds,
+            "busy_seconds": self.busy_seconds,
             "pace": self.pace.state(),
             "window": self._window.state(),
             "log_lines": lines,
@@ -360,6 +371,7 @@ class Loop(Generic[Part]):
         restore_state(self.model, self.optimizer, checkpoint.moments)
         self.step = self._saved_step = checkpoint.step
         self.tokens, self.seconds = int(state["tokens"]), float(state["seconds"])
+        self.busy_seconds = float(state["busy_seconds"])
         self.pace.restore(state["pace"])
         self._window.restore(state["window"], self._device)
         self._share = float(state["share"])

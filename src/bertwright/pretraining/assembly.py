@@ -1,0 +1,231 @@
+"""From settings and data to a loop that is ready to run."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+import bertwright
+from bertwright import strict_json
+from bertwright.checkpoints.memory import require_memory
+from bertwright.data.pretraining_batch import PretrainingBatch
+from bertwright.data.store import TokenStore
+from bertwright.errors import StoreError, UsageError
+from bertwright.model.pretraining_model import BertForPreTraining
+from bertwright.pretraining.config import PretrainingSettings
+from bertwright.pretraining.evaluation import Evaluation, read_held_out
+from bertwright.pretraining.run_folder import RunFolder
+from bertwright.pretraining.source import PhasedSource
+from bertwright.pretraining.step import PretrainingPart, PretrainingStep
+from bertwright.progress import Progress
+from bertwright.tokenization.tokenizer import Tokenizer
+from bertwright.training import precision
+from bertwright.training.checkpoint_store import CheckpointStore, ResumeMode
+from bertwright.training.loop import Loop, LoopSettings
+from bertwright.training.metrics_log import MetricsLog
+from bertwright.training.optimizers import build_optimizer
+from bertwright.training.pace import BudgetPace, Pace, StepPace
+from bertwright.training.ranks import Ranks
+from bertwright.training.schedule import LinearSchedule
+
+_MIN_DOCUMENTS = 4  # to train on, to hold out, and to draw a random next sentence from, in both
+
+
+@dataclass(frozen=True)
+class RunData:
+    """What a run reads."""
+
+    store: TokenStore
+    tokenizer: Tokenizer
+    training: TokenStore
+    held_out: list[PretrainingBatch]
+
+    @classmethod
+    def read(
+        cls, data: str | Path | TokenStore, tokenizer: Tokenizer | None, settings: PretrainingSettings
+    ) -> RunData:
+        """Open and verify the store, and part the held-out documents from the others.
+
+        Raises:
+            StoreError, DigestError: the store is damaged, too small, or made with another vocabulary.
+        """
+        store = data if isinstance(data, TokenStore) else TokenStore.open(data)
+        tokenizer = tokenizer or store.tokenizer()
+        if store.num_documents < _MIN_DOCUMENTS:
+            raise StoreError(
+                f"{store!r}: expected at least {_MIN_DOCUMENTS} documents, to train on and to hold out, "
+                f"got {store.num_documents} (are there blank lines between the documents of the corpus?)"
+            )
+        training, held_out = store.split(settings.held_out_share, settings.seed)
+        batches = read_held_out(held_out, tokenizer.vocabulary, settings)
+        return cls(store, tokenizer, training, batches)
+
+
+class Assembly:
+    """The parts of one run."""
+
+    def __init__(
+        self,
+        settings: PretrainingSettings,
+        folder: RunFolder,
+        data: RunData,
+        ranks: Ranks,
+        progress: Progress,
+    ) -> None:
+        self.settings, self.folder, self.data, self.ranks, self.progress = (
+            settings,
+            folder,
+            data,
+            ranks,
+            progress,
+        )
+        self.device = _device(settings, ranks)
+        self.config = settings.bert_config(data.store.vocab_size)
+        self.precision = precision.resolve(settings.precision, self.device)
+        require_memory(self.config, folder.path)
+        vocabulary = data.tokenizer.vocabulary
+        self.source = PhasedSource.of(data.training, vocabulary, settings, self.config)
+
+    def facts(self) -> dict[str, Any]:
+        """What decides the run besides its settings; a resumed run must have the same."""
+        return {
+            "version": bertwright.__version__,
+            "store": self.data.store.digest,
+            "vocabulary": self.data.tokenizer.digest,
+            "precision": self.precision,
+        }
+
+    def open(self, mode: ResumeMode | None) -> None:
+        """Make the folder, or see that it holds this very run (on the first rank).
+
+        Raises:
+            ResumeError: it does not; each difference is named.
+        """
+        if mode is None and self.ranks.first:
+            self.folder.begin(self.settings, self.facts())
+        elif self.ranks.first:
+            self.folder.require_same(self.settings, self.facts())
+        text = strict_json.dump({**self.facts(), **self.settings.model_dump(mode="json")})
+        self.ranks.require_equal({"settings, data or code": hashlib.sha256(text.encode()).hexdigest()})
+
+    def loop(self, mode: ResumeMode | None, begun: float) -> Loop[PretrainingPart]:
+        """The loop, at its beginning or where the checkpoint left it.
+
+        Args:
+            mode: which checkpoint to go on from, if any.
+            begun: when the run was asked for (``time.monotonic``); a time budget counts from there.
+        """
+        model = self._model()
+        settings, step = self.settings, PretrainingStep(self.device)
+        evaluation = Evaluation(model, self.data.held_out, step, self.ranks, settings.evaluation_instances)
+        pace = self._pace(evaluation, begun)
+        schedule = LinearSchedule(
+            settings.peak_rate,
+            pace.total,
+            settings.warmup(pace.total),
+            settings.schedule,
+            unit=0.0 if settings.budget else 1.0,
+        )
+        optimizer = build_optimizer(
+            model,
+            settings.optimizer,
+            weight_decay=settings.weight_decay,
+            betas=(settings.adam_beta1, settings.adam_beta2),
+            eps=settings.adam_epsilon,
+        )
+        loop = Loop(
+            model,
+            optimizer,
+            schedule,
+            pace,
+            self.source,
+            step,
+            settings=self._loop_settings(),
+            evaluate=evaluation,
+            ranks=self.ranks,
+            checkpoints=CheckpointStore(self.folder.checkpoints, settings.keep, self.facts()),
+            log=self._log(),
+            progress=self.progress,
+        )
+        if mode is not None:
+            loop.resume(mode)
+        self.ranks.require_equal({"weights": _fingerprint(model)})
+        return loop
+
+    def _model(self) -> BertForPreTraining:
+        model = BertForPreTraining(self.config, seed=self.settings.seed)
+        if self.settings.objective == "mlm":  # what no loss reaches is not trained, nor decayed
+            model.next_sentence_head.requires_grad_(False)
+            model.encoder.pooler.requires_grad_(False)
+        return model.to(self.device)
+
+    def _pace(self, evaluation: Evaluation, begun: float) -> Pace:
+        settings = self.settings
+        shares = [phase.share for phase in settings.phases]
+        if settings.steps is not None:
+            return StepPace(settings.steps, shares)
+        if settings.epochs is not None:
+            return StepPace(self.source.steps_of(settings.epochs, shares), shares)
+        budget = settings.budget or 0.0
+        reserve = self._evaluation_seconds(evaluation)
+        left = max(budget / 2, budget - (time.monotonic() - begun) - reserve)
+        _, agreed = self.ranks.agree(0, 0, left)
+        return BudgetPace(agreed, shares, list(self.source.costs()))
+
+    def _evaluation_seconds(self, evaluation: Evaluation) -> float:
+        """How long the evaluation at the end will take; also shows early that evaluating works at all."""
+        first = Evaluation(
+            evaluation.model, evaluation.batches[:1], evaluation.step, evaluation.ranks, evaluation.instances
+        )
+        evaluation.model.eval()
+        with torch.inference_mode(), precision.autocast(self.precision, self.device):
+            first(last=True)
+            started = time.monotonic()
+            first(last=True)
+        evaluation.model.train()
+        return (time.monotonic() - started) * len(evaluation.batches) / self.ranks.size
+
+    def _loop_settings(self) -> LoopSettings:
+        settings = self.settings
+        return LoopSettings(
+            seed=settings.seed,
+            precision=self.precision,
+            max_gradient_norm=settings.max_gradient_norm,
+            log_every=settings.log_every,
+            evaluations=settings.evaluations,
+            evaluate_every=settings.evaluate_every or 0,
+            checkpoint_every=settings.checkpoint_every or 0,
+            checkpoint_seconds=settings.checkpoint_interval,
+            compile=settings.compile == "on" or (settings.compile == "auto" and self.device.type == "cuda"),
+        )
+
+    def _log(self) -> MetricsLog | None:
+        if not self.ranks.first:
+            return None
+        board = self.folder.tensorboard if self.settings.tensorboard else None
+        return MetricsLog(self.folder.metrics, board)
+
+
+def _device(settings: PretrainingSettings, ranks: Ranks) -> torch.device:
+    if settings.device == "cuda" and not torch.cuda.is_available():
+        raise UsageError("device: expected a GPU for cuda, got a machine without one (use device = cpu)")
+    if settings.device == "cpu" or not torch.cuda.is_available():
+        return torch.device("cpu")
+    if ranks.local_rank >= torch.cuda.device_count():
+        count = torch.cuda.device_count()
+        raise UsageError(f"rank {ranks.rank}: expected a GPU number {ranks.local_rank}, got {count} GPUs")
+    torch.cuda.set_device(ranks.local_rank)
+    return torch.device("cuda", ranks.local_rank)
+
+
+def _fingerprint(model: nn.Module) -> str:
+    digest = hashlib.sha256()
+    for tensor in model.state_dict().values():
+        digest.update(tensor.detach().cpu().contiguous().numpy())
+    return digest.hexdigest()

@@ -1,0 +1,133 @@
+"""What a model must beat: guesses that need no network, on the same held-out masks.
+
+* *most frequent*: always the most frequent token of the training text;
+* *bigram*: the token that best fits its left and its right neighbour, by counts of pairs in the training
+text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from bertwright.data.pretraining_batch import PretrainingBatch
+from bertwright.data.store import TokenStore
+from bertwright.tokenization.vocabulary import Vocabulary
+
+MAX_TOKENS = 20_000_000
+"""Training tokens that are counted: enough for stable figures, seconds of work."""
+
+PRIOR = 2.0
+"""Weight of the unigram distribution inside each conditional one, in counts."""
+
+_ROWS = 512  # masked positions scored at once
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """A guess's figures on held-out text."""
+
+    accuracy: float
+    """Share of masked tokens guessed exactly."""
+    loss: float
+    """Mean negative log-probability of the true token, in nats."""
+
+
+@dataclass(frozen=True)
+class PairCounts:
+    """How often tokens follow one another, in compressed rows of both directions."""
+
+    unigrams: Floats
+    """(V,): probability of each token, one added to every count."""
+    after: tuple[Ints, Ints, Floats]
+    """Row starts (V + 1,), columns and counts of (left, token)."""
+    before: tuple[Ints, Ints, Floats]
+    """The same of (right, token)."""
+
+
+def count_pairs(store: TokenStore) -> PairCounts:
+    """Count tokens and neighbours within documents, over the first 20 million tokens of ``store``."""
+    bounds = store.sentence_offsets[store.document_offsets]
+    documents = max(1, int(np.searchsorted(bounds, MAX_TOKENS, side="right")) - 1)
+    bounds = bounds[: documents + 1]
+    tokens = store.gather(bounds[:-1], bounds[1:]).astype(np.int64)
+    counts = np.bincount(tokens, minlength=store.vocab_size).astype(np.float64)
+    inside = np.ones(max(len(tokens) - 1, 0), np.bool_)
+    inside[bounds[1:-1] - bounds[0] - 1] = False  # the last token of one document, the first of the next
+    left, right = tokens[:-1][inside], tokens[1:][inside]
+    unigrams = (counts + 1) / (counts.sum() + store.vocab_size)
+    return PairCounts(unigrams, _rows(left, right, store.vocab_size), _rows(right, left, store.vocab_size))
+
+
+def baselines(
+    store: TokenStore, batches: Sequence[PretrainingBatch], vocabulary: Vocabulary
+) -> dict[str, Baseline]:
+    """``most_frequent`` and ``bigram``, counted on ``store`` and measured on ``batches``."""
+    pairs = count_pairs(store)
+    special = np.zeros(store.vocab_size, np.bool_)
+    special[list(vocabulary.special_ids)] = True
+    left, right, labels = _contexts(batches)
+    known = pairs.unigrams[labels]
+    frequent = Baseline(
+        accuracy=float(np.mean(labels == pairs.unigrams.argmax())), loss=float(-np.log(known).mean())
+    )
+    right_guesses, total = 0, 0.0
+    for begin in range(0, len(labels), _ROWS):
+        part = slice(begin, begin + _ROWS)
+        scores = np.tile(pairs.unigrams, (len(labels[part]), 1))
+        for neighbour, table in ((left[part], pairs.after), (right[part], pairs.before)):
+            _condition(scores, neighbour, table, pairs.unigrams, special)
+        scores /= scores.sum(1, keepdims=True)
+        truth = labels[part]
+        right_guesses += int((scores.argmax(1) == truth).sum())
+        total -= float(np.log(scores[np.arange(len(truth)), truth]).sum())
+    count = max(len(labels), 1)
+    return {"most_frequent": frequent, "bigram": Baseline(right_guesses / count, total / count)}
+
+
+def _contexts(batches: Sequence[PretrainingBatch]) -> tuple[Ints, Ints, Ints]:
+    """Left and right neighbours (as the model sees them) and true ids of all masked positions."""
+    lefts, rights, labels = [], [], []
+    for batch in batches:
+        flat = batch.input_ids.ravel()
+        lefts.append(flat[batch.masked_positions - 1])  # position 0 of a row is [CLS]: never masked
+        rights.append(flat[np.minimum(batch.masked_positions + 1, len(flat) - 1)])
+        labels.append(batch.masked_labels)
+    return np.concatenate(lefts), np.concatenate(rights), np.concatenate(labels)
+
+
+def _condition(
+    scores: Floats,
+    neighbours: Ints,
+    table: tuple[Ints, Ints, Floats],
+    unigrams: Floats,
+    special: npt.NDArray[np.bool_],
+) -> None:
+    """Multiply row i of ``scores`` by P(token | neighbour) / P(token), the two sides taken as independent.
+
+    P(t | n) = (count(n, t) + PRIOR P(t)) / (count(n) + PRIOR); special neighbours ([MASK], [CLS], [SEP]) tell
+    nothing.
+    """
+    starts, columns, counts = table
+    for row, neighbour in enumerate(neighbours):
+        if special[neighbour]:
+            continue
+        seen = slice(starts[neighbour], starts[neighbour + 1])
+        following = columns[seen]
+        # The denominator is the same for every token of the row: it cancels when rows are normalized.
+        kept = scores[row, following] * (counts[seen] / unigrams[following] + PRIOR)
+        scores[row] *= PRIOR
+        scores[row, following] = kept
+
+
+def _rows(first: Ints, second: Ints, size: int) -> tuple[Ints, Ints, Floats]:
+    """Counts of the pairs (first, second) as rows of ``first``."""
+    pairs, counts = np.unique(first * size + second, return_counts=True)
+    starts = np.searchsorted(pairs, np.arange(size + 1) * size)
+    return starts.astype(np.int64), pairs % size, counts.astype(np.float64)

@@ -1,0 +1,99 @@
+"""How well a model does on documents that it was never trained on."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from bertwright.data.batches import held_out_batches
+from bertwright.data.pretraining_batch import PretrainingBatch
+from bertwright.data.store import TokenStore
+from bertwright.pretraining.config import PretrainingSettings
+from bertwright.pretraining.step import PretrainingStep
+from bertwright.tokenization.vocabulary import Vocabulary
+from bertwright.training.ranks import Ranks
+
+LAST_TIMES = 4
+"""The evaluation that ends a run reads so many times as many instances as those on the way."""
+
+ROWS_AT_ONCE = 32
+
+
+def read_held_out(
+    store: TokenStore, vocabulary: Vocabulary, settings: PretrainingSettings
+) -> list[PretrainingBatch]:
+    """The batches of the longest evaluation: the same instances and masks every time.
+
+    They have the first phase's length throughout, so that the figures of a run can be compared.
+    """
+    wanted = settings.evaluation_instances * LAST_TIMES
+    rows_at_once = min(ROWS_AT_ONCE, settings.evaluation_instances)
+    batches: list[PretrainingBatch] = []
+    rows = 0
+    instances = settings.instances(settings.phases[0].length)
+    for batch in held_out_batches(store, vocabulary, instances, rows_at_once, settings.seed):
+        batches.append(batch.rows(0, wanted - rows))
+        rows += len(batches[-1])
+        if rows >= wanted:
+            break
+    return batches
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Masked-language and next-sentence figures over held-out batches, shared among the ranks."""
+
+    model: nn.Module
+    batches: Sequence[PretrainingBatch]
+    step: PretrainingStep
+    ranks: Ranks
+    instances: int
+    """How many instances an evaluation on the way reads."""
+
+    def __call__(self, last: bool) -> dict[str, float]:
+        """``mlm_loss``, ``mlm_accuracy``, ``mlm_perplexity``, ``nsp_loss``, ``nsp_accuracy``; in nats."""
+        batches = self.batches if last else self._first()
+        sums = torch.zeros(6, dtype=torch.float64, device=self.step.device)
+        for batch in batches[self.ranks.rank :: self.ranks.size]:
+            sums += self._sums(batch)
+        self.ranks.sum(sums)
+        mlm, correct, masked, nsp, right, rows = sums.tolist()
+        loss = mlm / max(masked, 1)
+        figures = {
+            "mlm_loss": loss,
+            "mlm_accuracy": correct / max(masked, 1),
+            "mlm_perplexity": math.exp(min(loss, 700.0)),
+        }
+        if rows:
+            figures |= {"nsp_loss": nsp / rows, "nsp_accuracy": right / rows}
+        return figures
+
+    def _first(self) -> Sequence[PretrainingBatch]:
+        rows = 0
+        for number, batch in enumerate(self.batches, 1):
+            rows += len(batch)
+            if rows >= self.instances:
+                return self.batches[:number]
+        return self.batches
+
+    def _sums(self, batch: PretrainingBatch) -> Tensor:
+        """Losses, right answers and counts: masked (3), pairs (3)."""
+        output = self.step.forward(self.model, batch)
+        labels = torch.from_numpy(batch.masked_labels).to(self.step.device)
+        sums = _sums(output.mlm_logits, labels)
+        if batch.next_sentence_labels is None:
+            return torch.cat([sums, torch.zeros_like(sums)])
+        pairs = torch.from_numpy(batch.next_sentence_labels).to(self.step.device)
+        return torch.cat([sums, _sums(output.nsp_logits, pairs)])
+
+
+def _sums(logits: Tensor, labels: Tensor) -> Tensor:
+    loss = F.cross_entropy(logits.float(), labels, reduction="sum")
+    right = (logits.argmax(-1) == labels).sum()
+    count = torch.tensor(len(labels), device=logits.device)
+    return torch.stack([loss.double(), right.double(), count.double()])

@@ -1,0 +1,143 @@
+"""A pre-training run from a token store to a model folder."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from bertwright.checkpoints.model_folder import save_model
+from bertwright.data.store import TokenStore
+from bertwright.pretraining.assembly import Assembly, RunData
+from bertwright.pretraining.baselines import Baseline, baselines
+from bertwright.pretraining.config import PretrainingSettings
+from bertwright.pretraining.run_folder import RunFolder
+from bertwright.progress import Progress, Silent
+from bertwright.tokenization.tokenizer import Tokenizer
+from bertwright.training.checkpoint_store import ResumeMode
+from bertwright.training.loop import Loop
+from bertwright.training.ranks import Ranks
+
+Resume = Literal[False, True, "latest", "latest-valid"]
+
+
+@dataclass(frozen=True)
+class PretrainingSummary:
+    """What came out, measured on held-out documents; losses in nats."""
+
+    steps: int
+    """Updates."""
+    tokens: int
+    """Tokens read, padding not counted."""
+    seconds: float
+    """Of the run, over all parts of a resumed one."""
+    mlm_loss: float
+    mlm_accuracy: float
+    mlm_perplexity: float
+    nsp_loss: float | None
+    """Of the pair objective; None without one."""
+    nsp_accuracy: float | None
+    tokens_per_second: float
+    """While updating; evaluation and saving not counted."""
+    parameters: int
+    precision: str
+    baselines: dict[str, Baseline]
+    """``most_frequent`` and ``bigram``, on the same held-out masks."""
+    output: str
+    """The run's folder."""
+    model: str
+    """The final model folder."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values."""
+        return dataclasses.asdict(self)
+
+
+def pretrain(
+    data: str | Path | TokenStore,
+    output: str | Path,
+    settings: PretrainingSettings,
+    *,
+    tokenizer: Tokenizer | None = None,
+    resume: Resume = False,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> PretrainingSummary:
+    """Pre-train a BERT on a token store; ``output/model`` is the model folder.
+
+    Under ``torchrun`` every rank calls this with the same arguments; ranks that it restarts go on by
+    themselves from the newest checkpoint.
+
+    Args:
+        data: a store made by ``bertwright prepare``, or an opened one.
+        output: the run's folder: new, or with ``resume`` that of the run to go on with.
+        tokenizer: of a store that lives in memory; others carry their own.
+        resume: True or ``"latest"`` goes on from the newest checkpoint, ``"latest-valid"`` passes over
+        damaged
+            ones. A run that was stopped before its first checkpoint begins anew.
+        overwrite: replace a run that is there.
+
+    Raises:
+        StoreError, DigestError: the store is damaged, too small, or does not fit.
+        OutputExistsError, OutputBusyError, ResumeError, SettingsError, UsageError: the request is wrong;
+        nothing
+            was changed.
+        Interrupted: a signal stopped the run; its state was saved.
+        NonFiniteError, DiskError, RankError: it failed while running; the newest checkpoint is good.
+    """
+    begun = time.monotonic()
+    folder = RunFolder(output)
+    with Ranks.join() as ranks:
+        mode: ResumeMode | None = "latest-valid" if resume == "latest-valid" else "latest" if resume else None
+        if ranks.attempt and folder.is_run():
+            mode = mode or "latest"  # torchrun started us again, with the arguments of the first time
+        if mode is None and ranks.first:
+            folder.require_new(overwrite)
+        assembly = Assembly(
+            settings, folder, RunData.read(data, tokenizer, settings), ranks, progress or Silent()
+        )
+        with folder.held() if ranks.first else contextlib.nullcontext():
+            assembly.open(mode)
+            loop = assembly.loop(mode, begun)
+            loop.run("pre-training")
+            return _finished(assembly, loop)
+
+
+def _finished(assembly: Assembly, loop: Loop[Any]) -> PretrainingSummary:
+    """Write the model folder and the summary (on the first rank)."""
+    data, folder = assembly.data, assembly.folder
+    figures = loop.last_evaluation
+    summary = PretrainingSummary(
+        steps=loop.step,
+        tokens=loop.tokens,
+        seconds=loop.seconds,
+        mlm_loss=figures["mlm_loss"],
+        mlm_accuracy=figures["mlm_accuracy"],
+        mlm_perplexity=figures["mlm_perplexity"],
+        nsp_loss=figures.get("nsp_loss"),
+        nsp_accuracy=figures.get("nsp_accuracy"),
+        tokens_per_second=loop.tokens / max(loop.busy_seconds, 1e-9),
+        parameters=sum(parameter.numel() for parameter in loop.model.parameters()),
+        precision=assembly.precision,
+        baselines={},
+        output=str(folder.path),
+        model=str(folder.model),
+    )
+    if not assembly.ranks.first:
+        return summary
+    measured = baselines(data.training, data.held_out, data.tokenizer.vocabulary)
+    summary = dataclasses.replace(summary, baselines=measured)
+    figures_told = {
+        name: value for name, value in summary.to_dict().items() if name not in ("output", "model")
+    }
+    provenance = {
+        "data": assembly.facts(),
+        "training": figures_told,
+        "settings": assembly.settings.model_dump(mode="json"),
+    }
+    save_model(folder.model, loop.model, data.tokenizer, task=None, provenance=provenance, overwrite=True)
+    folder.write_summary(summary.to_dict())
+    return summary

@@ -1,0 +1,64 @@
+"""One step of pre-training: masked-language loss plus pair loss of a micro-batch.
+
+Axes: B rows of the micro-batch, S positions, P its masked positions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from bertwright.data.pretraining_batch import PretrainingBatch
+from bertwright.model.losses import masked_language_loss, next_sentence_loss
+from bertwright.model.pretraining_model import PretrainingOutput
+from bertwright.training.loop import StepLoss
+
+
+@dataclass(frozen=True)
+class PretrainingPart:
+    """A micro-batch, and what its global batch holds in all."""
+
+    batch: PretrainingBatch
+    masked_total: int
+    """Masked tokens of the global batch."""
+    rows_total: int
+    """Instances of the global batch."""
+
+
+@dataclass(frozen=True)
+class PretrainingStep:
+    """Forward pass and losses; the paper's total is the plain sum of both."""
+
+    device: torch.device
+
+    def __call__(self, model: nn.Module, part: PretrainingPart) -> StepLoss:
+        """The part's share of the global batch's mean losses: the parts add up to them."""
+        output = self.forward(model, part.batch)
+        labels = self._moved(part.batch.masked_labels)
+        mlm = masked_language_loss(output.mlm_logits, labels, total=part.masked_total)
+        if part.batch.next_sentence_labels is None:
+            return StepLoss(mlm, {"mlm_loss": mlm})
+        pair_labels = self._moved(part.batch.next_sentence_labels)
+        nsp = next_sentence_loss(output.nsp_logits, pair_labels, total=part.rows_total)
+        return StepLoss(mlm + nsp, {"mlm_loss": mlm, "nsp_loss": nsp})
+
+    def forward(self, model: nn.Module, batch: PretrainingBatch) -> PretrainingOutput:
+        """Logits (P, V) and (B, 2)."""
+        padded = not batch.attention_mask.all()
+        output: PretrainingOutput = model(
+            self._moved(batch.input_ids),
+            self._moved(batch.token_type_ids) if batch.next_sentence_labels is not None else None,
+            self._moved(batch.attention_mask) if padded else None,
+            self._moved(batch.masked_positions),
+        )
+        return output
+
+    def _moved(self, array: npt.NDArray[np.int64] | npt.NDArray[np.bool_]) -> Tensor:
+        tensor = torch.from_numpy(np.ascontiguousarray(array))
+        if self.device.type == "cuda":  # from pinned memory the copy does not wait for the device
+            return tensor.pin_memory().to(self.device, non_blocking=True)
+        return tensor
