@@ -32,8 +32,10 @@ def work(
     resume: bool = False,
     overwrite: bool = False,
 ) -> list[int]:
-    """Write the squares of ``rows``; go wrong before the block that begins at row ``stop_at``. Gives the starts
-    of the blocks that were computed."""
+    """Write the squares of ``rows``, but go wrong before the block that begins at row ``stop_at``.
+
+    Gives the starts of the blocks that were computed.
+    """
     computed: list[int] = []
 
     def answer(start: int, block: list[int]) -> BlockAnswer:
@@ -96,7 +98,7 @@ def test_unfinished_work_is_not_thrown_away_unasked(tmp_path: Path) -> None:
     output = tmp_path / "out"
     with pytest.raises(Stop):
         work(output, range(8), stop_at=6)
-    with pytest.raises(OutputExistsError, match="out.partial: output exists already .*--resume"):
+    with pytest.raises(OutputExistsError, match=r"out.partial: output exists already .*--resume"):
         work(output, range(8))
     assert work(output, range(8), overwrite=True) == [0, 3, 6]
 
@@ -142,7 +144,7 @@ def test_damaged_block(tmp_path: Path) -> None:
         work(output, range(8), stop_at=6)
     block = tmp_path / "out.partial" / "000000.txt"
     block.write_bytes(block.read_bytes().replace(b"4", b"5"))
-    with pytest.raises(ResumeError, match="000000.txt: damaged"):
+    with pytest.raises(ResumeError, match=r"000000.txt: damaged"):
         work(output, range(8), resume=True)
     assert not output.exists()
 
@@ -154,7 +156,7 @@ def test_damaged_log_is_one_line(tmp_path: Path) -> None:
     log = tmp_path / "out.partial" / "blocks.jsonl"
     records = [json.loads(line) for line in log.read_text().splitlines()]
     log.write_text("nonsense\n" + json.dumps(records[1]) + "\n")
-    with pytest.raises(BertwrightError, match="blocks.jsonl:1"):
+    with pytest.raises(BertwrightError, match=r"blocks.jsonl:1"):
         work(output, range(8), resume=True)
 
 

@@ -109,6 +109,6 @@ def test_late_damage_shows_before_the_work(
     file = tmp_path / "texts.jsonl"
     file.write_text('{"text": "a"}\n' * 50 + '{"text": 1}\n')
     monkeypatch.setattr(embedding_file, "BlockAnswer", None)  # any work at all would fail
-    with pytest.raises(InputError, match="texts.jsonl:51"):
+    with pytest.raises(InputError, match=r"texts.jsonl:51"):
         embed_file(pretrained, file, tmp_path / "vectors.npy", rows_per_block=2)
     assert [path.name for path in tmp_path.iterdir()] == ["texts.jsonl"]

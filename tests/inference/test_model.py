@@ -41,7 +41,7 @@ def test_damaged_folder_is_refused(pretrained_folder: Path, tmp_path: Path) -> N
     weights = bytearray((copy / "model.safetensors").read_bytes())
     weights[-1] ^= 1
     (copy / "model.safetensors").write_bytes(weights)
-    with pytest.raises(DigestError, match="model.safetensors"):
+    with pytest.raises(DigestError, match=r"model.safetensors"):
         load(copy)
 
 

@@ -1,4 +1,4 @@
-"""Predictions of a whole file: order, decoding, unusable rows set apart, resumed runs equal to unbroken ones."""
+"""Predictions of a whole file: order, decoding, unusable rows set apart, resumed equal to unbroken."""
 
 from __future__ import annotations
 

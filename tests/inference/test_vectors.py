@@ -69,5 +69,5 @@ def test_error_on_the_way_leaves_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["vectors.csv", "vectors"])
 def test_unknown_format(tmp_path: Path, name: str) -> None:
-    with pytest.raises(UsageError, match="a name ending in .npy, .parquet, .jsonl"):
+    with pytest.raises(UsageError, match=r"a name ending in .npy, .parquet, .jsonl"):
         write_vectors(tmp_path / name, [], (0, 2))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -12,13 +13,18 @@ from bertwright.cli.arguments import Common
 from bertwright.cli.console import Console, table
 
 if TYPE_CHECKING:
-    from bertwright.config.settings import Settings
+    from bertwright.config.settings import Resolved, Settings
 
 Recipe = Literal["pretrain", "finetune"]
 _RECIPES = {
     "pretrain": "bertwright.pretraining.config:PretrainingSettings",
     "finetune": "bertwright.tasks.settings:FinetuneSettings",
 }
+
+# A recipe may leave the length of the run to the command line; to be shown and checked it needs one.
+_LENGTHS = {"pretrain": ("steps", "epochs", "budget")}
+_LENGTH = {"pretrain": {"steps": 1_000_000}}  # the paper's
+_LENGTH_ORIGIN = "the paper's (say --steps, --epochs or --budget)"
 
 RecipeOption = Annotated[Recipe, Parameter(name="--recipe", help="Whose settings.")]
 
@@ -40,11 +46,12 @@ def show(
 
         bertwright config show recipe.toml --set optimizer.learning_rate=2e-4
     """
-    from bertwright.config.settings import flatten, load, parse_assignments
+    from bertwright.config.settings import flatten, parse_assignments
 
-    resolved = load(_settings(recipe), file=file, overrides=parse_assignments(assignments))
+    resolved, completed = _resolve(recipe, file, parse_assignments(assignments))
     values = flatten(resolved.value)
     origins = {name: resolved.origins.get(name, "default") for name in values}
+    origins |= dict.fromkeys(completed, _LENGTH_ORIGIN)
     rows = [(name, _shown(value), origins[name]) for name, value in values.items()]
     with Console(common) as console:
         console.result(
@@ -65,13 +72,12 @@ def check(
 
     bertwright config check recipe.toml
     """
-    from bertwright.config.settings import load
     from bertwright.errors import SettingsError, shown_path
 
     problems: list[str] = []
     for file in files:
         try:
-            load(_settings(recipe), file=file)
+            _resolve(recipe, file, {})
         except SettingsError as problem:
             problems += problem.problems
     if problems:
@@ -95,6 +101,17 @@ def schema(*, recipe: RecipeOption = "pretrain", common: Common = Common()) -> N
             console.result(described)
         else:
             console.line(json.dumps(described, ensure_ascii=False, indent=2))
+
+
+def _resolve(
+    recipe: Recipe, file: Path | None, overrides: Mapping[str, object]
+) -> tuple[Resolved[Settings], dict[str, int]]:
+    """The settings, and those that were filled in because the recipe leaves them to the command line."""
+    from bertwright.config.settings import load, read_toml
+
+    given = {*overrides, *(read_toml(file) if file is not None else ())}
+    completed = {} if given.intersection(_LENGTHS.get(recipe, ())) else _LENGTH.get(recipe, {})
+    return load(_settings(recipe), file=file, overrides={**completed, **overrides}), completed
 
 
 def _settings(recipe: Recipe) -> type[Settings]:

@@ -50,7 +50,7 @@ def load(
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}
     if file is not None:
-        values = _read_toml(file)
+        values = read_toml(file)
         origins.update(dict.fromkeys(_leaves(values), str(file)))
     problems: list[str] = []
     for name, value in (overrides or {}).items():
@@ -126,7 +126,12 @@ def _shown(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _read_toml(file: Path) -> dict[str, Any]:
+def read_toml(file: Path) -> dict[str, Any]:
+    """What a settings file says.
+
+    Raises:
+        SettingsError: it is missing, unreadable, empty, too large, not UTF-8, or not TOML.
+    """
     try:
         data = file.read_bytes()
     except FileNotFoundError:

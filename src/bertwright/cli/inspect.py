@@ -1,0 +1,79 @@
+"""``bertwright inspect``: what is this."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from bertwright.cli.arguments import Common
+from bertwright.cli.console import Console
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+_SHOWN = 8
+
+
+def inspect(
+    path: Annotated[Path, Parameter(help="A folder or file.")],
+    /,
+    *,
+    common: Common = Common(),
+) -> None:
+    """Say what a path holds, and verify every digest.
+
+    It knows vocabularies, token stores, runs, checkpoints and models: bertwright's own, Hugging Face folders,
+    TensorFlow 1 checkpoints and bare safetensors files. Nothing is changed, and nothing in it is executed.
+
+        bertwright inspect RUN/model
+    """
+    from bertwright.inference.inspection import inspect_path
+
+    with Console(common) as console:
+        found = inspect_path(path, progress=console)
+        if not common.json:
+            for note in found.notes:
+                console.warn(note)
+        checked = "no manifest to verify" if found.verified is None else f"{found.verified} files verified"
+        console.result(found.to_dict(), [f"{found.path}: {found.title} ({checked})", _outline(found.facts)])
+
+
+def _outline(facts: Mapping[str, Any]) -> RenderableType:
+    """Names and values, a group of them indented below its name."""
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table.grid(padding=(0, 2))
+    for name, value, depth in _rows(facts, 0):
+        label = Text("  " * (depth + 1) + name, style="bold" if value is None else "")
+        grid.add_row(label, Text("" if value is None else value, overflow="fold"))
+    return grid
+
+
+def _rows(facts: Mapping[str, Any], depth: int) -> Iterator[tuple[str, str | None, int]]:
+    for name, value in facts.items():
+        if isinstance(value, dict) and value:
+            yield name, None, depth
+            yield from _rows(value, depth + 1)
+        elif value not in (None, {}, []):
+            yield name, _shown(value), depth
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, list) and all(type(item) is int for item in value):
+        return " x ".join(map(str, value))
+    if isinstance(value, list):
+        shown = value[:_SHOWN]
+        return ", ".join(map(_shown, shown)) + (f", and {len(value) - _SHOWN} more" * (value != shown))
+    if isinstance(value, dict):
+        return " ".join(f"{name} {_shown(item)}" for name, item in value.items())
+    return str(value)

@@ -1,0 +1,109 @@
+"""Models, and bare files of tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from bertwright.checkpoints import members
+from bertwright.checkpoints.model_folder import ModelFolder, open_model
+from bertwright.checkpoints.tensor_file import read_entries
+from bertwright.durable import read_manifest
+from bertwright.inference.inspection.findings import Findings
+from bertwright.inference.inspection.text import tokenizer_facts
+from bertwright.progress import Progress
+
+_SHAPE = (
+    "vocab_size",
+    "hidden_size",
+    "num_hidden_layers",
+    "num_attention_heads",
+    "intermediate_size",
+    "max_position_embeddings",
+    "type_vocab_size",
+    "hidden_act",
+)
+_PARTS = {
+    "encoder.embeddings": "embeddings",
+    "encoder.layers": "layers",
+    "encoder.pooler": "pooler",
+    "masked_language_head": "masked_language_head",
+    "next_sentence_head": "next_sentence_head",
+    "head": "sequence_head",
+}
+
+
+def inspect_model(path: Path, progress: Progress | None = None) -> Findings:
+    """A model folder, ours or Hugging Face's, or a TensorFlow 1 checkpoint; every weight is read and checked.
+
+    Raises:
+        InputError: see :func:`bertwright.checkpoints.model_folder.open_model`.
+    """
+    folder = open_model(path)
+    config = folder.config.to_dict()
+    facts: dict[str, Any] = {
+        "origin": _origin(folder),
+        "parameters": parameters_of(folder.weights.tensors),
+        "heads": sorted(folder.heads),
+        "task": None if folder.task is None else dict(folder.task),
+        "config": {name: config[name] for name in _SHAPE},
+        "tokenizer": tokenizer_facts(folder.tokenizer),
+    }
+    for name in ("provenance", "digest"):
+        if folder.manifest.get(name):
+            facts[name] = folder.manifest[name]
+    return Findings("model", path, facts, _verified(folder), folder.notes)
+
+
+def inspect_tensors(path: Path, _progress: Progress | None = None) -> Findings:
+    """The header of a safetensors file.
+
+    Raises:
+        ModelError: the header breaks a rule of the format.
+    """
+    entries, metadata = read_entries(path)
+    types = sorted({str(entry.dtype).removeprefix("torch.") for entry in entries.values()})
+    facts = {
+        "tensors": len(entries),
+        "numbers": sum(_product(entry.shape) for entry in entries.values()),
+        "types": types,
+        "shapes": {name: list(entry.shape) for name, entry in entries.items()},
+        "metadata": metadata,
+    }
+    return Findings("tensors", path, facts)
+
+
+def parameters_of(tensors: Mapping[str, Tensor]) -> dict[str, int]:
+    """Part of the network -> its number of parameters, and their ``total``; tied weights count once."""
+    counts: dict[str, int] = {}
+    for name, tensor in tensors.items():
+        prefix = next(prefix for prefix in _PARTS if name.startswith(prefix + "."))
+        part = _PARTS[prefix]
+        counts[part] = counts.get(part, 0) + tensor.numel()
+    return {
+        **{part: counts[part] for part in _PARTS.values() if part in counts},
+        "total": sum(counts.values()),
+    }
+
+
+def _origin(folder: ModelFolder) -> str:
+    if "digest" in folder.manifest:
+        return "bertwright"
+    return "Hugging Face" if (folder.path / members.CONFIG).exists() else "TensorFlow 1"
+
+
+def _verified(folder: ModelFolder) -> int | None:
+    """Files that :func:`open_model` compared with the folder's manifest."""
+    if "digest" not in folder.manifest:
+        return None
+    return len(read_manifest(folder.path, manifest_name=members.MANIFEST_NAME).files)
+
+
+def _product(shape: Iterable[int]) -> int:
+    result = 1
+    for size in shape:
+        result *= size
+    return result

@@ -1,0 +1,81 @@
+"""Pre-training runs, their checkpoints, and work in blocks that is not finished."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from bertwright import durable, strict_json
+from bertwright.checkpoints.tensor_file import read_entries
+from bertwright.errors import InputError
+from bertwright.inference.inspection.findings import Findings, bytes_of, selected, verify_all
+from bertwright.progress import Progress
+from bertwright.training.checkpoint_store import CheckpointStore
+
+_TRAIN = ("step", "mlm_loss", "nsp_loss", "loss", "learning_rate", "tokens_per_second", "seconds")
+_EVALUATION = ("step", "mlm_loss", "mlm_accuracy", "mlm_perplexity", "nsp_loss", "nsp_accuracy")
+_SETTINGS_LIMIT = 1 << 20
+
+
+def inspect_run(path: Path, progress: Progress | None = None) -> Findings:
+    """A run folder: its settings, how far it came, and whether each checkpoint is sound.
+
+    A damaged checkpoint is a note, not an error: the run may have a sound one besides.
+    """
+    last: dict[str, dict[str, Any]] = {}
+    for record in durable.LogFile(path / "metrics.jsonl").records():
+        last[str(record.get("kind"))] = record
+    notes: list[str] = []
+    checkpoints = []
+    verified = 0
+    store = CheckpointStore(path / "checkpoints")
+    for step in store.steps():
+        folder = store.folder / f"step-{step}"
+        try:
+            verified += verify_all(durable.read_manifest(folder, "checkpoint"), progress)
+            checkpoints.append({"step": step, "sound": True})
+        except InputError as problem:
+            checkpoints.append({"step": step, "sound": False})
+            notes.append(problem.message)
+    facts: dict[str, Any] = {
+        "finished": (path / "model").is_dir(),
+        "last_training": selected(last.get("train", {}), _TRAIN),
+        "last_evaluation": selected(last.get("evaluation", {}), _EVALUATION),
+        "checkpoints": checkpoints,
+        "settings": strict_json.load(path / "settings.json", max_bytes=_SETTINGS_LIMIT),
+    }
+    if not facts["finished"]:
+        notes.append("not finished: bertwright pretrain --resume goes on")
+    return Findings("run", path, facts, verified, tuple(notes))
+
+
+def inspect_checkpoint(path: Path, progress: Progress | None = None) -> Findings:
+    """One ``step-N`` folder.
+
+    Raises:
+        InputError: an unfinished save.
+        DigestError: a file differs from the manifest.
+    """
+    manifest = durable.read_manifest(path, "checkpoint")
+    verified = verify_all(manifest, progress)
+    tensors = {
+        name.removesuffix(".safetensors"): len(read_entries(path / name)[0])
+        for name in manifest.files
+        if name.endswith(".safetensors")
+    }
+    facts = {
+        "step": manifest.fields.get("step"),
+        "facts": manifest.fields.get("facts", {}),
+        "tensors": tensors,
+        "bytes": bytes_of(manifest),
+        "digest": manifest.digest,
+    }
+    return Findings("checkpoint", path, facts, verified)
+
+
+def inspect_unfinished(path: Path, _progress: Progress | None = None) -> Findings:
+    """The ``OUTPUT.partial`` folder of ``embed`` or ``predict``."""
+    request = strict_json.load(path / "request.json")
+    records = list(durable.LogFile(path / "blocks.jsonl").records())
+    facts = {"rows": sum(int(record.get("rows", 0)) for record in records), "request": request}
+    return Findings("unfinished work", path, facts, notes=("repeat the command with --resume to go on",))
