@@ -19,9 +19,11 @@ def test_by_source() -> None:
     assert task is not None
     assert task.labels == ("aa", "bb", "cc")
     assert len(task.dev) == 3 * DEV_EACH
-    assert len(task.train) == 3 * TRAIN_EACH
+    assert len(task.pool) == 3 * (TRAIN_EACH + 5)
+    assert [row.label for row in task.train(1)].count("bb") == TRAIN_EACH
+    assert task.train(1) == task.train(1) != task.train(2)
     assert task.majority == 1 / 3
-    assert not {row.text for row in task.dev} & {row.text for row in task.train}
+    assert not {row.text for row in task.dev} & {row.text for row in task.pool}
     assert len(corpus) == len(texts) - len(task.dev)
     left = {passage(paragraphs, "aa") for paragraphs in corpus}
     assert not left & {row.text for row in task.dev if row.label == "aa"}

@@ -19,6 +19,7 @@ from bertwright import randomness
 LABELS = 8
 TRAIN_EACH = 60
 DEV_EACH = 60
+POOL_EACH = 4 * TRAIN_EACH
 _MIN_CHARACTERS = 120
 _PASSAGE_CHARACTERS = 320
 
@@ -44,20 +45,28 @@ class LabelledTask:
     """What is asked, and the rows to learn and to judge by."""
 
     question: str
-    train: tuple[Row, ...]
+    pool: tuple[Row, ...]
+    """Rows that training may use."""
     dev: tuple[Row, ...]
 
     @property
     def labels(self) -> tuple[str, ...]:
         """The label names, sorted."""
-        return tuple(sorted({row.label for row in self.train}))
+        return tuple(sorted({row.label for row in self.dev}))
 
     @property
     def majority(self) -> float:
-        """Accuracy on dev of always answering the commonest label of train (ties: the first by name)."""
-        names = [row.label for row in self.train]
-        commonest = max(self.labels, key=names.count)
-        return sum(row.label == commonest for row in self.dev) / len(self.dev)
+        """Accuracy on dev of always giving the same answer; every label is equally frequent in training."""
+        return 1 / len(self.labels)
+
+    def train(self, seed: int) -> tuple[Row, ...]:
+        """60 rows of every label, drawn from the pool: another sample for every seed."""
+        rows: list[Row] = []
+        for label in self.labels:
+            mine = [row for row in self.pool if row.label == label]
+            order = randomness.generator(seed, f"demo sample {label}").permutation(len(mine))
+            rows += [mine[place] for place in order[:TRAIN_EACH]]
+        return tuple(rows)
 
 
 def carve_task(
@@ -75,16 +84,16 @@ def carve_task(
     chosen = _largest(by_label)
     if len(chosen) < 2:
         return _by_document(texts, seed)
-    train: list[Row] = []
+    pool: list[Row] = []
     dev: list[Row] = []
     for label in chosen:
         order = _shuffled(by_label[label], seed, label)
         for number in order[:DEV_EACH]:
             dev.append(Row(passage(texts[number].paragraphs, label), label))
             del whole[number]
-        for number in order[DEV_EACH : DEV_EACH + TRAIN_EACH]:
-            train.append(Row(passage(texts[number].paragraphs, label), label))
-    return list(whole.values()), LabelledTask(question, tuple(train), tuple(dev))
+        for number in order[DEV_EACH : DEV_EACH + POOL_EACH]:
+            pool.append(Row(passage(texts[number].paragraphs, label), label))
+    return list(whole.values()), LabelledTask(question, tuple(pool), tuple(dev))
 
 
 def passage(paragraphs: Sequence[str], label: str) -> str:
@@ -105,7 +114,7 @@ def _by_document(texts: Sequence[SourceText], seed: int) -> tuple[list[tuple[str
     chosen = _largest(long)
     if len(chosen) < 2:
         return [text.paragraphs for text in texts], None
-    train: list[Row] = []
+    pool: list[Row] = []
     dev: list[Row] = []
     for number in map(int, chosen):
         title = f"{number + 1}: {texts[number].paragraphs[0][:40]}"
@@ -113,11 +122,11 @@ def _by_document(texts: Sequence[SourceText], seed: int) -> tuple[list[tuple[str
         for place in order[:DEV_EACH]:
             dev.append(Row(passage([texts[number].paragraphs[place]], title), title))
             corpus[number][place] = ""
-        for place in order[DEV_EACH : DEV_EACH + TRAIN_EACH]:
-            train.append(Row(passage([texts[number].paragraphs[place]], title), title))
+        for place in order[DEV_EACH : DEV_EACH + POOL_EACH]:
+            pool.append(Row(passage([texts[number].paragraphs[place]], title), title))
     left = [tuple(line for line in paragraphs if line) for paragraphs in corpus]
     question = "Which document does a paragraph come from?"
-    return [paragraphs for paragraphs in left if paragraphs], LabelledTask(question, tuple(train), tuple(dev))
+    return [paragraphs for paragraphs in left if paragraphs], LabelledTask(question, tuple(pool), tuple(dev))
 
 
 def _largest(groups: Mapping[str, Sequence[int]]) -> list[str]:

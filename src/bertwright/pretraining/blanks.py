@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -12,26 +11,11 @@ import torch
 from bertwright import randomness
 from bertwright.data.store import TokenStore
 from bertwright.model.pretraining_model import BertForPreTraining
+from bertwright.pretraining.filled_blank import FilledBlank
 from bertwright.tokenization.tokenizer import Tokenizer
 
 _SHORTEST, _LONGEST = 8, 30  # pieces of a sentence: long enough to give a hint, short enough to read
 _CONTEXT = 60  # pieces of the sentences before it that the model may read too
-
-
-@dataclass(frozen=True)
-class FilledBlank:
-    """One sentence, its hidden word, and the model's guesses."""
-
-    before: str
-    truth: str
-    after: str
-    guesses: tuple[tuple[str, float], ...]
-    """(piece, probability), best first."""
-
-    def as_json(self) -> dict[str, Any]:
-        """Plain data for ``blanks.json``."""
-        guesses = [{"token": token, "probability": probability} for token, probability in self.guesses]
-        return {"before": self.before, "truth": self.truth, "after": self.after, "guesses": guesses}
 
 
 @dataclass(frozen=True)

@@ -10,19 +10,9 @@ from typing import Any
 from bertwright import strict_json
 from bertwright.durable import LogFile
 from bertwright.errors import InputError
+from bertwright.pretraining.filled_blank import FilledBlank
 
 _LIMIT = 16 << 20
-
-
-@dataclass(frozen=True)
-class FilledBlank:
-    """A held-out sentence with one blank and the model's guesses."""
-
-    before: str
-    truth: str
-    after: str
-    guesses: tuple[tuple[str, float], ...]
-    """(piece, probability), best first."""
 
 
 @dataclass(frozen=True)
@@ -73,15 +63,10 @@ def read_run(path: Path) -> RunFolder:
         training=[record for record in records if record.get("kind") == "train"],
         evaluations=[record for record in records if record.get("kind") == "evaluation"],
         summary=_optional(path / "summary.json") or {},
-        blanks=[_filled(item) for item in _optional(path / "blanks.json") or ()],
+        blanks=[FilledBlank.from_dict(item) for item in _optional(path / "blanks.json") or ()],
         vocabulary=_optional(path / "vocabulary.json"),
     )
 
 
 def _optional(path: Path) -> Any:
     return strict_json.load(path, max_bytes=_LIMIT) if path.exists() else None
-
-
-def _filled(item: Mapping[str, Any]) -> FilledBlank:
-    guesses = tuple((str(guess["token"]), float(guess["probability"])) for guess in item["guesses"])
-    return FilledBlank(item["before"], item["truth"], item["after"], guesses)

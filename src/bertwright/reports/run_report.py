@@ -11,9 +11,10 @@ from typing import Any
 
 import bertwright
 from bertwright.durable import write_file
+from bertwright.pretraining.filled_blank import FilledBlank
 from bertwright.reports import page
 from bertwright.reports.curves import BLUE, GREEN, GREY, ORANGE, Level, Line, draw, smoothed
-from bertwright.reports.run_folder import Adaptation, FilledBlank, RunFolder, read_run
+from bertwright.reports.run_folder import Adaptation, RunFolder, read_run
 
 REPORT = "report.html"
 

@@ -1,0 +1,163 @@
+"""``bertwright demo``: from raw text to a BERT that fills blanks and learns a task, in ten minutes."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from bertwright.cli.arguments import Common, Count
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from bertwright.cli.console import Console
+    from bertwright.demo.story import Collected, DemoPlan
+    from bertwright.pretraining.filled_blank import FilledBlank
+    from bertwright.pretraining.run import PretrainingSummary
+    from bertwright.reports.run_folder import Adaptation
+
+
+def demo(
+    *,
+    output: Annotated[Path, Parameter(name=["--output", "-o"], help="Folder to be made.")] = Path(
+        "demo-output"
+    ),
+    corpus: Annotated[
+        list[Path] | None,
+        Parameter(help="Your own text instead of Python's documentation.", consume_multiple=True),
+    ] = None,
+    size: Annotated[Count, Parameter(help="Pieces of the vocabulary.")] = 4096,
+    budget: Annotated[Count, Parameter(help="Seconds of pre-training.")] = 270,
+    seeds: Annotated[Count, Parameter(help="How often each way of learning the task is tried.")] = 3,
+    overwrite: Annotated[bool, Parameter(help="Replace OUTPUT if an earlier demo made it.")] = False,
+    common: Common = Common(),
+) -> None:
+    """Show the whole story on text that is already on this machine, in about ten minutes on two cores.
+
+    Collect text, learn a vocabulary, prepare, pre-train a small BERT, let it fill blanks, adapt it to a
+    labelled task, and write one HTML page about it all.
+
+        bertwright demo
+        bertwright demo --corpus my-text/ --output my-demo
+    """
+    from bertwright.cli.console import Console
+    from bertwright.demo import story
+    from bertwright.demo.folder import new_folder
+
+    plan = story.DemoPlan(
+        output=output,
+        corpus=tuple(corpus or ()),
+        vocabulary_size=size,
+        budget=float(budget),
+        seeds=tuple(range(1, seeds + 1)),
+    )
+    with Console(common) as console:
+        new_folder(output, overwrite)
+        _tell(plan, console)
+
+
+def _tell(plan: DemoPlan, console: Console) -> None:
+    from bertwright.demo import story
+
+    console.say("1. The text")
+    collected = story.collect_text(plan, console)
+    _say_collected(collected, console)
+    console.say("\n2. A vocabulary of WordPieces")
+    learned = story.learn(plan, collected, console)
+    for line in learned.told():
+        console.say(f"   {line}")
+    console.say("\n3. Sentences to ids")
+    prepared = story.make_store(plan, collected, console)
+    counts = prepared.counts
+    console.say(
+        f"   {counts.documents:,} documents, {counts.sentences:,} sentences, {counts.tokens:,} tokens"
+    )
+    console.say(f"\n4. Pre-training: masked words and next sentences, {plan.budget / 60:.1f} minutes")
+    summary = story.train(plan, console)
+    console.show(_pretraining_table(summary))
+    console.say("5. Blanks filled in held-out sentences (the true word in brackets)")
+    for blank in story.blanks(plan)[:6]:
+        console.show(_blank_line(blank))
+    adaptation = None
+    if collected.task is not None:
+        console.say(f"\n6. A task: {collected.task.question} ({len(collected.task.labels)} answers)")
+        adaptation = story.learn_task(plan, collected.task, console)
+        console.show(_adaptation_table(adaptation))
+    else:
+        console.say(
+            "\n6. No task: your text has too few files or long documents to ask where a passage is from"
+        )
+    page = story.report(plan, adaptation)
+    console.result(_machine(plan, summary, adaptation, page), _what_next(plan, page))
+
+
+def _say_collected(collected: Collected, console: Console) -> None:
+    amount = f"{collected.documents:,} documents, {collected.characters / 1e6:,.1f} million characters"
+    console.say(f"   {collected.origin}: {amount}")
+    if collected.cut:
+        console.say("   the text is longer than the demo reads; the commands at the end take all of it")
+
+
+def _pretraining_table(summary: PretrainingSummary) -> RenderableType:
+    from bertwright.cli.console import table
+
+    rows: list[Sequence[object]] = []
+    names = {"most_frequent": "most frequent token", "bigram": "bigram (neighbours)"}
+    for name, baseline in summary.baselines.items():
+        rows.append([names.get(name, name), f"{baseline.accuracy:.1%}", f"{baseline.loss:.2f}", ""])
+    nsp = "" if summary.nsp_accuracy is None else f"{summary.nsp_accuracy:.1%}"
+    rows.append(["this BERT", f"{summary.mlm_accuracy:.1%}", f"{summary.mlm_loss:.2f}", nsp])
+    title = f"held-out text after {summary.steps:,} steps, {summary.tokens / 1e6:.1f} million tokens"
+    return table(title, ["", "masked words right", "loss", "next sentence right"], rows, right=(1, 2, 3))
+
+
+def _blank_line(blank: FilledBlank) -> RenderableType:
+    from rich.text import Text
+
+    line = Text("   ")
+    line.append(blank.before + " ")
+    line.append(f"[{blank.truth}]", style="bold")
+    line.append(" " + blank.after + "\n      ")
+    for word, share in blank.guesses[:4]:
+        line.append(f"{word} {share:.0%}   ", style="green" if word == blank.truth else "dim")
+    return line
+
+
+def _adaptation_table(adaptation: Adaptation) -> RenderableType:
+    from bertwright.cli.console import table
+
+    rows = []
+    for row in adaptation.rows:
+        spread = f"± {statistics.stdev(row.scores):.1%}" if len(row.scores) > 1 else ""
+        each = " ".join(f"{score:.1%}" for score in row.scores) if len(row.scores) > 1 else ""
+        rows.append([row.method, f"{statistics.mean(row.scores):.1%}", spread, each])
+    return table("accuracy on unseen texts", ["", "mean", "spread", "seeds"], rows, right=(1, 2))
+
+
+def _machine(
+    plan: DemoPlan, summary: PretrainingSummary, adaptation: Adaptation | None, page: Path
+) -> dict[str, Any]:
+    ways = {row.method: list(row.scores) for row in adaptation.rows} if adaptation else None
+    return {
+        "pretraining": summary.to_dict(),
+        "adaptation": ways,
+        "report": str(page),
+        "output": str(plan.output),
+    }
+
+
+def _what_next(plan: DemoPlan, page: Path) -> str:
+    run = plan.output / "run"
+    lines = [f"Everything on one page: {page}", "", "Go on:"]
+    if plan.seeds:
+        lines.append(f'  bertwright fill-mask {run}/model "Return the [MASK] of the array."')
+    lines.append(f"  bertwright embed {run}/model texts.txt -o vectors.npy")
+    lines.append(
+        f"  bertwright finetune {run}/model --task classify --train train.tsv --dev dev.tsv -o my-task"
+    )
+    lines.append("  bertwright demo --corpus my-text.txt -o my-demo      # the same with your own text")
+    return "\n".join(lines)

@@ -1,0 +1,141 @@
+"""The story of the demo, a chapter a function, on the same parts that the commands use."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bertwright import durable
+from bertwright.corpus.documents import read_documents
+from bertwright.corpus.files import find_corpus
+from bertwright.data.prepare import PrepareSummary, prepare
+from bertwright.demo.adaptation import adapt
+from bertwright.demo.documentation import collect
+from bertwright.demo.labelled_task import LabelledTask, SourceText, carve_task
+from bertwright.errors import CorpusError
+from bertwright.pretraining.config import PretrainingSettings
+from bertwright.pretraining.filled_blank import FilledBlank
+from bertwright.pretraining.run import PretrainingSummary, pretrain
+from bertwright.progress import Progress
+from bertwright.reports.run_folder import Adaptation, read_run
+from bertwright.reports.run_report import write_report
+from bertwright.tokenization.learning.learn import LearnedVocabulary, learn_vocabulary
+
+SEED = 12345
+OWN_TEXT_LIMIT = 64 << 20
+"""Characters of the user's own text that the demo reads; the commands take all of it."""
+
+
+@dataclass(frozen=True)
+class Collected:
+    """The text of the demo."""
+
+    origin: str
+    documents: int
+    characters: int
+    corpus: Path
+    task: LabelledTask | None
+    cut: bool
+    """Whether the text was longer than the demo reads."""
+
+
+@dataclass(frozen=True)
+class DemoPlan:
+    """Sizes of the demo; what the command line may change."""
+
+    output: Path
+    corpus: tuple[Path, ...] = ()
+    """The user's own text; Python's documentation when empty."""
+    vocabulary_size: int = 4096
+    budget: float = 270.0
+    """Seconds of pre-training."""
+    seeds: tuple[int, ...] = (1, 2, 3)
+
+    def recipe(self) -> PretrainingSettings:
+        """The pre-training recipe, found by experiment (docs/pretraining.md)."""
+        return PretrainingSettings.model_validate({"seed": SEED, "budget": self.budget, **RECIPE})
+
+
+RECIPE: dict[str, Any] = {
+    "size": "tiny",
+    "sequence_length": 64,
+    "long_sequence_length": 128,
+    "max_position_embeddings": 128,
+    "batch_size": 16,
+    "learning_rate": 2e-3,
+}
+
+
+def collect_text(plan: DemoPlan, progress: Progress) -> Collected:
+    """Chapter 1: the text, one paragraph a line, a blank line between documents; and the task in it."""
+    texts, origin, question, cut = _own_text(plan.corpus) if plan.corpus else _documentation(progress)
+    documents, task = carve_task(texts, question, SEED)
+    corpus = plan.output / "corpus.txt"
+    durable.write_file(corpus, "\n\n".join("\n".join(paragraphs) for paragraphs in documents) + "\n")
+    characters = sum(len(line) for paragraphs in documents for line in paragraphs)
+    return Collected(origin, len(documents), characters, corpus, task, cut)
+
+
+def learn(plan: DemoPlan, collected: Collected, progress: Progress) -> LearnedVocabulary:
+    """Chapter 2: the vocabulary."""
+    learned = learn_vocabulary([collected.corpus], size=plan.vocabulary_size, progress=progress)
+    learned.save(plan.output / "vocabulary")
+    return learned
+
+
+def make_store(plan: DemoPlan, collected: Collected, progress: Progress) -> PrepareSummary:
+    """Chapter 3: documents to sentences to ids."""
+    return prepare(
+        [collected.corpus],
+        vocabulary=plan.output / "vocabulary",
+        output=plan.output / "store",
+        progress=progress,
+    )
+
+
+def train(plan: DemoPlan, progress: Progress) -> PretrainingSummary:
+    """Chapter 4: pre-training by masked LM and next sentence prediction."""
+    return pretrain(plan.output / "store", plan.output / "run", plan.recipe(), progress=progress)
+
+
+def blanks(plan: DemoPlan) -> Sequence[FilledBlank]:
+    """Chapter 5: the blanks that the model filled in held-out sentences."""
+    return read_run(plan.output / "run").blanks
+
+
+def learn_task(plan: DemoPlan, task: LabelledTask, progress: Progress) -> Adaptation:
+    """Chapter 6: the same task learned in four ways."""
+    folder = plan.output / "task"
+    folder.mkdir()
+    return adapt(plan.output / "run" / "model", task, folder, plan.seeds, progress)
+
+
+def report(plan: DemoPlan, adaptation: Adaptation | None) -> Path:
+    """Chapter 7: one page to look at."""
+    return write_report(plan.output / "run", plan.output / "report.html", adaptation=adaptation)
+
+
+def _documentation(progress: Progress) -> tuple[list[SourceText], str, str, bool]:
+    texts = [SourceText(text.package, text.paragraphs) for text in collect(progress)]
+    origin = "the documentation inside this Python installation"
+    return texts, origin, "Which package does a text document?", False
+
+
+def _own_text(paths: Sequence[Path]) -> tuple[list[SourceText], str, str, bool]:
+    texts: list[SourceText] = []
+    room = OWN_TEXT_LIMIT
+    for file in find_corpus(paths).files:
+        for document in read_documents(file.path):
+            texts.append(SourceText(file.path.name, document.lines))
+            room -= sum(map(len, document.lines))
+            if room < 0:
+                return texts, _named(paths), "Which file does a text come from?", True
+    if not texts:
+        raise CorpusError.at(paths[0], "some text", "nothing to read")
+    return texts, _named(paths), "Which file does a text come from?", False
+
+
+def _named(paths: Sequence[Path]) -> str:
+    return ", ".join(path.name or str(path) for path in paths)
