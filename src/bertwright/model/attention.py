@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from bertwright.model.config import BertConfig
+from bertwright.model.host_attention import HostAttention
 
 MASKED_SCORE = -10000.0
 """Added to the score of a masked key, as the original does. exp(-10000) is 0 in every format, so the key has
@@ -57,17 +58,27 @@ class SelfAttention(nn.Module):
         Returns:
             (B, S, H), before dropout and residual.
         """
-        rows, length, width = hidden.shape
         fused = self.query_key_value(hidden)  # (B, S, 3H)
+        if bias is not None:
+            bias = bias.to(fused.dtype)
+        probability = self.dropout_probability if self.training else 0.0
+        if probability and fused.device.type == "cpu" and not torch.compiler.is_compiling():
+            context = HostAttention.apply(fused, bias, self.num_heads, probability)  # (B, S, H)
+        else:
+            context = self._fused_attention(fused, bias, probability)  # (B, S, H)
+        mixed: Tensor = self.output(context)
+        return mixed
+
+    def _fused_attention(self, fused: Tensor, bias: Tensor | None, probability: float) -> Tensor:
+        """PyTorch's own kernels: (B, S, 3H) -> (B, S, H)."""
+        rows, length, width = fused.shape[0], fused.shape[1], fused.shape[2] // 3
         fused = fused.view(rows, length, 3, self.num_heads, width // self.num_heads)  # (B, S, 3, N, D)
         query, key, value = fused.permute(2, 0, 3, 1, 4).unbind(0)  # three times (B, N, S, D)
         context = F.scaled_dot_product_attention(
             query,
             key,
             value,
-            attn_mask=None if bias is None else bias.to(query.dtype),
-            dropout_p=self.dropout_probability if self.training else 0.0,
+            attn_mask=bias,
+            dropout_p=probability,
         )  # (B, N, S, D)
-        context = context.transpose(1, 2).reshape(rows, length, width)  # (B, S, H)
-        mixed: Tensor = self.output(context)
-        return mixed
+        return context.transpose(1, 2).reshape(rows, length, width)  # (B, S, H)

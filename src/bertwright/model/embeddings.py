@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from bertwright.errors import ModelError
 from bertwright.model.config import BertConfig
+from bertwright.model.dropout import Dropout
 
 
 class BertEmbeddings(nn.Module):
@@ -24,7 +25,7 @@ class BertEmbeddings(nn.Module):
         self.position_embeddings = nn.Embedding(config.max_position_embeddings, config.hidden_size)
         self.token_type_embeddings = nn.Embedding(config.type_vocab_size, config.hidden_size)
         self.layer_norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
-        self.dropout = nn.Dropout(config.hidden_dropout_prob)
+        self.dropout = Dropout(config.hidden_dropout_prob)
 
     def forward(self, input_ids: Tensor, token_type_ids: Tensor | None = None) -> Tensor:
         """Embed ``input_ids`` (B, S) int64; ``token_type_ids`` (B, S) int64, all 0 when None.

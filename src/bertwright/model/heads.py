@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from bertwright.model.activations import activation
 from bertwright.model.config import BertConfig
+from bertwright.model.dropout import Dropout
 
 
 class MaskedLanguageHead(nn.Module):
@@ -51,7 +52,7 @@ class SequenceHead(nn.Module):
 
     def __init__(self, config: BertConfig, num_labels: int) -> None:
         super().__init__()
-        self.dropout = nn.Dropout(config.hidden_dropout_prob)
+        self.dropout = Dropout(config.hidden_dropout_prob)
         self.output = nn.Linear(config.hidden_size, num_labels)
 
     def forward(self, pooled: Tensor) -> Tensor:

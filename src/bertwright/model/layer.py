@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from bertwright.model.activations import activation
 from bertwright.model.attention import SelfAttention
 from bertwright.model.config import BertConfig
+from bertwright.model.dropout import Dropout
 
 
 class BertLayer(nn.Module):
@@ -26,7 +27,7 @@ class BertLayer(nn.Module):
         self.activation = activation(config.hidden_act)
         self.output = nn.Linear(config.intermediate_size, config.hidden_size)
         self.output_layer_norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
-        self.dropout = nn.Dropout(config.hidden_dropout_prob)
+        self.dropout = Dropout(config.hidden_dropout_prob)
 
     def forward(self, hidden: Tensor, bias: Tensor | None) -> Tensor:
         """(B, S, H) -> (B, S, H); ``bias`` (B, 1, 1, S) is added to attention scores."""

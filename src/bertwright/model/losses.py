@@ -10,6 +10,8 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn import functional as F
 
+from bertwright.model.cross_entropy import cross_entropy
+
 EPSILON = 1e-5
 """Keeps the masked-language loss of a batch without masked tokens at 0 (``get_masked_lm_output``)."""
 
@@ -28,7 +30,7 @@ def masked_language_loss(
     Returns:
         A float32 scalar.
     """
-    losses = F.cross_entropy(logits.float(), labels, reduction="none")  # (P,)
+    losses = cross_entropy(logits, labels)  # (P,)
     if weights is not None:
         losses = losses * weights
     if total is None:

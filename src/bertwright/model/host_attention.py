@@ -1,0 +1,63 @@
+"""Attention with dropout, forward and backward, in the fewest passes over memory that a CPU allows.
+
+PyTorch's fused attention has no dropout on a CPU and falls back to a chain of operations. This is the same
+formula, with the three inputs laid out for the matrix products in one copy, the scale and the mask inside the
+first product, fast dropout masks, and the three gradients written where the next product reads them.
+
+Axes: B rows of a batch, S positions, H hidden size, N heads, D = H / N.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from bertwright.model.dropout import apply_mask, keep_mask
+
+
+class HostAttention(torch.autograd.Function):
+    """softmax(Q K^T / sqrt(D) + bias), dropped out, times V.
+
+    ``apply(fused, bias, heads, probability)`` with fused (B, S, 3H), bias (B, 1, 1, S) of its dtype or None,
+    the number of heads and the probability of dropping a weight, gives (B, S, H).
+    """
+
+    @staticmethod
+    def forward(ctx: Any, fused: Tensor, bias: Tensor | None, heads: int, probability: float) -> Tensor:
+        rows, length, width = fused.shape[0], fused.shape[1], fused.shape[2] // 3
+        size = width // heads
+        stacked = (
+            fused.view(rows, length, 3, heads, size).permute(2, 0, 3, 1, 4).contiguous()
+        )  # (3, B, N, S, D)
+        query, key, value = stacked.view(3, rows * heads, length, size).unbind(0)  # three times (BN, S, D)
+        if bias is None:
+            added = fused.new_zeros(1)
+        else:
+            added = bias.expand(rows, heads, 1, length).reshape(rows * heads, 1, length)  # (BN, 1, S)
+        scores = torch.baddbmm(added, query, key.transpose(1, 2), alpha=size**-0.5)  # (BN, S, S)
+        weights = torch.softmax(scores, -1)
+        mask, factor = keep_mask(weights.shape, probability)
+        context = torch.bmm(apply_mask(weights, mask, factor), value)  # (BN, S, D)
+        ctx.save_for_backward(stacked, weights, mask)
+        ctx.heads, ctx.factor = heads, factor
+        return context.view(rows, heads, length, size).transpose(1, 2).reshape(rows, length, width)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
+        stacked, weights, mask = ctx.saved_tensors
+        _, rows, heads, length, size = stacked.shape
+        shape = (rows * heads, length, size)
+        query, key, value = stacked.view(3, *shape).unbind(0)
+        context = gradients[0].view(rows, length, heads, size).transpose(1, 2).reshape(shape)  # (BN, S, D)
+        result = torch.empty_like(stacked)  # gradients of query, key and value, laid out as they are
+        d_query, d_key, d_value = result.view(3, *shape).unbind(0)
+        torch.bmm(apply_mask(weights, mask, ctx.factor).transpose(1, 2), context, out=d_value)
+        d_weights = apply_mask(torch.bmm(context, value.transpose(1, 2)), mask, ctx.factor)  # (BN, S, S)
+        d_scores = torch.ops.aten._softmax_backward_data(d_weights, weights, -1, weights.dtype)
+        d_scores.mul_(size**-0.5)
+        torch.bmm(d_scores, key, out=d_query)
+        torch.bmm(d_scores.transpose(1, 2), query, out=d_key)
+        fused = result.permute(1, 3, 0, 2, 4).reshape(rows, length, 3 * heads * size)  # (B, S, 3H)
+        return fused, None, None, None
