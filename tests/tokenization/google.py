@@ -111,6 +111,14 @@ def sampled_code_points() -> list[int]:
     return [c for c in comparable_code_points() if c < 0x32000 or 0xE0000 <= c < 0xE1000 or c % 101 == 0]
 
 
+PLANES = range(17)
+
+
+def plane(number: int) -> list[int]:
+    """The comparable code points of one of the 17 planes."""
+    return [code for code in comparable_code_points() if code >> 16 == number]
+
+
 def in_ranges(ranges: Iterable[tuple[int, int]]) -> set[int]:
     """The numbers in inclusive ranges."""
     return {code for first, last in ranges for code in range(first, last + 1)}

@@ -144,9 +144,10 @@ class TestGoldenCodePoints:
 
     @pytest.mark.slow
     @pytest.mark.parametrize("casing", google.CASINGS)
-    def test_all(self, casing: str) -> None:
-        code_points = list(google.comparable_code_points())
-        assert len(code_points) >= 1_112_064 - 202
+    @pytest.mark.parametrize("plane", google.PLANES)
+    def test_all(self, plane: int, casing: str) -> None:
+        code_points = google.plane(plane)
+        assert len(code_points) >= 0x10000 - len(google.SURROGATES) - 202
         check_code_points(casing, code_points)
 
 

@@ -173,6 +173,22 @@ class TestRefused:
         (folder / "vocab.txt").write_text(SMALL.to_text() + "more\n", "utf-8")
         assert "expected the 11 tokens of vocab.txt" in self.refusal(folder)
 
+    def test_added_tokens_outside_the_vocabulary(self, folder: Path) -> None:
+        (folder / "added_tokens.json").write_text('{"[MASK]": 4, "<e>": 10}', "utf-8")
+        assert (
+            'added_tokens.json: added_tokens: expected tokens of the vocabulary, got "<e>"'
+            in self.refusal(folder)
+        )
+        (folder / "added_tokens.json").write_text('{"[MASK]": 4}', "utf-8")
+        assert Tokenizer.load(folder).vocabulary == SMALL
+
+    @pytest.mark.parametrize(
+        "decoder", [{"10": {"content": "<e>"}}, {"4": {"content": "<mask>"}}, {"x": {}}, [], 1]
+    )
+    def test_added_tokens_in_the_settings(self, folder: Path, decoder: object) -> None:
+        change(folder / "tokenizer_config.json", lambda config: config.update(added_tokens_decoder=decoder))
+        assert "added_tokens" in self.refusal(folder)
+
     @pytest.mark.parametrize("value", [1, "true", None, [True]])
     def test_a_setting_that_is_not_true_or_false(self, folder: Path, value: object) -> None:
         change(folder / "tokenizer_config.json", lambda config: config.update(do_lower_case=value))

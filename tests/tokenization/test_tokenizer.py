@@ -42,6 +42,32 @@ class TestGoldenStrings:
             assert ids.tolist() == row[f"{name}_{casing}"]["ids"], row["id"]
 
 
+def check_code_points(number: int, code_points: list[int]) -> None:
+    """Ids of each code point in a template, by both ways, against a table of ``codepoints_wordpiece``."""
+    table = google.golden_json("codepoints_wordpiece.json.gz")["tables"][number]
+    expected = dict.fromkeys(code_points, table["default_ids"])
+    for ids, ranges in table["groups"]:
+        expected.update(dict.fromkeys(google.in_ranges(ranges) & expected.keys(), ids))
+    tokenizer = google.tokenizer(table["vocab"], table["do_lower_case"])
+    texts = [table["template"].format(chr(code)) for code in code_points]
+    fast = tokenizer.encode_ids(texts)
+    for code, text, ids in zip(code_points, texts, fast, strict=True):
+        assert tokenizer.encode(text).ids == ids.tolist() == expected[code], f"U+{code:04X}"
+
+
+class TestGoldenCodePoints:
+    @pytest.mark.parametrize("number", range(6))
+    def test_a_sample(self, number: int) -> None:
+        assert len(google.golden_json("codepoints_wordpiece.json.gz")["tables"]) == 6
+        check_code_points(number, google.sampled_code_points()[number::13])
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("number", range(6))
+    @pytest.mark.parametrize("plane", google.PLANES)
+    def test_all(self, number: int, plane: int) -> None:
+        check_code_points(number, google.plane(plane))
+
+
 class TestPlaces:
     def test_pieces(self) -> None:
         encoding = Tokenizer(SMALL).encode("  Unaffable, İs漢!")

@@ -17,6 +17,9 @@ VOCAB_TXT = "vocab.txt"
 TOKENIZER_JSON = "tokenizer.json"
 TOKENIZER_CONFIG = "tokenizer_config.json"
 SPECIAL_TOKENS_MAP = "special_tokens_map.json"
+ADDED_TOKENS = "added_tokens.json"  # read, never written
+
+_READ = (VOCAB_TXT, TOKENIZER_JSON, TOKENIZER_CONFIG, ADDED_TOKENS)
 
 _MANIFESTS = ("bertwright.json", MANIFEST)  # of a model folder, and of all others
 _NAMED = {"unk_token": UNK, "sep_token": SEP, "pad_token": PAD, "cls_token": CLS, "mask_token": MASK}
@@ -27,7 +30,7 @@ def read(path: Path) -> tuple[Vocabulary, TokenizerSettings]:
     """Vocabulary and settings of a folder or of a bare ``vocab.txt``; see :meth:`Tokenizer.load`."""
     if not path.is_dir():
         return Vocabulary.load(path), TokenizerSettings()
-    names = [name for name in (VOCAB_TXT, TOKENIZER_JSON, TOKENIZER_CONFIG) if (path / name).exists()]
+    names = [name for name in _READ if (path / name).exists()]
     if VOCAB_TXT not in names and TOKENIZER_JSON not in names:
         raise VocabularyError.at(path, f"a folder with {VOCAB_TXT} or {TOKENIZER_JSON}", "neither")
     _verify(path, names)
@@ -37,10 +40,14 @@ def read(path: Path) -> tuple[Vocabulary, TokenizerSettings]:
         vocabulary, settings = tokenizer_json.read(path / TOKENIZER_JSON)
     if VOCAB_TXT in names:
         vocabulary = _agreed(Vocabulary.load(path / VOCAB_TXT), vocabulary, path)
-    if TOKENIZER_CONFIG in names:
-        settings |= _read_config(path / TOKENIZER_CONFIG)
     if vocabulary is None:
         raise VocabularyError.at(path, "a vocabulary", "none")
+    if TOKENIZER_CONFIG in names:
+        settings |= _read_config(path / TOKENIZER_CONFIG, vocabulary)
+    if ADDED_TOKENS in names:
+        added = _read_object(path / ADDED_TOKENS)
+        listed = [{"content": token, "id": index} for token, index in added.items()]
+        tokenizer_json.check_added(listed, vocabulary, path / ADDED_TOKENS)
     return vocabulary, TokenizerSettings(**settings)
 
 
@@ -96,11 +103,9 @@ def _agreed(text: Vocabulary, other: Vocabulary | None, path: Path) -> Vocabular
     )
 
 
-def _read_config(path: Path) -> dict[str, Any]:
+def _read_config(path: Path, vocabulary: Vocabulary) -> dict[str, Any]:
     """The settings in ``tokenizer_config.json``; keys that mean nothing here are passed over."""
-    config = strict_json.load(path, error=VocabularyError)
-    if not isinstance(config, dict):
-        raise VocabularyError.at(path, "a JSON object", type(config).__name__)
+    config = _read_object(path)
     found: dict[str, Any] = {}
     for name in _SETTINGS:
         value = config.get(name)
@@ -112,7 +117,20 @@ def _read_config(path: Path) -> dict[str, Any]:
         value = config.get(name, token)
         content = value.get("content") if isinstance(value, dict) else value
         if content != token:
-            raise VocabularyError.at(
-                path, token, content, field=name, hint="other special tokens are not supported"
-            )
+            hint = "other special tokens are not supported"
+            raise VocabularyError.at(path, token, content, field=name, hint=hint)
+    decoder = config.get("added_tokens_decoder", {})
+    if not isinstance(decoder, dict) or not all(isinstance(token, dict) for token in decoder.values()):
+        raise VocabularyError.at(
+            path, "an object of tokens", type(decoder).__name__, field="added_tokens_decoder"
+        )
+    listed = [{**token, "id": int(i) if i.isdecimal() and len(i) < 10 else i} for i, token in decoder.items()]
+    tokenizer_json.check_added(listed, vocabulary, path)
     return found
+
+
+def _read_object(path: Path) -> dict[str, Any]:
+    record = strict_json.load(path, error=VocabularyError)
+    if not isinstance(record, dict):
+        raise VocabularyError.at(path, "a JSON object", type(record).__name__)
+    return record

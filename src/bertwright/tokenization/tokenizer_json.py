@@ -75,7 +75,7 @@ def read(path: Path) -> tuple[Vocabulary, dict[str, Any]]:
     if not _is_whole(longest) or not 1 <= longest <= 100_000:
         _refuse(path, "model.max_input_chars_per_word", "a whole number from 1 to 100,000", longest)
     vocabulary = Vocabulary(_tokens(_object(model, "vocab", path, "model."), path), path)
-    _check_added(data.get("added_tokens") or [], vocabulary, path)
+    check_added(data.get("added_tokens") or [], vocabulary, path)
     return vocabulary, {"max_input_chars_per_word": longest, **_normalizer(data, path)}
 
 
@@ -120,8 +120,8 @@ def _tokens(vocab: dict[str, Any], path: Path) -> list[str]:
     return [token for token in tokens if token is not None]
 
 
-def _check_added(added: Any, vocabulary: Vocabulary, path: Path) -> None:
-    """Added tokens must be tokens of the vocabulary under their own ids."""
+def check_added(added: Any, vocabulary: Vocabulary, path: Path) -> None:
+    """Refuses added tokens (objects with ``id`` and ``content``) that are not in the vocabulary as such."""
     if not isinstance(added, list) or not all(isinstance(token, dict) for token in added):
         _refuse(path, "added_tokens", "a list of objects", type(added).__name__)
     for token in added:
