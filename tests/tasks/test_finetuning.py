@@ -1,4 +1,4 @@
-"""Fine-tuning from end to end on a model of 13,000 weights: it learns, saves the best, repeats itself exactly."""
+"""Fine-tuning end to end on a very small model: it learns, saves the best, repeats itself exactly."""
 
 from __future__ import annotations
 
@@ -275,7 +275,7 @@ def test_bad_requests_write_nothing(
 def test_dev_label_never_seen_in_training(pretrained: Path, table: Table, tmp_path: Path) -> None:
     train = table("train.tsv", [("fine", "good"), ("dull", "bad")])
     dev = table("dev.tsv", [("great", "good"), ("the", "so-so")])
-    with pytest.raises(TableError, match='dev.tsv:3: expected a label among "bad", "good", got "so-so"'):
+    with pytest.raises(TableError, match=r'dev.tsv:3: expected a label among "bad", "good", got "so-so"'):
         finetune(pretrained, train=train, dev=dev, output=tmp_path / "out", settings=QUICK)
     assert not (tmp_path / "out").exists()
 
@@ -305,7 +305,7 @@ def test_learning_rates(hidden_size: int, expected: float) -> None:
 
 
 def test_a_model_without_task_cannot_be_evaluated(pretrained: Path, review_files: Files) -> None:
-    with pytest.raises(InputError, match="a fine-tuned model, got .one without a task"):
+    with pytest.raises(InputError, match=r"a fine-tuned model, got .one without a task"):
         evaluate(pretrained, review_files[1])
 
 

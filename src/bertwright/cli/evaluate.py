@@ -38,12 +38,15 @@ def evaluate(
     """
     from bertwright.cli.console import Console, table
     from bertwright.durable import require_absent, write_file
+    from bertwright.errors import UsageError
     from bertwright.tasks.columns import Columns
     from bertwright.tasks.evaluation import evaluate as run
 
     names = tuple(name.strip() for name in columns.split(",")) if columns is not None else None
     with Console(common) as console:
         if output is not None:
+            if output.resolve() == file.resolve():
+                raise UsageError.at(output, "an output other than the input")
             require_absent(output, overwrite)
         result = run(
             model, file, columns=Columns(text, text_pair, label, names), format=format, progress=console
@@ -57,6 +60,6 @@ def evaluate(
             result.to_dict() | {"output": None if output is None else str(output)},
             [
                 table(f"{result.kind}, {result.rows:,} rows", ["metric", "value"], rows, right=[1]),
-                f"{result.truncated:,} rows were cut; {result.seconds:,.1f} s",
+                f"{result.truncated:,} of {result.rows:,} rows were cut; {result.seconds:,.1f} s",
             ],
         )

@@ -91,33 +91,44 @@ def finetune(
 
 
 def _shown(summary: FinetuneSummary) -> list[RenderableType]:
-    from bertwright.cli.console import table
-
-    names = [summary.metric, *(name for name in summary.metrics if name != summary.metric)][:6]
-    rows: list[list[object]] = []
-    for run in summary.runs:
-        marks = ["saved"] if run is summary.best else []
-        marks += [f"attempt {run.attempts}"] if run.attempts > 1 else []
-        marks += [run.stuck] if run.stuck else []
-        rows.append([f"seed {run.seed}", run.epoch, *_figures(run.metrics, names), ", ".join(marks)])
-    if len(summary.runs) > 1:
-        spread = summary.spread
-        rows.append(["mean", "", *(f"{spread[name].mean:.4f}" for name in names), ""])
-        rows.append(["standard deviation", "", *(f"{spread[name].deviation:.4f}" for name in names), ""])
-        rows.append(["range", "", *(f"{spread[n].lowest:.3f}–{spread[n].highest:.3f}" for n in names), ""])
-    if summary.baseline:
-        known = [f"{summary.baseline[name]:.4f}" if name in summary.baseline else "" for name in names]
-        rows.append(["majority", "", *known, ""])
-    right = list(range(1, len(names) + 2))
-    shown = table(f"{summary.kind}, {summary.rows:,} rows", ["", "epoch", *names, ""], rows, right=right)
     cut = f"{summary.train_truncated:,} of {summary.train_rows:,} training rows"
     cut += f" and {summary.truncated:,} of {summary.rows:,} development rows were cut"
     return [
-        shown,
+        _seeds(summary),
+        _metrics(summary),
         f"{cut}; learning rate {summary.learning_rate:g}; {summary.seconds:,.0f} s",
         f"{summary.output}",
     ]
 
 
-def _figures(metrics: dict[str, float], names: list[str]) -> list[str]:
-    return [f"{metrics[name]:.4f}" for name in names]
+def _seeds(summary: FinetuneSummary) -> RenderableType:
+    """One row a run: which epoch was best, and what there is to say about it."""
+    from bertwright.cli.console import table
+
+    rows = []
+    for run in summary.runs:
+        remarks = ["saved"] if run is summary.best else []
+        remarks += [f"attempt {run.attempts}"] if run.attempts > 1 else []
+        remarks += [run.stuck] if run.stuck else []
+        figures = [f"{run.metrics[name]:.4f}" for name in (summary.metric, "loss")]
+        rows.append([run.seed, run.epoch, *figures, ", ".join(remarks)])
+    columns = ["seed", "best epoch", summary.metric, "loss", ""]
+    return table(f"{summary.kind}, {summary.train_rows:,} training rows", columns, rows, right=[0, 1, 2, 3])
+
+
+def _metrics(summary: FinetuneSummary) -> RenderableType:
+    """One row a metric: the saved model, all seeds, and what is reached without the text."""
+    from bertwright.cli.console import table
+
+    several = len(summary.runs) > 1
+    rows = []
+    for name, spread in summary.spread.items():
+        figures = [f"{summary.metrics[name]:.4f}"]
+        if several:
+            deviation = f"{spread.deviation:.4f}"
+            figures += [f"{spread.mean:.4f}", deviation, f"{spread.lowest:.4f}–{spread.highest:.4f}"]
+        figures.append(f"{summary.baseline[name]:.4f}" if name in summary.baseline else "")
+        rows.append([name, *figures])
+    columns = ["metric", "saved", *(["mean", "sd", "range"] if several else []), "majority"]
+    title = f"{summary.rows:,} development rows"
+    return table(title, columns, rows, right=list(range(1, len(columns))))

@@ -1,0 +1,92 @@
+"""``bertwright evaluate`` as typed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from bertwright.checkpoints.model_folder import save_model
+from bertwright.cli.app import run
+from bertwright.model.classifier import SequenceClassifier
+from bertwright.model.config import BertConfig
+from bertwright.tasks.columns import Columns
+from bertwright.tokenization import Tokenizer, Vocabulary
+
+TOKENS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "good", "bad", "film"]
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    config = BertConfig(
+        vocab_size=len(TOKENS),
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=16,
+        max_position_embeddings=12,
+    )
+    path = tmp_path_factory.mktemp("model") / "classifier"
+    task = {
+        "kind": "classify",
+        "labels": ["no", "yes"],
+        "columns": Columns("text", None, "label").to_dict(),
+        "max_length": 6,
+    }
+    tokenizer = Tokenizer(Vocabulary.from_tokens(TOKENS))
+    save_model(path, SequenceClassifier(config, 2), tokenizer, task=task, provenance={})
+    return path
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "test.tsv"
+    path.write_text("id\ttext\tlabel\n1\tgood film\tyes\n2\tbad film\tno\n3\tgood good good good film\tyes\n")
+    return path
+
+
+def test_json(model: Path, file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    answers = file.with_name("answers.jsonl")
+    assert run(["evaluate", str(model), str(file), "--json", "-o", str(answers)]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result["rows"] == 3 and result["truncated"] == 1 and result["output"] == str(answers)
+    assert {"accuracy", "f1", "f1_macro", "matthews_correlation", "loss"} <= result["metrics"].keys()
+    lines = [json.loads(line) for line in answers.read_text().splitlines()]
+    assert [(line["row"], line["line"], line["target"], line["truncated"]) for line in lines] == [
+        (0, 2, "yes", False),
+        (1, 3, "no", False),
+        (2, 4, "yes", True),
+    ]
+    assert all(set(line["probabilities"]) == {"no", "yes"} for line in lines)
+    right = sum(line["label"] == line["target"] for line in lines)
+    assert result["metrics"]["accuracy"] == pytest.approx(right / 3)
+
+
+def test_table(model: Path, file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["evaluate", str(model), str(file), "--quiet"]) == 0
+    shown = capsys.readouterr()
+    assert "accuracy" in shown.out and "1 of 3 rows" in shown.out
+    assert shown.err == ""
+
+
+def test_other_columns(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "a.csv").write_text("review,gold\n good film,yes\n")
+    command = ["evaluate", str(model), str(tmp_path / "a.csv"), "--json"]
+    assert run([*command, "--text", "review", "--label", "gold"]) == 0
+    assert json.loads(capsys.readouterr().out)["rows"] == 1
+    assert run(command) == 2
+    assert "a column 'label' with the labels" in json.loads(capsys.readouterr().out)["error"]["message"]
+
+
+def test_mistakes(model: Path, file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "there.jsonl").touch()
+    assert run(["evaluate", str(model), str(file), "-o", str(tmp_path / "there.jsonl")]) == 2
+    assert "output exists already" in capsys.readouterr().err
+    assert run(["evaluate", str(model), str(file), "-o", str(file), "--overwrite"]) == 2
+    assert "other than the input" in capsys.readouterr().err
+    file.write_text(file.read_text().replace("\tno\n", "\tperhaps\n"))
+    assert run(["evaluate", str(model), str(file)]) == 2
+    assert 'test.tsv:3: expected a label among "no", "yes", got "perhaps"' in capsys.readouterr().err
+    assert run(["evaluate", str(tmp_path), str(file)]) == 2
+    assert capsys.readouterr().err.startswith("error: ")

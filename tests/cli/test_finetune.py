@@ -1,0 +1,130 @@
+"""``bertwright finetune`` as typed: JSON for machines, a table for people, one line for each mistake."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from bertwright.checkpoints.model_folder import open_model, save_model
+from bertwright.cli.app import run
+from bertwright.model.config import BertConfig
+from bertwright.model.pretraining_model import BertForPreTraining
+from bertwright.tokenization import Tokenizer, Vocabulary
+
+TOKENS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "good", "bad", "film", "plot", "the", "a"]
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    config = BertConfig(
+        vocab_size=len(TOKENS),
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=16,
+        max_position_embeddings=12,
+    )
+    path = tmp_path_factory.mktemp("model") / "pretrained"
+    tokenizer = Tokenizer(Vocabulary.from_tokens(TOKENS))
+    save_model(path, BertForPreTraining(config), tokenizer, task=None, provenance={})
+    return path
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """A folder with train.tsv, dev.tsv (no header) and dev.csv."""
+    rows = [("good film", "1"), ("bad plot", "0"), ("a good plot", "1"), ("the bad film", "0")] * 8
+    body = "".join(f"{text}\t{label}\n" for text, label in rows)
+    (tmp_path / "train.tsv").write_text("sentence\tlabel\n" + body)
+    (tmp_path / "dev.tsv").write_text("sentence\tlabel\n" + body)
+    (tmp_path / "bare.tsv").write_text(body)
+    return tmp_path
+
+
+def arguments(model: Path, data: Path, *more: str) -> list[str]:
+    files = ["--train", f"{data}/train.tsv", "--dev", f"{data}/dev.tsv", "-o", f"{data}/out"]
+    quick = ["--learning-rate", "0.02", "--epochs", "8", "--batch-size", "8"]
+    return ["finetune", str(model), "--task", "classify", *files, *quick, *more]
+
+
+def test_json(model: Path, data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert (
+        run(arguments(model, data, "--seeds", "2", "--seed", "5", "--json", "--set", "weight_decay=0")) == 0
+    )
+    shown = capsys.readouterr()
+    result = json.loads(shown.out)
+    assert shown.out.count("\n") == 1
+    assert {"metrics", "rows", "truncated", "output", "seeds"} <= result.keys()
+    assert result["rows"] == 32 and result["truncated"] == 0
+    assert result["metrics"]["accuracy"] >= 0.9
+    assert [entry["seed"] for entry in result["seeds"]] == [5, 6]
+    assert "accuracy" in result["seeds"][0]["metrics"]
+    assert result["output"] == f"{data}/out"
+    assert open_model(data / "out").manifest["provenance"]["settings"]["weight_decay"] == 0
+    assert "guessed text 'sentence', label 'label'" in shown.err
+    assert "warning: dev.tsv: 32 rows (100.0%) also in train.tsv" in shown.err
+
+
+def test_table(model: Path, data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    columns = ["--text", "1", "--label", "2"]
+    files = ["--train", f"{data}/bare.tsv", "--dev", f"{data}/bare.tsv", "-o", f"{data}/out"]
+    command = ["finetune", str(model), "--task", "classify", *files, *columns, "--seeds", "2", "--quiet"]
+    assert run([*command, "--epochs", "1", "--set", "restarts=0"]) == 0
+    shown = capsys.readouterr()
+    for word in ("seed", "best epoch", "saved", "mean", "sd", "range", "majority", "accuracy"):
+        assert word in shown.out
+    assert "0 of 32 training rows" in shown.out
+    assert "guessed" not in shown.err
+
+
+def test_recipe_and_flags(model: Path, data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (data / "recipe.toml").write_text('epochs = 1\nmetric = "f1"\nrestarts = 0\n')
+    command = arguments(model, data, "--recipe", f"{data}/recipe.toml", "--json")
+    assert run(command) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result["metric"] == "f1"
+    assert len(result["seeds"][0]["epochs"]) == 8, "a flag goes before the file"
+
+
+@pytest.mark.parametrize(
+    "more,message",
+    [
+        (
+            ["--label", "gold"],
+            "train.tsv: expected a column 'gold' with the labels (the columns are \"sentence\"",
+        ),
+        (["--text", "gold"], 'train.tsv: expected a column \'gold\' (the columns are "sentence", "label")'),
+        (["--set", "epoch=3"], "epoch: unknown setting (did you mean epochs?)"),
+        (["--max-length", "13"], "max_length: expected at most 12, the model's positions, got 13"),
+        (["--metric", "bleu"], "metric: expected one of accuracy"),
+        (["--freeze", "--from-scratch"], "nothing worth freezing"),
+        (["--epochs", "1e1"], "write 10"),
+        (["--learning-rate", "inf"], "expected a finite number"),
+        (["--learning-rate", "-1"], "learning_rate: expected greater than 0"),
+        (["--batch-size", "0"], "at least 1"),
+        (["--format", "xlsx"], "expected a format among tsv, csv, jsonl, parquet"),
+    ],
+)
+def test_mistakes(
+    more: list[str], message: str, model: Path, data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = sorted(data.iterdir())
+    command = arguments(model, data)
+    for flag in ("--epochs", "--learning-rate", "--batch-size"):
+        if flag in more:
+            place = command.index(flag)
+            del command[place : place + 2]
+    assert run([*command, *more]) == 2
+    error = capsys.readouterr().err.strip().splitlines()[-1]
+    assert error.startswith("error: ") and message in error
+    assert sorted(data.iterdir()) == before
+
+
+def test_a_bad_row_in_json(model: Path, data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (data / "dev.tsv").write_text("sentence\tlabel\ngood film\t1\nbad film\n")
+    assert run(arguments(model, data, "--json")) == 2
+    error = json.loads(capsys.readouterr().out)["error"]
+    assert error == {"type": "TableError", "message": f"{data}/dev.tsv:3: expected 2 columns, got 1"}
+    assert not (data / "out").exists()
