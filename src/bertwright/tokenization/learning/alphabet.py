@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,8 +15,8 @@ from bertwright.tokenization.vocabulary import CONTINUATION
 Ints = npt.NDArray[np.int64]
 
 UNKNOWN_COST = 64
-"""An unknown word costs as much as so many pieces: a character is in the alphabet when it occurs at least once
-for every 64 occurrences that the least useful piece has."""
+"""An unknown word costs as much as so many pieces: a character is in the alphabet when it occurs at least
+once for every 64 occurrences that the least useful piece has."""
 
 MAX_SHARE = 0.75
 """The alphabet takes at most so much of the room for pieces."""
@@ -23,7 +24,8 @@ MAX_SHARE = 0.75
 
 @dataclass(frozen=True)
 class Alphabet:
-    """The characters of a corpus; each takes two pieces (``c`` and ``##c``), or one where it always stands alone."""
+    """The characters of a corpus; each takes two pieces (``c`` and ``##c``), or one where it always stands
+    alone."""
 
     codes: npt.NDArray[np.uint32]
     """(C,) code points, ascending."""
@@ -34,10 +36,12 @@ class Alphabet:
 
     @classmethod
     def of(
-        cls, codes: npt.NDArray[np.uint32], occurrences: Ints, settings: TokenizerSettings
+        cls, parts: Sequence[tuple[npt.NDArray[np.uint32], Ints]], settings: TokenizerSettings
     ) -> Alphabet:
-        """From the characters (N,) of all distinct words, and how often the word of each occurs."""
+        """From the code points (N,) of all distinct words, and how often the word of each occurs (N,)."""
+        codes = np.concatenate([part[0] for part in parts])
         found, inverse = np.unique(codes, return_inverse=True)
+        occurrences = np.concatenate([part[1] for part in parts])
         counts = np.bincount(inverse, weights=occurrences, minlength=len(found)).astype(np.int64)
         alone = np.array([stands_alone(chr(code), settings) for code in found], dtype=np.bool_)
         return cls(found, counts, alone)

@@ -1,16 +1,17 @@
-"""A corpus -> its distinct words with their counts: columnar, in parallel, in memory bounded by the distinct words.
+"""A corpus -> its distinct words with their counts: columnar, in parallel, in memory bounded by the
+distinct words.
 
-Beside its count a word has a weight. Words come in bursts: a name that one article uses forty times says little
-about other texts, and forty articles that use a word once say much. So a word weighs the sum over passages of
-the square root of its count there. A passage is a document or, where documents are long, about 20,000 characters
-of one.
+Beside its count a word has a weight. Words come in bursts: a name that one article uses forty times says
+little about other texts, and forty articles that use a word once say much. So a word weighs the sum over
+passages of the square root of its count there. A passage is a document or, where documents are long, about
+20,000 characters of one.
 """
 
 from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
@@ -52,6 +53,10 @@ class Reading:
     hold_out: bool = False
     """Keep one passage in 128 apart: chosen by its text, so whatever the order of the files."""
 
+    def whole(self) -> Reading:
+        """The same, with nothing held out."""
+        return replace(self, hold_out=False)
+
 
 @dataclass(frozen=True)
 class WordCounts:
@@ -74,6 +79,12 @@ class WordCounts:
         """The words that occur ``minimum`` times or more."""
         kept = self.counts >= minimum
         return WordCounts(self.words.filter(pa.array(kept)), self.counts[kept], self.weights[kept])
+
+    def __add__(self, other: WordCounts) -> WordCounts:
+        return _sorted(_added_up(pa.concat_tables([self._table(), other._table()])))
+
+    def _table(self) -> pa.Table:
+        return pa.table([self.words, self.counts, self.weights], schema=_SCHEMA)
 
     @classmethod
     def of(cls, counts: dict[str, int]) -> WordCounts:
@@ -98,7 +109,8 @@ class CorpusCounts:
 def count_words(
     corpus: Corpus, reading: Reading, *, workers: int | None = None, progress: Progress | None = None
 ) -> CorpusCounts:
-    """Count the words of ``corpus``. The result does not depend on the order of its files, nor on ``workers``.
+    """Count the words of ``corpus``. The result does not depend on the order of its files, nor on
+    ``workers``.
 
     Args:
         workers: processes; by default one a core where the corpus is so large that they pay.
@@ -201,9 +213,7 @@ def _count_batch(splitter: Splitter, passages: list[list[str]]) -> pa.Table:
         np.asarray(encoded.indices), passage_of_line[words.lines], len(encoded.dictionary)
     )
     split = pa.table([encoded.dictionary.cast(pa.large_string()), counts, weights], schema=_SCHEMA)
-    alone = pa.table(
-        [list(words.alone), list(words.alone.values()), [0] * len(words.alone)], schema=_SCHEMA
-    )
+    alone = pa.table([list(words.alone), list(words.alone.values()), [0] * len(words.alone)], schema=_SCHEMA)
     return pa.concat_tables([split.filter(pc.not_equal(split["word"], "")), alone])
 
 
@@ -229,10 +239,14 @@ def _normalized(table: pa.Table, basic: BasicTokenizer) -> WordCounts:
     words = pa.array([word for found in split for word in found], pa.large_string())
     weights = others["weight"].to_numpy()[source]
     normalized = pa.table([words, others["count"].to_numpy()[source], weights], schema=_SCHEMA)
-    summed = _added_up(pa.concat_tables([table.filter(plain), normalized])).sort_by("word").combine_chunks()
-    column = summed["word"]
+    return _sorted(_added_up(pa.concat_tables([table.filter(plain), normalized])))
+
+
+def _sorted(table: pa.Table) -> WordCounts:
+    ordered = table.sort_by("word").combine_chunks()
+    column = ordered["word"]
     return WordCounts(
         column.chunk(0) if column.num_chunks else pa.array([], pa.large_string()),
-        summed["count"].to_numpy(),
-        summed["weight"].to_numpy(),
+        ordered["count"].to_numpy(),
+        ordered["weight"].to_numpy(),
     )

@@ -1,14 +1,15 @@
 """Pieces that save little are exchanged for substrings that would save more.
 
-The top-down learner guesses what a piece is worth from counts. Once words are cut the worth can be computed: a
-piece v saves, at every cut where it is the longest match, the pieces that its characters and the rest of the word
-would take without it; a substring u that is no piece would save, at every cut whose match is shorter, what the
-rest of the word costs now less what it would cost after u. Both are exact as long as one piece changes at a time
-(and occurs once in a word), so only a share of the pieces is exchanged in a round, less and less of them.
+The top-down learner guesses what a piece is worth from counts. Once words are cut the worth can be
+computed: a piece v saves, at every cut where it is the longest match, the pieces that its characters and
+the rest of the word would take without it; a substring u that is no piece would save, at every cut whose
+match is shorter, what the rest of the word costs now less what it would cost after u. Both are exact as
+long as one piece changes at a time (and occurs once in a word), so only a share of the pieces is exchanged
+in a round, less and less of them.
 
-Savings are discounted by their evidence, since pieces are wanted for texts not seen: a substring that one passage
-used once will hardly be seen again. A saving that rests on words of weight F counts (1 - d/F) times, as in
-absolute discounting.
+Savings are discounted by their evidence, since pieces are wanted for texts not seen: a substring that one
+passage used once will hardly be seen again. A saving that rests on words of weight F counts (1 - d/F)
+times, as in absolute discounting.
 """
 
 from __future__ import annotations
@@ -37,11 +38,11 @@ class Worth:
     """What pieces save, in the unit of the weights."""
 
     gains: Floats
-    """(V,) discounted, by a substring that is no piece, if it were one."""
+    """(V,) discounted: what a substring that is no piece would save if it were one."""
     losses: Floats
-    """(V,) discounted, without a piece that is one."""
+    """(V,) discounted: what a piece saves."""
     raw_gains: Floats
-    """(V,) without the discount."""
+    """(V,) the gains without the discount."""
 
     @classmethod
     def of(cls, trie: Trie, chosen: Bools, weights: Ints) -> Worth:
@@ -87,13 +88,19 @@ def exchange(
         chosen[best[: len(worst)][pays]] = True
         watch.advance(1, f"{int(pays.sum()):,} exchanged")
     watch.finish()
-    return _filled(trie, weights, chosen, wanted)
+    return _filled(trie, weights, chosen, given, wanted)
 
 
-def _filled(trie: Trie, weights: Ints, chosen: Bools, wanted: int) -> Bools:
-    """Room that is left goes to whatever saves anything in the words at hand, however weak the evidence."""
+def _filled(trie: Trie, weights: Ints, chosen: Bools, given: Bools, wanted: int) -> Bools:
+    """Without pieces that the last exchange left unused. Room that is left goes to whatever saves anything in
+    the words at hand, in the end however weak the evidence."""
+    worth = Worth.of(trie, chosen, weights)
+    chosen &= given | (worth.losses > 0)
     while (free := wanted - int(chosen.sum())) > 0:
-        best = _best(trie, ~chosen, Worth.of(trie, chosen, weights).raw_gains)
+        worth = Worth.of(trie, chosen, weights)
+        best = _best(trie, ~chosen, worth.gains)
+        if not len(best):
+            best = _best(trie, ~chosen, worth.raw_gains)
         if not len(best):
             break
         chosen[best[:free]] = True
@@ -101,8 +108,8 @@ def _filled(trie: Trie, weights: Ints, chosen: Bools, wanted: int) -> Bools:
 
 
 def _best(trie: Trie, eligible: Bools, gains: Floats) -> Ints:
-    """Substrings that gain, the best first; never two of which one begins with the other, since they would gain
-    at the same cuts."""
+    """Substrings that gain, the best first; never two of which one begins with the other, since they would
+    gain at the same cuts."""
     gains = np.where(eligible, gains, 0.0)
     above, below = np.zeros(len(trie)), np.zeros(len(trie))  # the best gain among ancestors, descendants
     for level in trie.levels[1:]:
@@ -120,11 +127,12 @@ def _losses(trie: Trie, chosen: Bools, weights: Ints, cut: Segmentation) -> Floa
     instead = 1 + tail(trie, cut.costs, cut.cuts, shorter)
     weight = weights[trie.word[cut.cuts]]
     saved = np.bincount(cut.pieces, weights=weight * (instead - cut.costs[cut.cuts]), minlength=len(trie))
-    return saved * _discount(np.bincount(cut.pieces, weights=weight, minlength=len(trie)))
+    return saved * _discount(np.bincount(cut.pieces, weights=weight, minlength=len(trie)).astype(np.float64))
 
 
 def _gains(trie: Trie, weights: Ints, cut: Segmentation) -> tuple[Floats, Floats]:
-    """(V,) what each longer match than the present one would save, and the weight of the words where it would."""
+    """(V,) what each longer match than the present one would save, and the weight of the words where it
+    would."""
     gains, evidence = np.zeros(len(trie)), np.zeros(len(trie))
     at, node, present = cut.cuts, trie.leaf[cut.cuts], trie.depth[cut.pieces]
     while len(at):

@@ -32,20 +32,33 @@ class LearnedPieces:
 
     pieces: list[str]
     """First the alphabet, by code point; then the others, the most used first."""
+    uses: Ints
+    """(P,) how often each of those others is used in the words that taught them."""
     alphabet: Alphabet
 
 
 def learn_pieces(
-    counts: WordCounts, room: int, settings: TokenizerSettings, *, progress: Progress | None = None
+    counts: WordCounts,
+    room: int,
+    settings: TokenizerSettings,
+    *,
+    more: WordCounts | None = None,
+    progress: Progress | None = None,
 ) -> LearnedPieces:
     """At most ``room`` pieces for the words of ``counts``: exactly so many unless no more save anything.
 
-    Every word made of characters of the alphabet can be cut into them. Equal words and counts give equal pieces
-    in equal order.
+    Every word made of characters of the alphabet can be cut into them. Equal words and counts give equal
+    pieces in equal order.
+
+    Args:
+        counts: the words, in order.
+        room: how many pieces there may be.
+        settings: how the words were made.
+        more: words whose characters belong to the alphabet, too, but which teach no pieces.
     """
     watch = progress or Silent()
     characters, lengths = _characters(counts.words)
-    everything = Alphabet.of(characters, np.repeat(counts.counts, lengths), settings)
+    everything = Alphabet.of([_occurrences(part) for part in (counts, more) if part is not None], settings)
     words = _Words.of(counts, characters, lengths, settings.max_input_chars_per_word)
     watch.start("finding substrings")
     support = int(words.weights.sum() / max(room, 1) / _CANDIDATES)
@@ -60,14 +73,12 @@ def learn_pieces(
         alphabet = everything.frequent(least, room)
         first = _top_down(trie, words, alphabet, room)
     watch.finish()
-    chosen = exchange(
-        trie, first.weights, first.chosen, first.given, first.wanted, progress=watch
-    )
+    chosen = exchange(trie, first.weights, first.chosen, first.given, first.wanted, progress=watch)
     uses = Segmentation.of(trie, chosen).uses(trie, words.counts)
-    nodes = np.flatnonzero(chosen & ~first.given)
-    texts = [_piece(trie, int(node)) for node in nodes]
-    order = sorted(range(len(nodes)), key=lambda i: (-uses[nodes[i]], texts[i]))
-    return LearnedPieces(alphabet.pieces() + [texts[i] for i in order], alphabet)
+    found = [(-int(uses[node]), _piece(trie, int(node))) for node in np.flatnonzero(chosen & ~first.given)]
+    found.sort()
+    pieces = alphabet.pieces() + [piece for _, piece in found]
+    return LearnedPieces(pieces, np.array([-use for use, _ in found], np.int64), alphabet)
 
 
 @dataclass(frozen=True)
@@ -104,7 +115,8 @@ class _Start:
 
 
 def _top_down(trie: Trie, words: _Words, alphabet: Alphabet, room: int) -> _Start:
-    """The top-down choice beside ``alphabet``, whose characters that are nowhere in ``trie`` take room, too."""
+    """The top-down choice beside ``alphabet``, whose characters that are nowhere in ``trie`` take room,
+    too."""
     known = np.isin(trie.codes, alphabet.codes)
     given = np.zeros(len(trie), np.bool_)
     if len(trie.levels) > 1:
@@ -119,6 +131,11 @@ def _top_down(trie: Trie, words: _Words, alphabet: Alphabet, room: int) -> _Star
 
 def _piece(trie: Trie, node: int) -> str:
     return (CONTINUATION if trie.root[node] == LATER else "") + trie.text(node)
+
+
+def _occurrences(counts: WordCounts) -> tuple[npt.NDArray[np.uint32], Ints]:
+    characters, lengths = _characters(counts.words)
+    return characters, np.repeat(counts.counts, lengths)
 
 
 def _characters(words: pa.LargeStringArray) -> tuple[npt.NDArray[np.uint32], Ints]:

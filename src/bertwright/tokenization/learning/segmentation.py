@@ -1,7 +1,8 @@
 """How greedy longest-match-first cuts all words at once, given which substrings are pieces.
 
-No text is touched: every suffix knows its longest node in the trie, so its longest piece is that node's nearest
-ancestor that is a piece, and the number of pieces from a suffix on is one more than from where its piece ends.
+No text is touched: every suffix knows its longest node in the trie, so its longest piece is that node's
+nearest ancestor that is a piece, and the number of pieces from a suffix on is one more than from where its
+piece ends.
 """
 
 from __future__ import annotations
@@ -37,10 +38,10 @@ class Segmentation:
         cuts = _cuts(trie, steps)
         return cls(cuts, pieces[cuts], costs)
 
-    def uses(self, trie: Trie, amounts: Ints) -> npt.NDArray[np.float64]:
+    def uses(self, trie: Trie, amounts: Ints) -> Ints:
         """(V,) how often each piece is used, a word counting ``amounts`` (W,)."""
         weights = amounts[trie.word[self.cuts]]
-        return np.bincount(self.pieces, weights=weights, minlength=len(trie))
+        return np.bincount(self.pieces, weights=weights, minlength=len(trie)).astype(np.int64)
 
 
 def tail(trie: Trie, costs: npt.NDArray[np.int32], suffixes: Ints, steps: Nodes) -> npt.NDArray[np.int32]:

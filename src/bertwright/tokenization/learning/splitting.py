@@ -1,8 +1,9 @@
 """Text -> its words as columns, equal to ``BasicTokenizer`` up to accents, many megabytes a second.
 
 Words are cut where the basic tokenizer cuts them whatever the word: at white space, around ideographs and
-punctuation. What depends on the word alone (decomposition, accents) is left to the caller, who does it once for
-every distinct word. Lower-casing is done here, on whole lines, since a final sigma looks at its neighbours.
+punctuation. What depends on the word alone (decomposition, accents) is left to the caller, who does it once
+for every distinct word. Lower-casing is done here, on whole lines, since a final sigma looks at its
+neighbours.
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ class Splitter:
         for mask, cut in ((plain, self._split_ascii), (~plain, self._split_unicode)):
             numbers = np.flatnonzero(mask).astype(np.int32)
             if len(numbers):
-                texts, line, alone = cut([lines[number] for number in numbers])
+                texts, line, alone = cut([lines[number] for number in numbers.tolist()])
                 parts.append((texts, numbers[line], alone))
         counted: dict[str, int] = {}
         for _, _, alone in parts:
@@ -114,8 +115,6 @@ def stands_alone(character: str, settings: TokenizerSettings) -> bool:
     return _class_of(character, settings) == _ALONE
 
 
-
-
 def _codes(text: str) -> npt.NDArray[np.uint32]:
     return np.frombuffer(text.encode("utf-32-le"), dtype=np.uint32)
 
@@ -125,7 +124,8 @@ def _text(codes: npt.NDArray[np.uint32]) -> str:
 
 
 def _words_of_lines(data: bytes, blanked: bytes) -> tuple[pa.StringArray, Ints]:
-    """The words of ``blanked`` (``data`` with blanks for line feeds and all else between words), and their lines."""
+    """The words of ``blanked`` (``data`` with blanks for line feeds and all else between words), and their
+    lines."""
     ends = np.flatnonzero(np.frombuffer(data, np.uint8) == _FEED) + 1
     offsets = np.concatenate([np.zeros(1, np.int64), ends]).astype(np.int32)
     lines: Any = pa.StringArray.from_buffers(len(ends), pa.py_buffer(offsets), pa.py_buffer(blanked))

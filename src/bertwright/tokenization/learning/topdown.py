@@ -1,13 +1,13 @@
 """The top-down learner: cut rare words open, keep the substrings that are frequent.
 
-As in TensorFlow Text: every substring that begins at a cut of a word is counted; from the longest to the shortest,
-those that reach the threshold are kept and take their count away from all their prefixes, which would not be
-matched there; the words are cut again with what was kept, and so on. The threshold is searched that gives the
-number of pieces wanted. In the first round words are cut everywhere.
+As in TensorFlow Text: every substring that begins at a cut of a word is counted; from the longest to the
+shortest, those that reach the threshold are kept and take their count away from all their prefixes, which
+would not be matched there; the words are cut again with what was kept, and so on. The threshold is searched
+that gives the number of pieces wanted. In the first round words are cut everywhere.
 
 On a tree the subtraction is one pass. Let N(v) be the count of substring v and S(v) the count that the kept
-substrings at and below v have taken away. What is left for v is r(v) = N(v) - sum over its children c of S(c);
-v is kept if r(v) reaches the threshold, and then S(v) = N(v), else S(v) is the children's sum.
+substrings at and below v have taken away. What is left for v is r(v) = N(v) - sum over its children c of
+S(c); v is kept if r(v) reaches the threshold, and then S(v) = N(v), else S(v) is the children's sum.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """All frequent substrings of the words, as a tree in arrays.
 
-Axes: N suffixes (one for each character of each word, in the order of the words), V nodes, D levels. A node is a
-substring; it hangs below the substring without its last character. There are two roots, since a piece that begins
-a word and a piece ``##...`` that continues one are different pieces. Nodes stand level by level, so a pass from
-the shortest substrings to the longest, or back, is D array operations. Every suffix knows the longest node that
-it begins with; all others that it begins with are that node's ancestors.
+Axes: N suffixes (one for each character of each word, in the order of the words), V nodes, D levels. A node
+is a substring; it hangs below the substring without its last character. There are two roots, since a piece
+that begins a word and a piece ``##...`` that continues one are different pieces. Nodes stand level by
+level, so a pass from the shortest substrings to the longest, or back, is D array operations. Every suffix
+knows the longest node that it begins with; all others that it begins with are that node's ancestors.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ class Trie:
 
     def totals(self, amounts: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """(V,) for each node the sum of ``amounts`` (N,) over the suffixes that begin with it."""
-        totals = np.bincount(self.leaf, weights=amounts, minlength=len(self))
+        totals = np.bincount(self.leaf, weights=amounts, minlength=len(self)).astype(np.float64)
         for level, above in zip(self.levels[:0:-1], self.levels[-2::-1], strict=True):
             self.add_to_parents(totals, totals[level], level, above)
         return totals
