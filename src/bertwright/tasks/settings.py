@@ -9,8 +9,7 @@ from pydantic import Field, model_validator
 from bertwright.config.settings import Settings
 from bertwright.errors import SettingsError
 from bertwright.model.config import BertConfig
-from bertwright.training.optimizers import OptimizerName
-from bertwright.training.precision import PrecisionName
+from bertwright.training.choices import OptimizerName, PrecisionName
 
 PAPER_RATE = 5e-5
 COMPACT_RATE = 3e-4
