@@ -18,7 +18,7 @@ _KEPT = 2  # a batch may touch the end of one epoch and the beginning of the nex
 class EpochPlans:
     """The epochs of a phase one after the other, as one endless row of instances.
 
-    How many instances an epoch has is known only after a pass over its sentence lengths (about 10 million
+    How many instances an epoch has is known only after a pass over its sentence lengths (about 20 million
     sentences a second), since random next sentences give text back. Counts are kept; plans are made again
     when they are needed again. Threads may share an object.
     """
