@@ -19,9 +19,10 @@ from torch import Tensor, nn
 
 from bertwright.randomness import generator
 from bertwright.training.checkpoint_store import CheckpointStore, ResumeMode
+from bertwright.training.choices import OptimizerName
 from bertwright.training.loop import GlobalBatch, Loop, LoopSettings, StepLoss
 from bertwright.training.metrics_log import WALL_CLOCK, MetricsLog
-from bertwright.training.optimizers import OptimizerName, build_optimizer, named_state
+from bertwright.training.optimizers import build_optimizer, named_state
 from bertwright.training.pace import BudgetPace, Moment, Pace, StepPace
 from bertwright.training.ranks import Ranks
 from bertwright.training.schedule import LinearSchedule

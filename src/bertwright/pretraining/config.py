@@ -12,8 +12,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from bertwright.config.settings import Settings
 from bertwright.data.instance_settings import InstanceSettings
 from bertwright.model.config import BertConfig, Size
-from bertwright.training.optimizers import OptimizerName
-from bertwright.training.precision import PrecisionName
+from bertwright.training.choices import OptimizerName, PrecisionName
 from bertwright.training.schedule import DecayShape
 
 Objective = Literal["mlm+nsp", "mlm", "mlm+sop"]

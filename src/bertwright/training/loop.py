@@ -20,12 +20,13 @@ from bertwright.errors import DiskError, Interrupted, NonFiniteError, RankError
 from bertwright.progress import Progress, Silent
 from bertwright.randomness import torch_seed
 from bertwright.training.checkpoint_store import Checkpoint, CheckpointStore, ResumeMode, load_weights, to_cpu
+from bertwright.training.choices import Precision
 from bertwright.training.gradients import Gradients
 from bertwright.training.machine import matmul_peak
 from bertwright.training.metrics_log import MetricsLog, Window
 from bertwright.training.optimizers import named_state, restore_state
 from bertwright.training.pace import Moment, Pace
-from bertwright.training.precision import Resolved, autocast
+from bertwright.training.precision import autocast
 from bertwright.training.ranks import Ranks
 from bertwright.training.schedule import LinearSchedule
 from bertwright.training.signals import StopSignals
@@ -64,7 +65,7 @@ class LoopSettings:
     """The loop's own choices."""
 
     seed: int = 0
-    precision: Resolved = "fp32"
+    precision: Precision = "fp32"
     max_gradient_norm: float = 1.0
     log_every: int = 10
     evaluations: int = 0

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from bertwright.training.bert_adam import BertAdam
-
-OptimizerName = Literal["adamw", "bert-adam"]
+from bertwright.training.choices import OptimizerName
 
 
 def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:

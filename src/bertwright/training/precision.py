@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Literal
 
 import torch
 
-PrecisionName = Literal["auto", "fp32", "bf16"]
-Resolved = Literal["fp32", "bf16"]
+from bertwright.training.choices import Precision, PrecisionName
 
 
-def resolve(name: PrecisionName, device: torch.device) -> Resolved:
+def resolve(name: PrecisionName, device: torch.device) -> Precision:
     """``auto`` is bf16 where the hardware multiplies it natively (about twice as fast), else fp32."""
     if name != "auto":
         return name
@@ -23,7 +21,7 @@ def resolve(name: PrecisionName, device: torch.device) -> Resolved:
     return "bf16" if flags.get("avx512_bf16") or flags.get("amx_bf16") or flags.get("bf16") else "fp32"
 
 
-def autocast(precision: Resolved, device: torch.device) -> contextlib.AbstractContextManager[object]:
+def autocast(precision: Precision, device: torch.device) -> contextlib.AbstractContextManager[object]:
     """The context of a forward pass: weights and moments stay fp32, products are in ``precision``."""
     if precision == "fp32":
         return contextlib.nullcontext()

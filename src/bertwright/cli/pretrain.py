@@ -1,0 +1,119 @@
+"""``bertwright pretrain``: a token store -> a pre-trained model folder."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from cyclopts import Parameter
+
+from bertwright.cli.arguments import Common, Count, Real, Whole
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from bertwright.pretraining.config import PretrainingSettings
+    from bertwright.pretraining.run import PretrainingSummary
+
+_LENGTHS = ("steps", "epochs", "budget")
+
+
+def pretrain(
+    recipe: Annotated[Path | None, Parameter(help="Settings in a TOML file; flags go before it.")] = None,
+    /,
+    *,
+    data: Annotated[Path, Parameter(help="The token store that `bertwright prepare` made.")],
+    output: Annotated[Path, Parameter(name=["--output", "-o"], help="The run's folder.")],
+    size: Annotated[str | None, Parameter(help="tiny, mini, small, medium, base (default) or large.")] = None,
+    objective: Annotated[str | None, Parameter(help="mlm+nsp (default), mlm or mlm+sop.")] = None,
+    steps: Annotated[Count | None, Parameter(help="Length of the run in updates,")] = None,
+    epochs: Annotated[Real | None, Parameter(help="or in passes over the text,")] = None,
+    budget: Annotated[str | None, Parameter(help="or in time: 30m, 2h, 1h30m.")] = None,
+    batch_size: Annotated[Count | None, Parameter(help="Instances of an update; by default by size.")] = None,
+    learning_rate: Annotated[Real | None, Parameter(help="Highest rate; by default by size.")] = None,
+    seed: Annotated[Whole | None, Parameter(help="Everything random is a function of it.")] = None,
+    set: Annotated[list[str], Parameter(help="Any other setting as NAME=VALUE, e.g. dropout=0.")] = [],  # noqa: B006  (cyclopts reads the default; it is never changed)
+    resume: Annotated[
+        list[Literal["latest", "latest-valid"]] | None,
+        Parameter(
+            consume_multiple=(0, 1),
+            help="Go on from the newest checkpoint; latest-valid passes over damaged ones.",
+        ),
+    ] = None,
+    overwrite: Annotated[bool, Parameter(help="Replace the run in OUTPUT.")] = False,
+    common: Common = Common(),
+) -> None:
+    """Pre-train a BERT: masked language model and next sentence.
+
+    OUTPUT/model is the model folder, OUTPUT/report.html the report, OUTPUT/metrics.jsonl the log. Ctrl-C
+    saves and stops; --resume goes on exactly as if nothing had happened, and takes its settings from
+    OUTPUT.
+
+        bertwright pretrain --data text.store -o RUN --size mini --budget 30m
+
+        torchrun --standalone --nproc-per-node 2 -m bertwright pretrain --data text.store -o RUN --steps 10000
+    """
+    from bertwright.cli.console import Console
+    from bertwright.config.settings import parse_assignments
+    from bertwright.errors import UsageError
+    from bertwright.pretraining.run import pretrain as run
+    from bertwright.reports.run_report import write_report
+
+    if resume is not None and overwrite:
+        raise UsageError("--resume and --overwrite: expected one of them, got both")
+    flags = {
+        "size": size,
+        "objective": objective,
+        "steps": steps,
+        "epochs": epochs,
+        "budget": budget,
+        "batch_size": batch_size,
+        "learning_rate": learning_rate,
+        "seed": seed,
+    }
+    given = {name: value for name, value in flags.items() if value is not None}
+    settings = _settings(recipe, parse_assignments(set) | given, output if resume is not None else None)
+    speaks = os.environ.get("RANK", "0") == "0"  # one voice for all ranks
+    mode = None if resume is None else (resume or ["latest"])[0]
+    with Console(common if speaks else Common(json=common.json, quiet=True)) as console:
+        summary = run(data, output, settings, resume=mode or False, overwrite=overwrite, progress=console)
+        if speaks:
+            report = write_report(output)
+            console.result({**summary.to_dict(), "report": str(report)}, _shown(summary, report))
+
+
+def _settings(recipe: Path | None, given: dict[str, Any], resumed: Path | None) -> PretrainingSettings:
+    """Defaults < recipe < flags; a resumed run without a recipe starts from its own settings."""
+    from bertwright.config.settings import flatten, load
+    from bertwright.pretraining.config import PretrainingSettings
+    from bertwright.pretraining.run_folder import RunFolder
+
+    if any(name in given for name in _LENGTHS):  # a length on the command line replaces the recipe's
+        given = {**dict.fromkeys(_LENGTHS), **given}
+    if resumed is not None and recipe is None:
+        stored = flatten(RunFolder(resumed).stored_settings())
+        return load(PretrainingSettings, overrides={**stored, **given}).value
+    return load(PretrainingSettings, file=recipe, overrides=given).value
+
+
+def _shown(summary: PretrainingSummary, report: Path) -> list[RenderableType]:
+    from bertwright.cli.console import table
+
+    rows: list[list[object]] = [
+        [name.replace("_", " "), f"{guess.accuracy:.1%}", f"{guess.loss:.3f}"]
+        for name, guess in summary.baselines.items()
+    ]
+    rows.append(["this model", f"{summary.mlm_accuracy:.1%}", f"{summary.mlm_loss:.3f}"])
+    shown: list[Any] = [
+        table("Masked words of held-out text", ["", "right", "loss"], rows, right=(1, 2)),
+    ]
+    if summary.nsp_accuracy is not None:
+        shown.append(f"Pairs of sentences told apart: {summary.nsp_accuracy:.1%} (chance: 50 %)")
+    shown += [
+        f"{summary.steps:,} steps, {summary.tokens / 1e6:,.1f} million tokens in {summary.seconds:,.0f} s "
+        f"({summary.tokens_per_second:,.0f} tokens/s, {summary.precision})",
+        f"Model: {summary.model}",
+        f"Report: {report}",
+    ]
+    return shown

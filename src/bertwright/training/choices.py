@@ -1,0 +1,9 @@
+"""Names that settings offer; nothing heavy is imported to know them."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+OptimizerName = Literal["adamw", "bert-adam"]
+PrecisionName = Literal["auto", "fp32", "bf16"]
+Precision = Literal["fp32", "bf16"]
