@@ -15,7 +15,7 @@ import sentencex
 from bertwright.errors import UsageError, quote
 
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8}){0,3}")
-_LONG_LINE = 20_000  # characters; sentencex takes quadratic time on long texts full of quotes
+_LONG_LINE = 10_000  # characters; sentencex can take quadratic time
 # sentencex 1.0 takes every blank for one byte wide, and panics where an initial stands beside a wider one.
 _WIDE_BLANKS = re.compile("[\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]")
 _ENDS = re.compile(r"[.!?。！？।؟…]\s*|\s+")

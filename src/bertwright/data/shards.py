@@ -84,6 +84,8 @@ def read_segments(path: Path, vocab_size: int) -> list[Segment]:
                     path, f"column {COLUMN}: {schema(vocab_size).field(0).type}", reader.schema
                 )
             batches = [reader.get_batch(number) for number in range(reader.num_record_batches)]
+            for batch in batches:
+                batch.validate()  # that buffers are as long as they claim: cheap
     except (pa.ArrowException, OSError) as problem:
         reason = str(problem).partition("\n")[0]
         raise StoreError.at(path, "a shard of a token store (an Arrow file)", reason) from None
