@@ -118,7 +118,7 @@ class _Training:
         loop = Loop(
             self._model,
             build_optimizer(self._model, settings.optimizer, weight_decay=settings.weight_decay),
-            LinearSchedule(rate, steps, settings.warmup * steps),
+            LinearSchedule(rate, steps, settings.warmup * steps, settings.schedule),
             StepPace(steps),
             self._source,
             self._loss,

@@ -10,6 +10,7 @@ from bertwright.config.settings import Settings
 from bertwright.errors import SettingsError
 from bertwright.model.config import BertConfig
 from bertwright.training.choices import OptimizerName, PrecisionName
+from bertwright.training.schedule import DecayShape
 
 PAPER_RATE = 5e-5
 COMPACT_RATE = 3e-4
@@ -34,6 +35,9 @@ class FinetuneSettings(Settings):
     optimizer: OptimizerName = "adamw"
     """``adamw`` corrects the moments' bias, without which small data sets often fail; ``bert-adam`` is the
     original's."""
+    schedule: DecayShape = "continuous"
+    """``original`` drops at the end of the warm-up as the original's does, and its first update changes
+    nothing."""
     weight_decay: Annotated[float, Field(ge=0)] = 0.01
     """Decoupled weight decay, of matrices only."""
     max_gradient_norm: Annotated[float, Field(gt=0)] = 1.0
@@ -55,7 +59,9 @@ class FinetuneSettings(Settings):
     @model_validator(mode="after")
     def _check(self) -> Self:
         if self.freeze and self.from_scratch:
-            raise ValueError("freeze and from_scratch: an encoder with new weights has nothing worth freezing")
+            raise ValueError(
+                "freeze and from_scratch: an encoder with new weights has nothing worth freezing"
+            )
         return self
 
     def rate_for(self, config: BertConfig) -> float:

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
 from bertwright.checkpoints.model_folder import ModelFolder
 from bertwright.errors import ModelError
 from bertwright.model.classifier import SequenceClassifier
+from bertwright.model.losses import classification_loss
 from bertwright.tasks.batches import Features, TaskBatch
 from bertwright.tasks.classify.decoding import Classification, decode, log_probabilities
 from bertwright.tasks.classify.encoding import TextRow, encode_rows
@@ -134,7 +134,7 @@ class ClassifyTask:
         """Mean cross entropy; logits (B, C), targets (B,)."""
         if batch.targets is None:
             raise ValueError("rows without targets have no loss")
-        return F.cross_entropy(logits.float(), batch.targets)
+        return classification_loss(logits, batch.targets)
 
     # -- answers ---------------------------------------------------------------------------------------------
 
