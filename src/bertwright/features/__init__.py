@@ -1,2 +1,1 @@
-"""The feature-based way: the encoder stays as it is, its vectors are the input of another model (paper,
-section 5.3)."""
+"""The feature-based way: the encoder's vectors as the input of another model (paper, section 5.3)."""

@@ -45,8 +45,7 @@ def fit_linear(
     num_labels: int,
     strengths: Sequence[float] = STRENGTHS,
 ) -> LinearClassifier:
-    """The classifier of all ``strengths`` that is most accurate on ``dev``; of equal ones the most
-    regularized.
+    """Of all ``strengths`` the classifier that is most accurate on ``dev``; of equal ones the smoothest.
 
     Choosing on ``dev`` is what fine-tuning does too, where it picks the best epoch, so that the two compare.
 

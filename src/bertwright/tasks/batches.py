@@ -19,8 +19,7 @@ from bertwright.tokenization.encoding import ModelInput
 from bertwright.tokenization.padding import pad, padding_mask
 
 POOL_BATCHES = 32
-"""Rows are sorted by length within pools of so many batches: little padding, and batches still differ by
-epoch."""
+"""Rows are sorted by length within pools of so many batches: little padding, yet other batches each epoch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +82,7 @@ def collate(features: Sequence[Features], pad_id: int) -> TaskBatch:
 
 
 class TrainingBatches:
-    """The batches of a fine-tuning run; the batch of step n is a function of (rows, batch size, seed, n)
-    alone.
+    """The batches of a run; the batch of step n is a function of (rows, batch size, seed, n) alone.
 
     Args:
         features: the training rows.

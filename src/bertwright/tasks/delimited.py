@@ -134,8 +134,7 @@ def _csv_cells(path: Path, number: int, line: str, rest: Lines) -> list[str]:
 
 
 def _quoted_cell(path: Path, number: int, line: str, start: int, rest: Lines) -> tuple[str, str, int]:
-    """The quoted cell that opens at ``line[start]``: its text, the line on which it ends, the place behind
-    it."""
+    """The quoted cell that opens at ``line[start]``: its text, the line it ends on, the place behind it."""
     parts: list[str] = []
     size = 0
     position = start + 1

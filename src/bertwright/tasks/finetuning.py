@@ -1,5 +1,4 @@
-"""Fine-tuning: a pre-trained encoder, one added output layer, all weights trained on labelled rows (paper,
-section 3.2)."""
+"""Fine-tuning: a pre-trained encoder and one new output layer, all trained on labels (paper, section 3.2)."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""The feature-based counterpart of fine-tuning: the same rows and metrics, the encoder's weights
-untouched."""
+"""The feature-based counterpart of fine-tuning: same rows, same metrics, the encoder's weights untouched."""
 
 from __future__ import annotations
 
@@ -48,8 +47,7 @@ def classify_features(
     format: str = "auto",
     progress: Progress | None = None,
 ) -> FeaturesSummary:
-    """Fit a logistic regression to the pooled vectors of the last layer, and score it as fine-tuning is
-    scored.
+    """Fit a logistic regression to the last layer's pooled vectors; score it as fine-tuning is scored.
 
     Deterministic: nothing here is drawn by chance.
 

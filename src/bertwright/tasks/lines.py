@@ -1,5 +1,4 @@
-"""The lines of a labelled text file: strict UTF-8, only ``\\n`` and ``\\r\\n`` end a line, hostile sizes
-refused."""
+"""The lines of a text file: strict UTF-8, ended by ``\\n`` or ``\\r\\n`` only, hostile sizes refused."""
 
 from __future__ import annotations
 

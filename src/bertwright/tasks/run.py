@@ -68,8 +68,7 @@ class Run:
 
 
 def run_seed(materials: Materials, seed: int, description: str, progress: Progress) -> Run:
-    """Train with ``seed``; start again with other chance, up to ``settings.restarts`` times, while nothing
-    is learned.
+    """Train with ``seed``; while nothing is learned start again, up to ``settings.restarts`` times.
 
     Raises:
         NonFiniteError: loss or gradients are no numbers.

@@ -25,26 +25,22 @@ class FinetuneSettings(Settings):
     batch_size: Annotated[int, Field(ge=1)] = 32
     """Rows an update."""
     learning_rate: Annotated[float, Field(gt=0, le=1)] | None = None
-    """Highest learning rate. By default 5e-5, the first of the paper's grid; 3e-4 for encoders narrower
-    than 512, the first of the grid published with BERT's compact models; 1e-3 when the encoder is
-    frozen."""
+    """Highest learning rate. By default 5e-5, the first of the paper's grid; 3e-4 for encoders narrower than
+    512, the first of the grid published with BERT's compact models; 1e-3 when the encoder is frozen."""
     epochs: Annotated[int, Field(ge=1)] = 3
     """Passes over the training rows."""
     warmup: Annotated[float, Field(ge=0, le=1)] = 0.1
     """Share of the updates in which the learning rate rises from zero; then it falls linearly to zero."""
     optimizer: OptimizerName = "adamw"
-    """``adamw`` corrects the moments' bias, without which small data sets often fail; ``bert-adam`` is the
-    original's."""
+    """``adamw`` corrects the moments' bias, without which small data often fail; ``bert-adam`` does not."""
     schedule: DecayShape = "continuous"
-    """``original`` drops at the end of the warm-up as the original's does, and its first update changes
-    nothing."""
+    """``original`` is what google-research/bert does: the rate drops at the end of the warm-up."""
     weight_decay: Annotated[float, Field(ge=0)] = 0.01
     """Decoupled weight decay, of matrices only."""
     max_gradient_norm: Annotated[float, Field(gt=0)] = 1.0
     """Gradients are scaled down to this norm."""
     max_length: Annotated[int, Field(ge=3)] | None = None
-    """Longest row in word pieces, with [CLS] and [SEP]. By default 128, or less where the model has fewer
-    positions."""
+    """Longest row in pieces, with [CLS] and [SEP]. By default 128, or the model's positions if fewer."""
     freeze: bool = False
     """Train the output layer only; the encoder keeps its weights."""
     from_scratch: bool = False

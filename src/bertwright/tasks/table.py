@@ -1,5 +1,4 @@
-"""A table of labelled rows, whatever its file format: named columns, streamed rows, errors that name row
-and column."""
+"""A table of any file format: named columns, streamed rows, errors that name row and column."""
 
 from __future__ import annotations
 
@@ -13,8 +12,7 @@ from bertwright.errors import InputError, TableError, quote
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row: its cells in the order asked for, and the line it began on (Parquet: its row number), from
-    1."""
+    """One row: its cells in the order asked for, and its first line (Parquet: its number), from 1."""
 
     line: int
     cells: tuple[object, ...]

@@ -23,8 +23,7 @@ from bertwright.tasks.examples import Example, ExampleFile
 from bertwright.tokenization.tokenizer import Tokenizer
 
 Outputs = Sequence[NDArray[np.float32]]
-"""What the model gave for each row, in the order of the rows: a vector for a whole row, a matrix for one by
-token."""
+"""What the model gave for each row, in order: a vector for a whole row, a matrix for one by token."""
 
 T = TypeVar("T")
 P = TypeVar("P", bound="Prediction")
@@ -92,8 +91,7 @@ class Task(Protocol[P]):
         """Rows for the model, of examples or of plain inputs; a long one may give several."""
 
     def new_model(self, folder: ModelFolder, *, seed: int, from_scratch: bool = False) -> nn.Module:
-        """The encoder of ``folder`` with a new output layer; its attribute ``encoder`` is what ``--freeze``
-        freezes."""
+        """The encoder of ``folder`` with a new output layer; ``--freeze`` freezes its attribute ``encoder``."""
 
     def trained_model(self, folder: ModelFolder) -> nn.Module:
         """The model that was saved with this task."""

@@ -27,8 +27,7 @@ class Classification:
 def decode(
     logits: NDArray[np.float32], labels: Sequence[str], truncated: Sequence[bool]
 ) -> list[Classification]:
-    """The most probable label of each row of ``logits`` (N, C); of equal ones the first in the order of the
-    labels."""
+    """The most probable label of each row of ``logits`` (N, C); of equal ones the first label."""
     if not len(logits):
         return []
     best = logits.argmax(axis=1)

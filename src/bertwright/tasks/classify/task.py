@@ -51,8 +51,7 @@ class ClassifyTask:
 
     @classmethod
     def of_folder(cls, folder: ModelFolder) -> Self:
-        """The task that ``folder`` was saved with; of another library's classifier the labels are all there
-        is.
+        """The task that ``folder`` was saved with; another library's classifier has labels and nothing else.
 
         Raises:
             ModelError: what is stored is no classification task.
@@ -153,8 +152,7 @@ class ClassifyTask:
         return metrics | {"loss": float(loss)}
 
     def baseline(self, train: Sequence[Features], dev: Sequence[Features]) -> dict[str, float]:
-        """Accuracy on ``dev`` of always giving the most frequent label of ``train`` (the first of equal
-        ones)."""
+        """Accuracy on ``dev`` of always giving the most frequent label of ``train``."""
         counts = Counter(row.target for row in train)
         majority = min(counts, key=lambda label: (-counts[label], label))
         return {"accuracy": sum(row.target == majority for row in dev) / len(dev)}
