@@ -10,6 +10,7 @@ from shared import shared_path
 from bertwright.data import corpus_doctor
 from bertwright.data.corpus_doctor import examine_corpus
 from bertwright.data.corpus_survey import digest
+from bertwright.data.instance_settings import InstanceSettings
 from bertwright.errors import CorpusError, UsageError
 from bertwright.tokenization.tokenizer import Tokenizer
 from bertwright.tokenization.vocabulary import SPECIAL_TOKENS, Vocabulary
@@ -70,6 +71,15 @@ def test_each_mistake_is_found(
     found = {finding.name: finding for finding in diagnosis.findings}
     assert name in found, diagnosis.findings
     assert (found[name].severity, found[name].count) == (severity, count)
+
+
+def test_masked_lm_alone_needs_no_documents(tmp_path: Path) -> None:
+    settings = InstanceSettings(next_sentence=False)
+    for documents in (
+        [[text for lines in HEALTHY for text in lines]],
+        [[text] for lines in HEALTHY for text in lines],
+    ):
+        assert examine_corpus([write(tmp_path / "corpus.txt", documents)], settings=settings).findings == ()
 
 
 def test_a_healthy_corpus(tmp_path: Path) -> None:

@@ -14,7 +14,9 @@ def compiled(function: Kernel) -> Kernel:
     """``function`` as machine code that runs without the interpreter lock.
 
     The code is kept on disk beside the source, or in the user's cache folder. Where neither can be written
-    (a read-only installation without a home directory) it is compiled anew in every process.
+    (a read-only installation without a home directory) it is compiled anew in every process. The kept code is
+    renewed when the file of the kernel changes, not when a kernel of another file that it calls does: after
+    editing ``philox.py`` run ``make clean``.
     """
     try:
         kernel: Kernel = numba.njit(function, nogil=True, cache=True)

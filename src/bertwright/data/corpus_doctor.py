@@ -100,6 +100,7 @@ def examine_corpus(
 
     Args:
         paths: files and directories; see :mod:`bertwright.corpus`.
+        settings: of the instances; without next sentences a single document is no mistake.
         language: whose rules find the sentences of the sample; None when each line is one.
         workers: processes; by default one a core.
 
@@ -108,13 +109,14 @@ def examine_corpus(
     """
     if language is not None:
         check_language(language)
+    paired = settings is None or settings.next_sentence
     corpus = find_corpus(paths, format=format)
     survey = _survey(
         corpus, text_field, default_workers() if workers is None else workers, progress or Silent()
     )
     documents = repetition(np.concatenate(survey.document_digests), np.concatenate(survey.document_sizes))
     lines = repetition(np.concatenate(survey.line_digests), np.concatenate(survey.line_sizes))
-    findings = [*_of_documents(survey), *_of_repetition(survey, documents, lines), *_of_lines(survey)]
+    findings = [*_of_documents(survey, paired), *_of_repetition(survey, documents, lines), *_of_lines(survey)]
     findings += [
         Finding(Severity.WARNING, "file", f"{warning[0].upper()}{warning[1:]}.", "Check this file.", 1)
         for warning in corpus.warnings
@@ -176,8 +178,8 @@ def _sample_store(sample: list[tuple[str, ...]], tokenizer: Tokenizer, language:
     return TokenStore.from_documents([d for d in documents if d], len(tokenizer.vocabulary))
 
 
-def _of_documents(survey: CorpusSurvey) -> Iterator[Finding]:
-    if survey.documents == 1:
+def _of_documents(survey: CorpusSurvey, paired: bool) -> Iterator[Finding]:
+    if paired and survey.documents == 1:
         yield Finding(
             Severity.ERROR,
             "one_document",
@@ -187,7 +189,7 @@ def _of_documents(survey: CorpusSurvey) -> Iterator[Finding]:
         )
         return
     severity = graded(survey.one_line / survey.documents, note=0.1, warning=0.5, error=0.9)
-    if severity:
+    if paired and severity:
         yield Finding(
             severity,
             "one_sentence_documents",

@@ -163,7 +163,7 @@ def _text(measured: Measured, sentence: int, limit: int = 80) -> str:
 
 
 def _of_words(measured: Measured) -> Iterator[Finding]:
-    store, survey, vocabulary = measured.store, measured.survey, measured.vocabulary
+    store, survey = measured.store, measured.survey
     unknown = int(survey.unknown.sum())
     severity = graded(unknown / store.num_tokens, note=0.001, warning=0.01, error=0.05)
     if severity:
@@ -184,6 +184,11 @@ def _of_words(measured: Measured) -> Iterator[Finding]:
             "Remove them: they are in a script that the vocabulary does not know.",
             hollow,
         )
+    yield from _of_entries(measured)
+
+
+def _of_entries(measured: Measured) -> Iterator[Finding]:
+    store, survey, vocabulary = measured.store, measured.survey, measured.vocabulary
     special = sum(int(survey.uses[number]) for number in vocabulary.special_ids - {vocabulary.unk_id})
     if special:
         yield Finding(
