@@ -101,13 +101,12 @@ def _shown(diagnosis: Diagnosis, where: list[str]) -> list[RenderableType]:
     shown: list[RenderableType] = [Text(f"{diagnosis.kind} {' '.join(where)}", style="bold")]
     shown += [table("", ["", ""], facts, right=[1])]
     for finding in diagnosis.findings:
-        line = Text(f"{finding.severity.upper()}  ", style=_COLOURS[finding.severity])
-        line.append(finding.message, style="default")
+        line = Text.assemble((f"{finding.severity.upper()}  ", _COLOURS[finding.severity]), finding.message)
         shown += [line, Text(f"    {finding.advice}", style="dim")]
     if not diagnosis.findings:
         shown.append(Text("Nothing wrong was found.", style="green"))
     if diagnosis.samples:
-        legend = Text("\nInstances, with the true words in ‹›: ", style="bold")
+        legend = Text("\nInstances, with the true words in ‹›:")
         for kind, colour in (("masked", "red"), ("random word", "magenta"), ("kept", "green")):
             legend.append(f" {kind}", style=f"bold {colour}")
         shown.append(legend)
@@ -130,7 +129,7 @@ def _sample(sample: Sample) -> list[Text]:
     lines = [Text(labels[sample.label], style="bold")]
     for name, tokens in (("A", sample.a), ("B", sample.b)):
         if tokens:
-            line = Text(f"{name}  ", style="bold")
+            line = Text.assemble((f"{name}  ", "bold"))
             for token in tokens:
                 line.append_text(_token(token))
             lines.append(line)
@@ -142,8 +141,6 @@ def _token(token: SampleToken) -> Text:
 
     space = "" if token.shown.startswith("##") and token.truth is None else " "
     if token.truth is None:
-        return Text(f"{space}{token.shown.removeprefix('##')}", style="default")
+        return Text(f"{space}{token.shown.removeprefix('##')}")
     colour = "red" if token.shown == "[MASK]" else "green" if token.shown == token.truth else "magenta"
-    text = Text(space, style="default")
-    text.append(token.shown, style=f"bold {colour}")
-    return text.append(f"‹{token.truth}›", style=colour)
+    return Text.assemble(space, (token.shown, f"bold {colour}"), (f"‹{token.truth}›", colour))

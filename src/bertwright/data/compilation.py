@@ -16,7 +16,7 @@ def compiled(function: Kernel) -> Kernel:
     The code is kept on disk beside the source, or in the user's cache folder. Where neither can be written
     (a read-only installation without a home directory) it is compiled anew in every process. The kept code is
     renewed when the file of the kernel changes, not when a kernel of another file that it calls does: after
-    editing ``philox.py`` run ``make clean``.
+    editing ``philox.py`` remove ``__pycache__``.
     """
     try:
         kernel: Kernel = numba.njit(function, nogil=True, cache=True)
