@@ -88,6 +88,11 @@ class Columns:
         """Whether the columns are given by number, which says that the file has no header."""
         return bool(self.given) and all(name.isascii() and name.isdigit() for name in self.given)
 
+    @property
+    def has_header(self) -> bool:
+        """Whether the first line of a TSV or CSV file names its columns."""
+        return self.names is None and not self.are_numbers
+
 
 @dataclass(frozen=True)
 class ChosenTable:

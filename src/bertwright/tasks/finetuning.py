@@ -18,7 +18,7 @@ from bertwright.progress import Progress, Silent
 from bertwright.tasks.columns import Columns
 from bertwright.tasks.examples import ExampleFile, overlap_warning
 from bertwright.tasks.kinds import task_kind
-from bertwright.tasks.run import Materials, Run, better, run_seed
+from bertwright.tasks.run import Materials, Run, Weights, better, run_seed
 from bertwright.tasks.settings import FinetuneSettings
 from bertwright.tasks.summary import FinetuneSummary
 from bertwright.tasks.task import Posed, Task
@@ -65,17 +65,11 @@ def finetune(
         labelled = posed.task.read(dev, format=format)
         warnings = _tell(folder, posed, labelled, progress)
         materials = _materials(folder, posed, labelled, settings)
-        runs = [
-            run_seed(materials, seed, f"fine-tuning, seed {number} of {len(seeds)}", progress)
-            for number, seed in enumerate(seeds, 1)
-        ]
-        best = runs[0]
-        for run in runs[1:]:
-            best = run if better(materials.metric, run.metrics, best.metrics) else best
+        runs, best, weights = _run_seeds(materials, seeds, progress)
         summary = FinetuneSummary(
             kind=kind,
             metric=materials.metric,
-            runs=tuple(runs),
+            runs=runs,
             best=best,
             baseline=posed.task.baseline(materials.train, materials.dev),
             rows=len(labelled),
@@ -87,13 +81,11 @@ def finetune(
             seconds=time.monotonic() - begun,
             output=output,
         )
-        _save(materials, summary, (train, dev), overwrite)
+        _save(materials, summary, weights, (train, dev), overwrite)
     return summary
 
 
 def _check_request(seeds: Sequence[int], output: Path, inputs: Sequence[Path], overwrite: bool) -> None:
-    if not seeds:
-        raise UsageError("expected at least one seed")
     if len(set(seeds)) != len(seeds):
         raise UsageError(f"expected each seed once, got {', '.join(map(str, seeds))}")
     for path in inputs:
@@ -137,19 +129,42 @@ def _materials(
     )
 
 
+def _run_seeds(
+    materials: Materials, seeds: Sequence[int], progress: Progress
+) -> tuple[tuple[Run, ...], Run, Weights]:
+    """Every run, the best of them, and the weights of that one; the others' are given up at once."""
+    runs: list[Run] = []
+    best: Run | None = None
+    weights: Weights = {}
+    for number, seed in enumerate(seeds, 1):
+        run, found = run_seed(materials, seed, f"fine-tuning, seed {number} of {len(seeds)}", progress)
+        runs.append(run)
+        if best is None or better(materials.metric, run.metrics, best.metrics):
+            best, weights = run, found
+    if best is None:
+        raise UsageError("expected at least one seed")
+    return tuple(runs), best, weights
+
+
 def _truncated(features: Sequence[Any]) -> int:
     return len({row.example for row in features if row.truncated})
 
 
-def _save(materials: Materials, summary: FinetuneSummary, files: tuple[Path, Path], overwrite: bool) -> None:
-    task, best = materials.task, summary.best
+def _save(
+    materials: Materials,
+    summary: FinetuneSummary,
+    weights: Weights,
+    files: tuple[Path, Path],
+    overwrite: bool,
+) -> None:
+    task = materials.task
     module = task.new_model(materials.folder, seed=0, from_scratch=True)
-    module.load_state_dict(best.weights)
+    module.load_state_dict(weights)
     save_model(
         summary.output,
         module,
         materials.folder.tokenizer,
-        task=task.to_dict() | {"metric": summary.metric, "metrics": best.metrics},
+        task=task.to_dict() | {"metric": summary.metric, "metrics": summary.metrics},
         provenance=_provenance(materials, summary, files),
         overwrite=overwrite,
     )

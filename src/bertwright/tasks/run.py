@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -22,6 +22,8 @@ from bertwright.training.optimizers import build_optimizer
 from bertwright.training.pace import Moment, StepPace
 from bertwright.training.precision import resolve
 from bertwright.training.schedule import LinearSchedule
+
+Weights = dict[str, Tensor]
 
 
 @dataclass(frozen=True)
@@ -53,10 +55,9 @@ class Run:
     """Of the best epoch, on the development rows."""
     epochs: tuple[dict[str, float], ...]
     """Of every epoch."""
-    weights: dict[str, Tensor] = field(repr=False)
 
     def to_dict(self) -> dict[str, Any]:
-        """Without the weights, as JSON."""
+        """As JSON."""
         return {
             "seed": self.seed,
             "metrics": self.metrics,
@@ -67,8 +68,8 @@ class Run:
         }
 
 
-def run_seed(materials: Materials, seed: int, description: str, progress: Progress) -> Run:
-    """Train with ``seed``; while nothing is learned start again, up to ``settings.restarts`` times.
+def run_seed(materials: Materials, seed: int, description: str, progress: Progress) -> tuple[Run, Weights]:
+    """One run and the weights of its best epoch; while nothing is learned it is started again.
 
     Raises:
         NonFiniteError: loss or gradients are no numbers.
@@ -76,12 +77,12 @@ def run_seed(materials: Materials, seed: int, description: str, progress: Progre
     """
     attempts = materials.settings.restarts + 1
     for attempt in range(attempts):
-        run = _Training(materials, seed, attempt).run(description, progress)
+        run, weights = _Training(materials, seed, attempt).run(description, progress)
         if run.stuck is None:
-            return run
+            break
         again = "starting again with other chance" if attempt + 1 < attempts else "keeping it as it is"
         progress.say(f"seed {seed}, attempt {attempt + 1}: {run.stuck}: nothing was learned, {again}")
-    return run
+    return run, weights
 
 
 def better(metric: str, one: dict[str, float], other: dict[str, float] | None) -> bool:
@@ -107,10 +108,10 @@ class _Training:
         )
         self._epochs: list[dict[str, float]] = []
         self._best: dict[str, float] | None = None
-        self._weights: dict[str, Tensor] = {}
+        self._weights: Weights = {}
         self._stuck: str | None = None
 
-    def run(self, description: str, progress: Progress) -> Run:
+    def run(self, description: str, progress: Progress) -> tuple[Run, Weights]:
         settings, device = self._materials.settings, self._materials.device
         steps = self._batches.steps_per_epoch * settings.epochs
         rate = settings.rate_for(self._materials.folder.config)
@@ -133,9 +134,8 @@ class _Training:
         loop.run(description)
         best = self._best or {}
         epoch = self._epochs.index(best) + 1
-        return Run(
-            self._seed, self._attempt + 1, self._stuck, epoch, best, tuple(self._epochs), self._weights
-        )
+        run = Run(self._seed, self._attempt + 1, self._stuck, epoch, best, tuple(self._epochs))
+        return run, self._weights
 
     def _source(self, moment: Moment) -> GlobalBatch[TaskBatch]:
         batch = self._batches.batch(moment.step)

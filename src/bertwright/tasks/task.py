@@ -91,7 +91,7 @@ class Task(Protocol[P]):
         """Rows for the model, of examples or of plain inputs; a long one may give several."""
 
     def new_model(self, folder: ModelFolder, *, seed: int, from_scratch: bool = False) -> nn.Module:
-        """The encoder of ``folder`` with a new output layer; ``--freeze`` freezes its attribute ``encoder``."""
+        """The encoder of ``folder``, as attribute ``encoder``, with a new output layer."""
 
     def trained_model(self, folder: ModelFolder) -> nn.Module:
         """The model that was saved with this task."""

@@ -47,7 +47,7 @@ class ClassifyTask:
         train = read_examples(chosen)
         task = cls(tokenizer, labels_of(train), chosen.columns, max_length)
         remarks = () if chosen.guess is None else (chosen.guess,)
-        return Posed(task, train, remarks, rare_label_warning(train, chosen.columns.are_numbers))
+        return Posed(task, train, remarks, rare_label_warning(train, not chosen.columns.has_header))
 
     @classmethod
     def of_folder(cls, folder: ModelFolder) -> Self:
