@@ -50,6 +50,7 @@ def build() -> cyclopts.App:
         help="Build, train and use your own BERT.",
         version=bertwright.__version__,
         help_format="markdown",
+        suppress_keyboard_interrupt=False,
         # A switch that is off by default, an empty list and None are no news in a help page.
         default_parameter=cyclopts.Parameter(negative=(), show_default=_shown_default),
     )
@@ -64,11 +65,13 @@ def run(arguments: Sequence[str]) -> int:
     try:
         return _run(list(arguments), as_json)
     except KeyboardInterrupt:
-        print("stopped", file=sys.stderr)
-        return 130
-    except BrokenPipeError:  # the reader of our output has gone: `bertwright ... | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
+        return _stopped(130)
+    except BrokenPipeError:
+        return _unread()
+    except SystemExit as problem:
+        if isinstance(problem.__context__, BrokenPipeError):  # as rich tells it
+            return _unread()
+        raise
 
 
 def main() -> None:
@@ -83,11 +86,13 @@ def main() -> None:
         code = run(sys.argv[1:])
         sys.stdout.flush()
     except KeyboardInterrupt:  # between the lines of run(): still one line and no traceback
-        print("stopped", file=sys.stderr)
-        code = 130
+        code = _stopped(130)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 141
+        code = _unread()
+    except Exception as problem:  # SIGTERM between the lines of run()
+        if getattr(problem, "exit_code", 0) != 143:
+            raise
+        code = _stopped(143)
     sys.exit(code)
 
 
@@ -142,6 +147,17 @@ def _unexpected(problem: Exception) -> str:
         f"unexpected {type(problem).__name__}: {text} (a mistake in bertwright: please report it with the "
         "traceback that BERTWRIGHT_TRACEBACK=1 shows)"
     )
+
+
+def _stopped(code: int) -> int:
+    print("stopped", file=sys.stderr)
+    return code
+
+
+def _unread() -> int:
+    """The reader of our output has gone (``bertwright ... | head``): what is still buffered goes nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 141
 
 
 def _terminate(signal_number: int, _: FrameType | None) -> None:

@@ -44,10 +44,9 @@ class PredictionSummary:
     @property
     def failures(self) -> str:
         """One sentence about the rows that failed."""
-        lines = ", ".join(map(str, self.failed_lines))
-        return (
-            f"{self.failed:,} of {self.rows:,} rows have no usable text (lines {lines} first): {self.errors}"
-        )
+        first = ", ".join(map(str, self.failed_lines))
+        counts = f"{self.failed:,} of {self.rows:,} rows"
+        return f"{counts} have no usable text, the first at line {first}: see {self.errors}"
 
 
 def predict_file(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -32,6 +33,7 @@ _OURS: dict[str, Inspector] = {
     "model": inspect_model,
 }
 _EXPECTED = "a vocabulary, store, run, checkpoint or model"
+_STEP = re.compile(r"step-\d+")
 _SHOWN = 5
 
 
@@ -53,8 +55,10 @@ def inspect_path(path: Path, *, progress: Progress | None = None) -> Findings:
         raise InputError.at(path, f"one of: {', '.join(_OURS)}", kind, field="format")
     if any((path / name).exists() for name in ("vocab.txt", "tokenizer.json")):
         return inspect_vocabulary(path, progress)
-    if any(path.glob("step-*")):
-        return inspect_run(path.parent, progress) if path.name == "checkpoints" else _steps(path, progress)
+    if _STEP.fullmatch(path.name):
+        return inspect_checkpoint(path, progress)  # says that it is unfinished
+    if path.name == "checkpoints" and any(path.glob("step-*")):
+        return inspect_run(path.parent, progress)
     members.refuse_pickles(path)  # the better reason, where there are some
     raise InputError.at(path, _EXPECTED, hint=f"in the folder there is {_names(path)}")
 
@@ -72,11 +76,6 @@ def _file(path: Path, progress: Progress | None) -> Findings:
     if path.suffix == ".txt":
         return inspect_vocabulary(path, progress)
     raise InputError.at(path, "a folder, a vocab.txt or a .safetensors file", path.name)
-
-
-def _steps(path: Path, progress: Progress | None) -> Findings:
-    newest = max(path.glob("step-*"), key=lambda step: step.stat().st_mtime_ns)
-    return inspect_checkpoint(newest, progress)
 
 
 def _names(path: Path) -> str:

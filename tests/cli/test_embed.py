@@ -1,0 +1,57 @@
+"""``bertwright embed``: files in, files out, what is told."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from bertwright.inference.model import load
+
+TEXTS = ["the sea was dark", "", "good", "the night " * 30]
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "texts.txt"
+    path.write_text("\n".join(TEXTS) + "\n")
+    return path
+
+
+def test_json(command, pretrained_folder: Path, file: Path) -> None:  # type: ignore[no-untyped-def]
+    output = file.with_name("vectors.npy")
+    answer = command("embed", pretrained_folder, file, "-o", output, "--json")
+    assert answer.code == 0
+    assert answer.json.pop("seconds") >= 0
+    found = {name: value for name, value in answer.json.items() if name != "seconds"}
+    assert found == {"rows": 4, "dimensions": 48, "truncated": 1, "empty": 1, "output": str(output)}
+    assert answer.err.splitlines() == [
+        "warning: 1 of 4 texts were longer and were cut",
+        "warning: 1 of 4 texts are empty",
+    ]
+    np.testing.assert_allclose(np.load(output), load(pretrained_folder).embed(TEXTS), atol=1e-5)
+
+
+def test_columns_pooling_and_length(command, pretrained_folder: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    file = tmp_path / "rows.jsonl"
+    file.write_text("".join(json.dumps({"id": n, "words": text}) + "\n" for n, text in enumerate(TEXTS)))
+    output = tmp_path / "vectors.parquet"
+    options = ("--text", "words", "--pooling", "max", "--max-length", "10")
+    assert command("embed", pretrained_folder, file, "--output", output, *options).code == 0
+    found = np.array(pq.read_table(output)["vector"].to_pylist(), np.float32)
+    expected = load(pretrained_folder).embed(TEXTS, "max", max_length=10)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_existing_output(command, pretrained_folder: Path, file: Path) -> None:  # type: ignore[no-untyped-def]
+    output = file.with_name("vectors.npy")
+    output.write_text("mine")
+    answer = command("embed", pretrained_folder, file, "-o", output)
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.err.startswith(f"error: {output}: output exists already (give --overwrite")
+    assert output.read_text() == "mine"
+    assert command("embed", pretrained_folder, file, "-o", output, "--overwrite", "--quiet").code == 0
+    assert np.load(output).shape == (4, 48)
