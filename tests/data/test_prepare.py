@@ -331,7 +331,7 @@ BAD_TEXT: dict[str, tuple[bytes, str]] = {
     "surrogate": (b"\xed\xa0\x80\n", "surrogate"),
     "zip": (b"PK\x03\x04" + b"\0" * 30, "extract its text first"),
     "gzip cut short": (gzip.compress(random_text(20).encode())[:-9], "cut short"),
-    "bomb": (gzip.compress((b" " * 1023 + b"\n") * (70 << 10), 1), "200-fold"),
+    "bomb": (gzip.compress((b" " * 1023 + b"\n") * (70 << 10), 9), "200-fold"),
     "nothing": (b"", "only empty files"),
     "blank": (b"\n \n\t\n", "nothing but blank lines"),
     "one document": (b"One. Two.\nThree.\n", "blank line between documents"),
