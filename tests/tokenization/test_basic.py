@@ -214,4 +214,4 @@ class TestHostileText:
     def test_takes_linear_time(self, text: str) -> None:
         started = time.process_time()
         BasicTokenizer().words(text)
-        assert time.process_time() - started < 3  # some 0.3 s when the machine is free
+        assert time.process_time() - started < 5  # about 0.5 s alone on a core

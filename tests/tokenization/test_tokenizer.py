@@ -169,7 +169,7 @@ class TestFastWay:
         texts = ["a\u0301\u0323" * 70_000, "a" * 100_000, "Σ'" * 50_000, "漢字" * 50_000]
         started = time.process_time()
         ids = tokenizer.encode_ids(texts)
-        assert time.process_time() - started < 3
+        assert time.process_time() - started < 5
         assert [len(part) for part in ids] == [1, 1, 100_000, 100_000]
 
 

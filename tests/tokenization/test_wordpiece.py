@@ -86,4 +86,4 @@ def test_words_that_never_match_take_linear_time() -> None:
     words = ["a" * 195 + f"{number:04}" + "☃" for number in range(1000)]  # all different, so none is cached
     started = time.process_time()
     assert {wordpiece.pieces(word) for word in words} == {(100,)}
-    assert time.process_time() - started < 3
+    assert time.process_time() - started < 5

@@ -53,43 +53,46 @@ class BasicTokenizer:
         self.settings = settings or TokenizerSettings()
         self._lower = self.settings.do_lower_case
         self._strip = self.settings.strips_accents
+        self._split_ideographs = self.settings.tokenize_chinese_chars
 
     def tokenize(self, text: str) -> list[str]:
         """The words of ``text``."""
         return [word.text for word in self.words(text)]
 
-    def words(self, text: str) -> list[Word]:
-        """The words of ``text`` with their places in it."""
+    def words(self, text: str, start: int = 0, stop: int | None = None) -> list[Word]:
+        """The words of ``text[start:stop]`` with their places in ``text``."""
         found: list[Word] = []
-        for run in _RUN.finditer(text):
-            characters, start = run.group(), run.start()
+        for run in _RUN.finditer(text, start, len(text) if stop is None else stop):
+            characters, place = run.group(), run.start()
             if _PLAIN.fullmatch(characters):
                 lowered = characters.lower() if self._lower else characters
-                found.extend(Word(m.group(), start + m.start()) for m in _PLAIN_WORD.finditer(lowered))
+                found.extend([Word(m.group(), place + m.start()) for m in _PLAIN_WORD.finditer(lowered)])
             else:
-                for part, positions in self._parts(characters, start):
-                    found.extend(self._words_of(part, positions))
+                self._append_words(found, characters, place)
         return found
 
-    def _parts(self, run: str, start: int) -> Iterator[tuple[str, Sequence[int]]]:
-        """``run`` without dropped characters and cut around ideographs."""
+    def _append_words(self, found: list[Word], run: str, place: int) -> None:
+        """The words of ``run``: without dropped characters, cut around ideographs, normalized, cut again."""
         kept: list[str] = []
         positions: list[int] = []
-        for position, character in enumerate(run, start):
+        for position, character in enumerate(run, place):
             kind = kind_of(character)
-            if kind is Kind.KEPT or (kind is Kind.IDEOGRAPH and not self.settings.tokenize_chinese_chars):
+            if kind is Kind.KEPT or (kind is Kind.IDEOGRAPH and not self._split_ideographs):
                 kept.append(character)
                 positions.append(position)
             elif kind is Kind.IDEOGRAPH:
                 if kept:
-                    yield "".join(kept), positions
+                    found.extend(self._words_of("".join(kept), positions))
                     kept, positions = [], []
-                yield character, (position,)
+                if unicodedata.decomposition(character):
+                    found.extend(self._words_of(character, (position,)))
+                else:
+                    found.append(Word(character, position))
         if kept:
-            yield "".join(kept), positions
+            found.extend(self._words_of("".join(kept), positions))
 
     def _words_of(self, part: str, positions: Sequence[int]) -> Iterator[Word]:
-        """Normalizes ``part`` and splits it at punctuation."""
+        """Normalizes ``part`` and cuts it at punctuation."""
         if self._lower:
             part, positions = lower(part, positions)
         if self._strip:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
@@ -23,7 +23,7 @@ from bertwright.tokenization.settings import TokenizerSettings
 from bertwright.tokenization.vocabulary import CONTINUATION, SPECIAL_TOKENS, Vocabulary
 from bertwright.tokenization.wordpiece import WordPiece
 
-_SPECIAL = re.compile("(" + "|".join(map(re.escape, SPECIAL_TOKENS)) + ")")
+_SPECIAL = re.compile("|".join(map(re.escape, SPECIAL_TOKENS)))
 
 
 class Tokenizer:
@@ -73,17 +73,12 @@ class Tokenizer:
                 Not for text from outside, which could then pretend to be two texts.
         """
         encoding = Encoding([], [], [], [])
-        if not allow_special:
-            self._append(encoding, self.basic.words(text), 0)
-            return encoding
         place = 0
-        for number, part in enumerate(_SPECIAL.split(text)):  # every second part is a special token
-            if number % 2:
-                word_id = encoding.word_ids[-1] + 1 if encoding.word_ids else 0
-                _append_piece(encoding, part, self.vocabulary.id(part), (place, place + len(part)), word_id)
-            else:
-                self._append(encoding, self.basic.words(part), place)
-            place += len(part)
+        for special in _SPECIAL.finditer(text) if allow_special else ():
+            self._append(encoding, self.basic.words(text, place, special.start()))
+            place = special.end()
+            _append_piece(encoding, special.group(), self.vocabulary.id(special.group()), special.span())
+        self._append(encoding, self.basic.words(text, place))
         return encoding
 
     def encode_ids(self, texts: Sequence[str]) -> list[Ids]:
@@ -145,20 +140,19 @@ class Tokenizer:
     def _engine(self) -> Engine:
         return Engine(self.vocabulary, self.settings)
 
-    def _append(self, encoding: Encoding, words: Iterable[Word], place: int) -> None:
-        """Adds the pieces of ``words``, which were found in a part of the text that begins at ``place``."""
+    def _append(self, encoding: Encoding, words: Iterable[Word]) -> None:
+        """Adds the pieces of ``words``."""
+        tokens = self.vocabulary.tokens
         first = encoding.word_ids[-1] + 1 if encoding.word_ids else 0
-        unknown = (self.vocabulary.unk_id,)
         for word_id, word in enumerate(words, first):
             ids = self.wordpiece.pieces(word.text)
-            start = 0
-            for index in ids:
-                token = self.vocabulary.tokens[index]
-                length = len(token) - (len(CONTINUATION) if start else 0)
-                stop = start + length if ids != unknown else len(word.text)
-                begin, end = word.span(start, stop)
-                _append_piece(encoding, token, index, (begin + place, end + place), word_id)
-                start = stop
+            if len(ids) == 1:  # a known word, or an unknown one as a whole
+                encoding.offsets.append(word.span(0, len(word.text)))
+            else:
+                encoding.offsets.extend(_spans(word, [tokens[index] for index in ids]))
+            encoding.tokens.extend([tokens[index] for index in ids])
+            encoding.ids.extend(ids)
+            encoding.word_ids.extend([word_id] * len(ids))
 
     def _block_ids(self, block: Sequence[str]) -> tuple[Ids, np.ndarray[Any, np.dtype[np.int64]]]:
         """Ids and their number for each text of one block."""
@@ -177,8 +171,18 @@ class Tokenizer:
         return np.array(ids, dtype=np.uint32)
 
 
-def _append_piece(encoding: Encoding, token: str, index: int, offsets: tuple[int, int], word_id: int) -> None:
+def _append_piece(encoding: Encoding, token: str, index: int, offsets: tuple[int, int]) -> None:
+    """Adds one piece that is a word of its own."""
     encoding.tokens.append(token)
     encoding.ids.append(index)
     encoding.offsets.append(offsets)
-    encoding.word_ids.append(word_id)
+    encoding.word_ids.append(encoding.word_ids[-1] + 1 if encoding.word_ids else 0)
+
+
+def _spans(word: Word, pieces: Iterable[str]) -> Iterator[tuple[int, int]]:
+    """The ranges of the original text behind the pieces of a word that begins with the first of them."""
+    start = 0
+    for piece in pieces:
+        stop = start + len(piece) - (len(CONTINUATION) if start else 0)
+        yield word.span(start, stop)
+        start = stop
