@@ -185,5 +185,5 @@ def _only(table: Table, what: str, candidates: Sequence[str], flags: Sequence[st
     """The one candidate; none or several cannot be decided here."""
     if len(candidates) == 1:
         return candidates[0]
-    found = "several could be it" if candidates else "none is named like one, so is the first line a header?"
-    raise table.error(f"{' or '.join(flags)} COLUMN for the {what}", hint=f"{found} {table.listing}")
+    found = "several could be it" if candidates else "none is named like one: is the first line a header?"
+    raise table.error(f"{' or '.join(flags)} COLUMN for the {what}", hint=f"{found}; {table.listing}")

@@ -67,11 +67,9 @@ class DelimitedTable(Table):
                 return f"the columns seem to be separated by {name}: {what}"
         return None
 
-    def places(self, columns: Sequence[str]) -> list[int]:
-        missing = next((column for column in columns if column not in self.columns), None)
-        if missing is not None and (hint := self.separator_hint):
-            raise self.error(f"a column {missing!r}", self.columns[0], line=1, hint=hint)
-        return super().places(columns)
+    @property
+    def listing(self) -> str:
+        return self.separator_hint or super().listing
 
     def _records(self) -> Iterator[tuple[int, list[str]]]:
         self.blank_lines.clear()
