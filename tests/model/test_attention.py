@@ -1,0 +1,143 @@
+"""Attention against the formula written out in float64, and what masks promise."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from bertwright.model import host_attention
+from bertwright.model.attention import MASKED_SCORE, SelfAttention, attention_bias
+from bertwright.model.config import BertConfig
+
+
+def attention(heads: int, size: int, dropout: float = 0.0) -> SelfAttention:
+    """In float64, with random weights."""
+    config = BertConfig(
+        hidden_size=heads * size, num_attention_heads=heads, attention_probs_dropout_prob=dropout
+    )
+    module = SelfAttention(config).double()
+    for index, parameter in enumerate(module.parameters()):
+        generator = torch.Generator().manual_seed(index)
+        torch.nn.init.normal_(parameter, generator=generator)
+    return module
+
+
+def formula(module: SelfAttention, hidden: Tensor, bias: Tensor | None) -> Tensor:
+    """softmax(Q K^T / sqrt(D) + bias) V head by head, row by row."""
+    width = hidden.shape[-1]
+    size = width // module.num_heads
+    rows = []
+    for row in range(len(hidden)):
+        fused = module.query_key_value(hidden[row])  # (S, 3H)
+        heads = []
+        for head in range(module.num_heads):
+            query, key, value = (
+                fused[:, part * width + head * size : part * width + (head + 1) * size] for part in range(3)
+            )
+            scores = query @ key.T / math.sqrt(size)
+            if bias is not None:
+                scores = scores + bias[row, 0]
+            heads.append(scores.softmax(-1) @ value)
+        rows.append(torch.cat(heads, dim=-1))
+    return module.output(torch.stack(rows))
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.integers(1, 3),
+    st.integers(1, 7),
+    st.integers(1, 4),
+    st.integers(1, 5),
+    st.booleans(),
+    st.integers(0, 99),
+)
+def test_formula(rows: int, length: int, heads: int, size: int, masked: bool, seed: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    module = attention(heads, size).eval()
+    hidden = torch.randn(rows, length, heads * size, dtype=torch.float64, generator=generator)
+    mask = torch.rand(rows, length, generator=generator) > 0.4
+    bias = attention_bias(mask, torch.float64) if masked else None
+    torch.testing.assert_close(module(hidden, bias), formula(module, hidden, bias), rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("masked", [True, False])
+def test_the_path_with_dropout_equals_the_plain_one_when_nothing_is_dropped(
+    masked: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Values and all gradients, in float64."""
+
+    def keep_all(shape: torch.Size, probability: float) -> tuple[Tensor, float]:
+        return torch.full(shape, -1, dtype=torch.int16), 1.0
+
+    monkeypatch.setattr(host_attention, "keep_mask", keep_all)
+    module = attention(3, 5, dropout=0.3)
+    hidden = torch.randn(2, 7, 15, dtype=torch.float64, requires_grad=True)
+    bias = attention_bias(torch.rand(2, 7) > 0.3, torch.float64) if masked else None
+    results = []
+    for training in (True, False):
+        module.train(training)
+        output = module(hidden, bias)
+        results.append([output, *torch.autograd.grad(output.pow(2).sum(), [hidden, *module.parameters()])])
+    assert len(results[0]) == 6
+    for fast, plain in zip(*results, strict=True):
+        torch.testing.assert_close(fast, plain, rtol=1e-9, atol=1e-9)
+
+
+def test_gradients_with_dropout_are_those_of_the_values() -> None:
+    """Finite differences with the mask held still by the seed."""
+    module = attention(2, 3, dropout=0.5).train()
+    hidden = torch.randn(2, 4, 6, dtype=torch.float64, requires_grad=True)
+
+    def value(x: Tensor) -> Tensor:
+        torch.manual_seed(3)
+        return module(x, None)
+
+    assert torch.autograd.gradcheck(value, hidden)
+
+
+@torch.no_grad()
+def test_dropout_keeps_the_mean() -> None:
+    module = attention(2, 4, dropout=0.5)
+    hidden = torch.randn(1, 6, 8, dtype=torch.float64)
+    torch.manual_seed(1)
+    mean = torch.stack([module.train()(hidden, None) for _ in range(4000)]).mean(0)
+    expected = module.eval()(hidden, None)
+    assert float((mean - expected).abs().max()) < 0.15 * float(expected.std())
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_masked_keys_have_no_influence(training: bool) -> None:
+    module = attention(3, 4, dropout=0.2).train(training)
+    mask = torch.tensor([[True, False, True, True, False]])
+    hidden = torch.randn(1, 5, 12, dtype=torch.float64)
+    changed = hidden.clone()
+    changed[0, [1, 4]] = 5.0
+    outputs = []
+    for x in (hidden, changed):
+        torch.manual_seed(0)
+        outputs.append(module(x, attention_bias(mask, x.dtype)))
+    seen = [0, 2, 3]  # queries at masked positions change, for they are different
+    assert torch.equal(outputs[0][0, seen], outputs[1][0, seen])
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("training", [True, False])
+def test_a_row_whose_keys_are_all_masked_stays_finite(dtype: torch.dtype, training: bool) -> None:
+    module = attention(2, 4, dropout=0.1).to(dtype).train(training)
+    hidden = torch.randn(2, 5, 8).to(dtype).requires_grad_()
+    output = module(hidden, attention_bias(torch.zeros(2, 5, dtype=torch.bool), dtype))
+    output.sum().backward()
+    assert bool(output.isfinite().all())
+    assert hidden.grad is not None and bool(hidden.grad.isfinite().all())
+
+
+@pytest.mark.parametrize("dtype", [torch.bool, torch.int32, torch.int64, torch.float32])
+def test_bias(dtype: torch.dtype) -> None:
+    bias = attention_bias(torch.tensor([[1, 0, 1]]).to(dtype), torch.float32)
+    assert bias.shape == (1, 1, 1, 3)
+    assert bias.flatten().tolist() == [0.0, MASKED_SCORE, 0.0]
