@@ -103,6 +103,11 @@ def test_pipes_and_devices_are_no_corpus(tmp_path: Path) -> None:
             find_corpus([path])
 
 
+def test_names_that_are_too_long() -> None:
+    with pytest.raises(CorpusError, match="File name too long"):
+        find_corpus(["a" * 300])
+
+
 def test_nul_in_a_path() -> None:
     with pytest.raises(CorpusError, match="NUL"):
         find_corpus(["a\0b"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import multiprocessing
 import os
 import random
 import signal
@@ -31,6 +32,7 @@ from bertwright.errors import (
     OutputExistsError,
     UsageError,
     VocabularyError,
+    WorkerError,
 )
 from bertwright.tokenization.tokenizer import Tokenizer
 from bertwright.tokenization.vocabulary import SPECIAL_TOKENS, Vocabulary
@@ -218,11 +220,55 @@ def test_finished_parts_are_found_again(
     shard = folder / "part-000001/shard.arrow"
     shard.write_bytes(shard.read_bytes()[:-1])
     write(folder / ".tmp-part-000003-1/shard.arrow", b"half")
+    write(tmp_path / ".tmp-s-123/shard.arrow", b"half")
+    write(tmp_path / ".tmp-s-t-123/shard.arrow", b"of an output s-t")
     again = prepare(corpus, vocabulary=vocabulary, output=tmp_path / "s", workers=1)
     assert again.reused_parts == 2
     assert again.counts == whole.counts
     assert tree(tmp_path / "s") == tree(tmp_path / "whole")
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.txt", "s", "whole"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == [".tmp-s-t-123", "a.txt", "s", "whole"]
+
+
+class Watch:
+    """Progress that remembers, and calls ``at_first`` at the first finished part."""
+
+    def __init__(self, at_first: Callable[[], None] = lambda: None) -> None:
+        self.total: float | None = 0.0
+        self.done = 0.0
+        self.said: list[str] = []
+        self._at_first = at_first
+
+    def start(self, description: str, total: float | None = None, unit: str = "") -> None:
+        assert (description, unit) == ("preparing", "bytes")
+        self.total = total
+
+    def advance(self, amount: float = 1, note: str = "") -> None:
+        if self.done == 0:
+            self._at_first()
+        self.done += amount
+
+    def finish(self) -> None:
+        pass
+
+    def say(self, message: str) -> None:
+        self.said.append(message)
+
+
+def test_a_killed_worker_is_named_and_the_rest_is_kept(
+    tmp_path: Path, vocabulary: Path, small_parts: None
+) -> None:
+    def kill_a_worker() -> None:
+        os.kill(multiprocessing.active_children()[0].pid or 0, signal.SIGKILL)
+
+    corpus = [write(tmp_path / "a.txt", random_text(1500))]
+    options: dict[str, Any] = {"vocabulary": vocabulary, "output": tmp_path / "s"}
+    watch = Watch(kill_a_worker)
+    with pytest.raises(WorkerError, match=r"SIGKILL while working on .*a\.txt from line \d+"):
+        prepare(corpus, workers=2, progress=watch, **options)
+    assert not (tmp_path / "s").exists()
+    assert "finished and kept" in watch.said[-1]
+    assert prepare(corpus, workers=1, **options).reused_parts >= 1
+    assert contents(tmp_path / "s") == expected(*corpus)
 
 
 @pytest.mark.parametrize("change", ["language", "corpus", "vocabulary"])
@@ -295,8 +341,7 @@ def test_killed_and_restarted(tmp_path: Path, vocabulary: Path, workers: int, se
     assert killed_until_done(corpus, vocabulary, tmp_path / "out/s", workers, random.Random(seed)) > 0
     killed_until_done(corpus, vocabulary, tmp_path / "whole/s", 1, _Patient())
     assert tree(tmp_path / "out/s") == tree(tmp_path / "whole/s")
-    left = {p.name for p in (tmp_path / "out").iterdir()} - {"s", "script.py", ".s.lock"}
-    assert not {name for name in left if not name.startswith(".tmp-s-")}
+    assert {p.name for p in (tmp_path / "out").iterdir()} == {"s", "script.py"}
 
 
 class _Patient(random.Random):
@@ -544,24 +589,6 @@ def test_a_corpus_of_two_gigabytes(tmp_path: Path, vocabulary: Path) -> None:
 
 
 def test_progress_is_told(tmp_path: Path, vocabulary: Path, small_parts: None) -> None:
-    class Watch:
-        total: float | None = 0.0
-        done = 0.0
-        start: Callable[..., None]
-
-        def start(self, description: str, total: float | None = None, unit: str = "") -> None:  # type: ignore[no-redef]
-            assert (description, unit) == ("preparing", "bytes")
-            self.total = total
-
-        def advance(self, amount: float = 1, note: str = "") -> None:
-            self.done += amount
-
-        def finish(self) -> None:
-            pass
-
-        def say(self, message: str) -> None:
-            pass
-
     watch = Watch()
     corpus = write(tmp_path / "x.gz", gzip.compress(random_text(300).encode()))
     summary: PrepareSummary = prepare(
@@ -569,3 +596,14 @@ def test_progress_is_told(tmp_path: Path, vocabulary: Path, small_parts: None) -
     )
     assert summary.shards > 3
     assert watch.done == watch.total == corpus.stat().st_size
+
+
+def test_names_that_are_not_utf8(tmp_path: Path, vocabulary: Path) -> None:
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9"))
+    corpus = [write(folder / "x"), write(folder / "y", "力\n\n")]
+    summary = prepare(corpus, vocabulary=vocabulary, output=folder / "s", workers=1)
+    assert contents(folder / "s") == expected(*corpus)
+    assert summary.warnings[0].endswith("caf\\udce9/y:1")
+    assert json.loads(json.dumps(summary.as_json(), ensure_ascii=False).encode())["output"].endswith(
+        "caf\\xe9/s"
+    )

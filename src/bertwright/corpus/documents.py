@@ -10,6 +10,7 @@ from typing import Any
 
 from bertwright import strict_json
 from bertwright.corpus.lines import MAX_LINE_BYTES
+from bertwright.corpus.streams import open_found
 from bertwright.errors import CorpusError, quote
 
 MAX_DOCUMENT_BYTES = 128 << 20
@@ -131,7 +132,7 @@ def documents_of_parquet(path: Path, groups: range, text_field: str) -> Iterator
     from pyarrow import parquet
 
     try:
-        with parquet.ParquetFile(path) as file:
+        with open_found(path) as raw, parquet.ParquetFile(raw) as file:
             if text_field not in file.schema_arrow.names:
                 raise _no_field(path, text_field, file.schema_arrow.names, None)
             kind = file.schema_arrow.field(text_field).type

@@ -102,7 +102,7 @@ def _walk(paths: Sequence[str | Path], output: Path | None) -> Iterator[Path]:
         path = Path(given)
         if "\0" in str(path):
             raise CorpusError(f"{shown_path(path)}: a path cannot contain a NUL character")
-        if path.is_dir():
+        if os.path.isdir(path):  # unlike Path.is_dir, false for whatever cannot be looked at
             _refuse_inside(path, output)
             yield from _files_below(path, {})
         else:
@@ -119,7 +119,7 @@ def _files_below(folder: Path, seen: dict[tuple[int, int], Path]) -> Iterator[Pa
         raise CorpusError.at(folder, "a readable directory", hint=problem.strerror) from None
     for name in names:
         path = folder / name
-        if path.is_dir():
+        if os.path.isdir(path):
             yield from _files_below(path, seen)
         else:
             yield path

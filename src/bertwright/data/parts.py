@@ -142,6 +142,14 @@ class PartsFolder:
         return parts
 
 
+def remove_abandoned(output: Path) -> None:
+    """Remove what a killed process left while it put ``output`` together; the caller holds its lock."""
+    prefix = f".tmp-{output.name}-"
+    for entry in output.absolute().parent.iterdir():
+        if entry.name.startswith(prefix) and entry.name.removeprefix(prefix).isdigit():
+            shutil.rmtree(entry, ignore_errors=True)
+
+
 def _read(folder: Path) -> Part | None:
     prefix, _, number = folder.name.partition("-")
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -14,7 +15,7 @@ from bertwright.config.settings import load
 from bertwright.corpus import Corpus, find_corpus, split_work
 from bertwright.corpus.lines import MAX_LINE_BYTES
 from bertwright.data.counts import Counts
-from bertwright.data.parts import Part, PartsFolder, PartTask, make_part
+from bertwright.data.parts import Part, PartsFolder, PartTask, make_part, remove_abandoned
 from bertwright.data.prepare_settings import PrepareSettings
 from bertwright.data.sentences import check_language
 from bertwright.data.store import KIND
@@ -26,6 +27,7 @@ from bertwright.tokenization.tokenizer import Tokenizer
 _PARTS = 16  # a corpus is cut into about so many parts, within these limits:
 _MIN_PART_BYTES = 4 << 20
 _MAX_PART_BYTES = 32 << 20
+_BYTES_A_WORKER = 16 << 20
 _STORED_SHARE = 0.4  # bytes of ids for a byte of text, at least
 _SHORT_DOCUMENTS_SHARE = 0.5
 
@@ -49,7 +51,7 @@ class PrepareSummary:
             **{name: counts[name] for name in ("documents", "sentences", "tokens", "bytes")},
             "shards": self.shards,
             "seconds": round(self.seconds, 3),
-            "output": str(self.output),
+            "output": os.fsencode(self.output).decode("utf-8", "backslashreplace"),
             "unknown_tokens": self.counts.unknown_tokens,
             "cut_sentences": self.counts.cut_sentences,
             "reused_parts": self.reused_parts,
@@ -82,7 +84,7 @@ def prepare(
         corpus: files and directories; see :mod:`bertwright.corpus`.
         vocabulary: a folder with tokenizer files, or a bare ``vocab.txt``.
         output: the store to be made.
-        workers: processes; by default one a core.
+        workers: processes; by default one a core, and fewer for a small corpus.
         one_sentence_per_line: lines are sentences already; ``language`` is then not used.
         language: whose rules find the sentences.
         format: ``auto``, ``text``, ``jsonl``, ``csv``, ``tsv`` or ``parquet``.
@@ -116,7 +118,8 @@ def prepare(
     durable.check_free_space(target, int(found.text_bytes * _STORED_SHARE))
     job = _Job(found, Path(vocabulary), tokenizer, settings, target)
     with durable.lock(target):
-        parts, reused = job.make_parts(default_workers() if workers is None else workers, watch)
+        remove_abandoned(target)
+        parts, reused = job.make_parts(_workers_for(found) if workers is None else workers, watch)
         counts = Counts()
         for part in parts:
             counts.add(part.counts)
@@ -156,7 +159,8 @@ class _Job:
                 tokens = sum(done.counts.tokens for done in finished.values())
                 watch.advance(part.stored_bytes, note=f"{tokens:,} tokens")
         except (KeyboardInterrupt, Interrupted, WorkerError):
-            raise  # the finished parts stay: the same call goes on from them
+            watch.say(f"{len(finished):,} parts are finished and kept: the same command goes on from there")
+            raise
         except BaseException:
             self.folder.remove()
             raise
@@ -194,7 +198,13 @@ class _Job:
 
     def _request(self) -> str:
         files = [
-            [str(file.path.absolute()), file.format, file.compression, file.stored_bytes, file.modified_ns]
+            [
+                os.fsencode(file.path.absolute()).hex(),
+                file.format,
+                file.compression,
+                file.stored_bytes,
+                file.modified_ns,
+            ]
             for file in self._corpus.files
         ]
         return durable.digest_of(
@@ -206,6 +216,11 @@ class _Job:
                 "part_bytes": self._part_bytes,
             }
         )
+
+
+def _workers_for(corpus: Corpus) -> int:
+    """A process more takes seconds to start: it must have enough to do."""
+    return min(default_workers(), 1 + corpus.text_bytes // _BYTES_A_WORKER)
 
 
 def _refuse_useless(counts: Counts, masked_lm_only: bool) -> None:

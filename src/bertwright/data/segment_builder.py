@@ -14,6 +14,7 @@ from bertwright.data.sentences import split_sentences
 from bertwright.data.shards import Offsets, Segment
 from bertwright.data.token_axis import cumulated
 from bertwright.data.word_table import WordTable
+from bertwright.errors import shown_path
 from bertwright.tokenization.tokenizer import Tokenizer
 
 MAX_SENTENCE_TOKENS = 510
@@ -126,7 +127,9 @@ class SegmentBuilder:
         counts.unknown_tokens += int(unknown.sum())
         counts.single_sentence_documents += int((np.diff(offsets) == 1).sum())
         counts.unknown_documents += len(all_unknown)
-        shown = [f"{places[number][0]}:{places[number][1]}" for number in all_unknown[:3].tolist()]
+        shown = [
+            f"{shown_path(places[number][0])}:{places[number][1]}" for number in all_unknown[:3].tolist()
+        ]
         counts.unknown_at = (counts.unknown_at + shown)[:3]
 
 

@@ -5,6 +5,7 @@ The files are plain Arrow IPC without compression, so that the ids are used wher
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -77,7 +78,7 @@ def read_segments(path: Path, vocab_size: int) -> list[Segment]:
         StoreError: not an Arrow file, another schema, or offsets that lead nowhere.
     """
     try:
-        with pa.memory_map(str(path)) as file:
+        with pa.memory_map(os.fsencode(path)) as file:
             reader = pa.ipc.open_file(file)
             if not reader.schema.equals(schema(vocab_size)):
                 raise StoreError.at(
