@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from bertwright.durable import NewDirectory
 from bertwright.errors import DigestError, VocabularyError
+from bertwright.randomness import generator
 from bertwright.tokenization import Tokenizer, TokenizerSettings, Vocabulary
 from bertwright.tokenization.vocabulary import SPECIAL_TOKENS
 from tokenization import google
@@ -228,10 +229,51 @@ class TestManifest:
         with pytest.raises(DigestError, match=name):
             Tokenizer.load(finished)
 
+    @pytest.mark.parametrize("key", ["format", "files", "digest"])
+    def test_a_damaged_manifest_is_refused(self, finished: Path, key: str) -> None:
+        path = finished / "manifest.json"
+        path.write_text(path.read_text("utf-8").replace(f'"{key}"', f'"{key[:-1]}x"'), "utf-8")
+        with pytest.raises((VocabularyError, DigestError), match=r"manifest\.json"):
+            Tokenizer.load(finished)
+
+    def test_another_programs_manifest_means_nothing(self, folder: Path) -> None:
+        (folder / "manifest.json").write_text('{"name": "an app", "icons": []}', "utf-8")
+        assert Tokenizer.load(folder).vocabulary == SMALL
+
     def test_a_missing_file_is_refused_and_named(self, finished: Path) -> None:
         (finished / "tokenizer.json").unlink()
         with pytest.raises(DigestError, match=r"tokenizer\.json"):
             Tokenizer.load(finished)
+
+
+def check_mutants(folder: Path, seed: int, count: int) -> int:
+    """Opens the folder with some bytes of a file changed: it opens, or the error is ours; counts these."""
+    chance = generator(seed, "mutants")
+    refused = 0
+    for number in range(count):
+        name = ("vocab.txt", "tokenizer.json", "tokenizer_config.json")[number % 3]
+        original = (folder / name).read_bytes()
+        data = bytearray(original)
+        for place in chance.integers(0, len(data), size=int(chance.integers(1, 4))):
+            data[place : place + int(chance.integers(0, 3))] = chance.bytes(int(chance.integers(0, 3)))
+        (folder / name).write_bytes(data)
+        try:
+            Tokenizer.load(folder)
+        except VocabularyError as problem:
+            assert str(folder) in problem.message and problem.message.isprintable()
+            refused += 1
+        (folder / name).write_bytes(original)
+    return refused
+
+
+def test_mutants(folder: Path) -> None:
+    assert check_mutants(folder, seed=1, count=900) > 600
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(20))
+def test_more_mutants(folder: Path, seed: int) -> None:
+    assert check_mutants(folder, seed=100 + seed, count=7_500) > 5_000
 
 
 JSON_VALUES = st.recursive(

@@ -36,6 +36,7 @@ class Engine:
     def __init__(self, vocabulary: Vocabulary, settings: TokenizerSettings) -> None:
         from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
+        # One text at a time needs none of its threads, and without them a later fork() gives no warning.
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
         self._basic = BasicTokenizer(settings)
         self._boundary_id = len(vocabulary)

@@ -11,7 +11,7 @@ from bertwright.durable import MANIFEST, read_manifest, verify
 from bertwright.errors import VocabularyError
 from bertwright.tokenization import tokenizer_json
 from bertwright.tokenization.settings import TokenizerSettings
-from bertwright.tokenization.vocabulary import CLS, MASK, PAD, SEP, UNK, Vocabulary
+from bertwright.tokenization.vocabulary import CLS, MASK, MAX_BYTES, PAD, SEP, UNK, Vocabulary
 
 VOCAB_TXT = "vocab.txt"
 TOKENIZER_JSON = "tokenizer.json"
@@ -80,9 +80,15 @@ def _json(value: dict[str, Any]) -> bytes:
 def _verify(path: Path, names: list[str]) -> None:
     """Compares the files with the folder's manifest, where it has one of ours."""
     for name in _MANIFESTS:
-        if (path / name).exists():
+        if (path / name).exists() and not _is_foreign(path / name):
             manifest = read_manifest(path, manifest_name=name, error=VocabularyError)
             verify(manifest, [name for name in names if name in manifest.files])
+
+
+def _is_foreign(path: Path) -> bool:
+    """Whether a manifest is another program's; ours has both keys, also when one of them was damaged."""
+    record = strict_json.load(path, error=VocabularyError, max_bytes=MAX_BYTES)
+    return not isinstance(record, dict) or not {"format", "files"} & record.keys()
 
 
 def _agreed(text: Vocabulary, other: Vocabulary | None, path: Path) -> Vocabulary:
