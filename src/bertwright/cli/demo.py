@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from bertwright.pretraining.filled_blank import FilledBlank
     from bertwright.pretraining.run import PretrainingSummary
     from bertwright.reports.run_folder import Adaptation
+    from bertwright.tokenization.learning.learn import LearnedVocabulary
 
 
 def demo(
@@ -68,8 +69,7 @@ def _tell(plan: DemoPlan, console: Console) -> None:
     _say_collected(collected, console)
     console.say("\n2. A vocabulary of WordPieces")
     learned = story.learn(plan, collected, console)
-    for line in learned.told():
-        console.say(f"   {line}")
+    _say_vocabulary(learned, console)
     console.say("\n3. Sentences to ids")
     prepared = story.make_store(plan, collected, console)
     counts = prepared.counts
@@ -100,6 +100,16 @@ def _say_collected(collected: Collected, console: Console) -> None:
     console.say(f"   {collected.origin}: {amount}")
     if collected.cut:
         console.say("   the text is longer than the demo reads; the commands at the end take all of it")
+
+
+def _say_vocabulary(learned: LearnedVocabulary, console: Console) -> None:
+    report, fit = learned.report, learned.report.fit
+    console.say(
+        f"   {report.size:,} pieces; held-out text: {fit.pieces_per_word:.3f} pieces a word, "
+        f"{fit.coverage:.1%} of the words whole, {fit.unk_rate:.3%} unknown"
+    )
+    for cut in fit.examples[:3]:
+        console.say(f"   {cut.word}: {' '.join(cut.pieces)}")
 
 
 def _pretraining_table(summary: PretrainingSummary) -> RenderableType:

@@ -15,6 +15,7 @@ def report(
     /,
     *,
     output: Annotated[Path | None, Parameter(name=["--output", "-o"])] = None,
+    vocab: Path | None = None,
     common: Common = Common(),
 ) -> None:
     """Write the HTML report of a pre-training run.
@@ -29,6 +30,8 @@ def report(
         Folder that `bertwright pretrain` wrote.
     output:
         File to write instead of RUN/report.html; it must not exist.
+    vocab:
+        Vocabulary folder whose report is to be shown too.
     """
     from bertwright.cli.console import Console
     from bertwright.durable import require_absent
@@ -37,5 +40,5 @@ def report(
     with Console(common) as console:
         if output is not None:
             require_absent(output, overwrite=False)
-        written = write_report(run, output)
+        written = write_report(run, output, vocabulary=vocab / "report.json" if vocab else None)
         console.result({"output": str(written)}, f"{written}")

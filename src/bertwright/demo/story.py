@@ -114,7 +114,12 @@ def learn_task(plan: DemoPlan, task: LabelledTask, progress: Progress) -> Adapta
 
 def report(plan: DemoPlan, adaptation: Adaptation | None) -> Path:
     """Chapter 7: one page to look at."""
-    return write_report(plan.output / "run", plan.output / "report.html", adaptation=adaptation)
+    return write_report(
+        plan.output / "run",
+        plan.output / "report.html",
+        vocabulary=plan.output / "vocabulary" / "report.json",
+        adaptation=adaptation,
+    )
 
 
 def _documentation(progress: Progress) -> tuple[list[SourceText], str, str, bool]:

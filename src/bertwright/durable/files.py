@@ -124,11 +124,13 @@ class HashedFile(io.RawIOBase):
 
 
 def write_synced(path: Path, payload: bytes) -> None:
+    """Write a new file and wait until it is on the disk."""
     with HashedFile(path) as file:
         file.write(payload)
 
 
 def sync_directory(path: Path) -> None:
+    """Wait until the names in a directory are on the disk."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
@@ -137,6 +139,7 @@ def sync_directory(path: Path) -> None:
 
 
 def free_bytes(path: Path) -> int | None:
+    """Free space where ``path`` is or will be, or None when it cannot be told."""
     with suppress(OSError):
         return shutil.disk_usage(_existing_parent(path)).free
     return None
@@ -144,6 +147,7 @@ def free_bytes(path: Path) -> int | None:
 
 @contextmanager
 def reported(path: Path, doing: str) -> Iterator[None]:
+    """Turn an ``OSError`` into a :class:`DiskError` that names ``path`` and what was being done."""
     try:
         yield
     except OSError as problem:

@@ -47,8 +47,11 @@ class RunFolder:
     vocabulary: Mapping[str, Any] | None = None
 
 
-def read_run(path: Path) -> RunFolder:
-    """The run in ``path``; parts that a run may lack (summary, blanks, vocabulary report) stay empty.
+def read_run(path: Path, vocabulary: Path | None = None) -> RunFolder:
+    """The run in ``path``; parts that a run may lack (summary, blanks) stay empty.
+
+    Args:
+        vocabulary: the ``report.json`` of the vocabulary, to be shown with it.
 
     Raises:
         InputError: it is not a run folder, or one of its files is malformed.
@@ -64,7 +67,7 @@ def read_run(path: Path) -> RunFolder:
         evaluations=[record for record in records if record.get("kind") == "evaluation"],
         summary=_optional(path / "summary.json") or {},
         blanks=[FilledBlank.from_dict(item) for item in _optional(path / "blanks.json") or ()],
-        vocabulary=_optional(path / "vocabulary.json"),
+        vocabulary=strict_json.load(vocabulary, max_bytes=_LIMIT) if vocabulary else None,
     )
 
 

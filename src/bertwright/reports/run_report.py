@@ -19,11 +19,18 @@ from bertwright.reports.run_folder import Adaptation, RunFolder, read_run
 REPORT = "report.html"
 
 
-def write_report(run: Path, output: Path | None = None, *, adaptation: Adaptation | None = None) -> Path:
+def write_report(
+    run: Path,
+    output: Path | None = None,
+    *,
+    vocabulary: Path | None = None,
+    adaptation: Adaptation | None = None,
+) -> Path:
     """Write (or rewrite) the HTML report of the run folder ``run``.
 
     Args:
         output: the file to write; ``run/report.html`` when None.
+        vocabulary: ``report.json`` of the vocabulary folder, to be shown too.
         adaptation: results of adapting the model to a task, when there are any.
 
     Returns:
@@ -34,7 +41,7 @@ def write_report(run: Path, output: Path | None = None, *, adaptation: Adaptatio
         DiskError: the page could not be written.
     """
     target = output or run / REPORT
-    write_file(target, render(read_run(run), adaptation), overwrite=True)
+    write_file(target, render(read_run(run, vocabulary), adaptation), overwrite=True)
     return target
 
 
