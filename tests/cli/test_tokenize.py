@@ -140,8 +140,9 @@ class TestMistakes:
         typed(f'{{"text": "fine"}}\n{line}\n'.encode())
         assert "standard input:2: " in self.refused(capsys, vocab, "--input-format", "jsonl", "--jsonl")
 
-    def test_a_lone_surrogate(self, vocab: str, capsys: Capture) -> None:
-        assert "lone surrogate at character 1" in self.refused(capsys, vocab, "a\udcff")
+    @pytest.mark.parametrize("text", ["a\udcff", "a\ud800"])
+    def test_an_argument_that_is_not_utf_8(self, vocab: str, capsys: Capture, text: str) -> None:
+        assert "error: TEXT: expected UTF-8" in self.refused(capsys, vocab, text)
 
     def test_contradictions(self, vocab: str, capsys: Capture) -> None:
         assert "--input-format" in self.refused(capsys, vocab, "x", "--input-format", "jsonl")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ from cyclopts import Parameter
 from bertwright import strict_json
 from bertwright.cli.arguments import Common
 from bertwright.cli.console import Console, table
-from bertwright.errors import InputError, UsageError
+from bertwright.errors import InputError, UsageError, quote
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -59,12 +60,7 @@ def tokenize(
         tokenizer = Tokenizer.load(vocabulary, lower_case=lower_case)
         for remark in tokenizer.remarks():
             console.warn(f"{vocabulary}: {remark}")
-        if text:
-            texts: Iterator[str] = map(_checked, text)
-        else:
-            if sys.stdin.isatty():
-                console.say("reading lines from the keyboard; Ctrl-D ends")
-            texts = _lines(sys.stdin.buffer, input_format)
+        texts = map(_typed, text) if text else _lines(_standard_input(console), input_format)
         if jsonl:
             for line in texts:
                 console.line(strict_json.dump(_machine(tokenizer.encode(line))))
@@ -87,6 +83,14 @@ def _show_lines(console: Console, tokenizer: Tokenizer, texts: Iterator[str]) ->
             console.result({}, _pieces(tokenizer, encoding))
         else:
             console.line(" ".join(encoding.tokens))
+
+
+def _standard_input(console: Console) -> BinaryIO:
+    if sys.stdin is None:
+        raise UsageError("TEXT: expected text, got none, and standard input is closed")
+    if sys.stdin.isatty():
+        console.say("reading lines from the keyboard; Ctrl-D ends")
+    return sys.stdin.buffer
 
 
 def _lines(file: BinaryIO, input_format: str) -> Iterator[str]:
@@ -112,18 +116,21 @@ def _text_of(line: str, number: int) -> str:
     if not isinstance(record, dict) or not isinstance(record.get("text"), str):
         got = record.get("text", "no such key") if isinstance(record, dict) else type(record).__name__
         raise InputError.at("standard input", 'an object {"text": "…"}', got, line=number, field="text")
-    return _checked(record["text"], number)
-
-
-def _checked(text: str, line: int | None = None) -> str:
-    """``text``, unless it has half a surrogate pair, which cannot be written as UTF-8."""
+    text: str = record["text"]
     try:
         text.encode("utf-8")
     except UnicodeEncodeError as problem:
-        where = "TEXT" if line is None else "standard input"
         got = f"a lone surrogate at character {problem.start}"
-        raise InputError.at(where, "text that can be written as UTF-8", got, line=line) from None
+        raise InputError.at("standard input", "text that UTF-8 can hold", got, line=number) from None
     return text
+
+
+def _typed(argument: str) -> str:
+    """An argument as text; the bytes that were typed are UTF-8, whatever the locale took them for."""
+    try:
+        return os.fsencode(argument).decode("utf-8")
+    except UnicodeError as problem:
+        raise UsageError(f"TEXT: expected UTF-8, got {quote(argument)} ({problem})") from None
 
 
 def _machine(encoding: Encoding) -> dict[str, Any]:
