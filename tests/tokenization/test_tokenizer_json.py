@@ -141,6 +141,13 @@ def test_added_tokens(tmp_path: Path, token: object, expected: str) -> None:
     assert refusal(tmp_path, edited(added_tokens=[token])).startswith(f"added_tokens: {expected}")
 
 
+@pytest.mark.parametrize("token", ["two words", "line\n", "\ud800", ""])
+def test_a_token_that_no_vocabulary_file_can_hold(tmp_path: Path, token: str) -> None:
+    assert refusal(tmp_path, edited(model__vocab={**SMALL.ids(), token: 7})).startswith(
+        "id 7: expected a token"
+    )
+
+
 def test_added_tokens_of_the_vocabulary(tmp_path: Path) -> None:
     assert read(tmp_path, edited(added_tokens=[{"id": 5, "content": "the"}]))[0] == SMALL
     assert read(tmp_path, edited(added_tokens=None))[0] == SMALL

@@ -115,7 +115,7 @@ class TestRefused:
             Vocabulary.load(path)
 
     def test_an_empty_file(self, path: Path) -> None:
-        assert 'one token a line, got "an empty file"' in refusal(path, b"")
+        assert 'expected tokens, got "an empty file"' in refusal(path, b"")
 
     @pytest.mark.parametrize("special", SPECIAL_TOKENS)
     def test_a_missing_special_token(self, path: Path, special: str) -> None:
@@ -124,7 +124,7 @@ class TestRefused:
 
     @pytest.mark.parametrize("spelling", ["[mask]", "[Mask]", "MASK", "<mask>", "mask"])
     def test_a_special_token_in_another_spelling(self, path: Path, spelling: str) -> None:
-        assert f"(line 5 has {spelling}: " in refusal(path, GOOD.replace("[MASK]", spelling))
+        assert f"(line 5 has {spelling}: write [MASK])" in refusal(path, GOOD.replace("[MASK]", spelling))
 
     def test_a_repeated_token_names_both_lines(self, path: Path) -> None:
         assert (

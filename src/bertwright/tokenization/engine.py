@@ -25,7 +25,9 @@ from bertwright.tokenization.settings import TokenizerSettings
 from bertwright.tokenization.vocabulary import UNK, Vocabulary
 
 _BOUNDARY = "\u203d"  # interrobang: punctuation to both, of its own, and rare
+_CAPITAL_SIGMA = "\u03a3"
 _BLOCK_CHARACTERS = 1 << 18  # texts joined for one call of the engine
+_KNOWN_CHARACTERS = 1 << 17  # then all are tried anew: hostile text must not fill the memory
 
 Ids = np.ndarray[Any, np.dtype[np.uint32]]
 
@@ -53,9 +55,7 @@ class Engine:
         )
         self._tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
         self._alike: set[str] = set()
-        self._different: set[str] = {_BOUNDARY}
-        if settings.do_lower_case:
-            self._different.add("\u03a3")
+        self._different: set[str] = set()
 
     def words(self, text: str) -> list[str]:
         """The engine's own words of ``text``, for comparison."""
@@ -69,6 +69,9 @@ class Engine:
     def unanswerable(self, texts: Sequence[str]) -> set[int]:
         """The indices of the texts it cannot answer."""
         characters = set("".join(texts))
+        if len(self._alike) + len(self._different) > _KNOWN_CHARACTERS:
+            self._alike.clear()
+            self._different.clear()
         for character in characters - self._alike - self._different:
             (self._alike if self._is_alike(character) else self._different).add(character)
         odd = characters & self._different
@@ -102,7 +105,9 @@ class Engine:
         return np.delete(flat, boundaries), lengths.astype(np.int64)
 
     def _is_alike(self, character: str) -> bool:
-        if "\ud800" <= character <= "\udfff":  # a lone surrogate cannot be handed over
+        if character == _BOUNDARY or "\ud800" <= character <= "\udfff":  # surrogates cannot be handed over
+            return False
+        if character == _CAPITAL_SIGMA and self._basic.settings.do_lower_case:
             return False
         for part in unicodedata.normalize("NFD", character):
             if unicodedata.combining(part) and unicodedata.category(part) != "Mn":

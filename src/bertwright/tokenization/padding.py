@@ -27,6 +27,15 @@ def padding_mask(lengths: Sequence[int] | NDArray[Any]) -> NDArray[np.bool_] | N
     return mask
 
 
+def tokens_at_once(device_type: str) -> int:
+    """Padded tokens that go through the network at once when nothing is trained, on ``"cpu"`` or ``"cuda"``.
+
+    A processor is fastest with what stays in its caches, and small groups of like lengths pad least (mini and
+    base on one core: 1,024 gives 1.7 to 2 times the rows a second of 8,192); a GPU wants to be filled.
+    """
+    return 1024 if device_type == "cpu" else 32768
+
+
 def length_groups(lengths: Sequence[int], max_tokens: int) -> list[NDArray[np.int64]]:
     """Indices of rows grouped for inference: similar lengths together, at most ``max_tokens`` with padding.
 

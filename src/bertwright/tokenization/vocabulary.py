@@ -24,15 +24,19 @@ MAX_TOKENS = 1_000_000
 MAX_BYTES = 64 << 20
 
 _SPACE = re.compile(f"[{SPACES}]")
+_UNFIT = re.compile(f"[{SPACES}\ud800-\udfff]")  # white space, or half a surrogate pair
+_ALL_FIVE = "a vocabulary has all of " + ", ".join(SPECIAL_TOKENS)
 
 
 class Vocabulary:
     """An immutable list of different tokens with the five special ones among them."""
 
-    def __init__(self, tokens: Iterable[str], source: str | Path = "vocabulary") -> None:
-        """See :meth:`from_tokens`; ``source`` is named in messages."""
+    def __init__(
+        self, tokens: Iterable[str], source: str | Path = "vocabulary", *, in_lines: bool = False
+    ) -> None:
+        """See :meth:`from_tokens`; messages name ``source``, and lines (from 1) or ids (from 0) of it."""
         self.tokens: tuple[str, ...] = tuple(tokens)
-        self._ids = _check(self.tokens, source)
+        self._ids = _check(self.tokens, source, in_lines)
         self.pad_id, self.unk_id, self.cls_id, self.sep_id, self.mask_id = (
             self._ids[t] for t in SPECIAL_TOKENS
         )
@@ -46,7 +50,7 @@ class Vocabulary:
             VocabularyError: missing, a directory, empty, too large, not UTF-8, a byte order mark, line ends
                 other than ``\\n``, a blank or repeated line, white space in a token, a special token missing.
         """
-        return cls(_lines(_read(Path(path)), path), path)
+        return cls(_lines(_read(Path(path)), path), path, in_lines=True)
 
     @classmethod
     def from_tokens(cls, tokens: Sequence[str]) -> Vocabulary:
@@ -150,40 +154,45 @@ def _lines(data: bytes, path: str | Path) -> list[str]:
     return text.removesuffix("\n").split("\n") if text else []
 
 
-def _check(tokens: Sequence[str], source: str | Path) -> dict[str, int]:
-    """Token -> id, after refusing what cannot be a vocabulary. Lines in messages count from 1."""
+def _check(tokens: Sequence[str], source: str | Path, in_lines: bool) -> dict[str, int]:
+    """Token -> id, after refusing what cannot be a vocabulary."""
     if not tokens:
-        raise VocabularyError.at(source, "one token a line", "an empty file")
+        raise VocabularyError.at(source, "tokens", "an empty file" if in_lines else "none")
     if len(tokens) > MAX_TOKENS:
         raise VocabularyError.at(source, f"at most {MAX_TOKENS:,} tokens", f"{len(tokens):,}")
     ids: dict[str, int] = {}
     for index, token in enumerate(tokens):
-        if _SPACE.search(token) or not token:
-            expected, got = _misplaced_space(token)
-            raise VocabularyError.at(source, expected, got, line=index + 1)
+        if _UNFIT.search(token) or not token:
+            line, field = (index + 1, None) if in_lines else (None, f"id {index}")
+            raise VocabularyError.at(source, *_unfit(token), line=line, field=field)
         if ids.setdefault(token, index) != index:
-            hint = f"line {ids[token] + 1} has it already"
-            raise VocabularyError.at(source, "each token once", token, line=index + 1, hint=hint)
+            line, field = (index + 1, None) if in_lines else (None, f"id {index}")
+            hint = f"{_place(ids[token], in_lines)} has it already"
+            raise VocabularyError.at(source, "each token once", token, line=line, field=field, hint=hint)
     for special in SPECIAL_TOKENS:
         if special not in ids:
-            hint = _similar(special, ids) or "every vocabulary has it on a line of its own"
+            other = _other_spelling(special, ids)
+            hint = f"{_place(ids[other], in_lines)} has {other}: write {special}" if other else _ALL_FIVE
             raise VocabularyError.at(source, f"the special token {special}", "none", hint=hint)
     return ids
 
 
-def _misplaced_space(token: str) -> tuple[str, str]:
-    """What was expected instead of ``token``, which is blank or has white space, and what there is."""
+def _place(index: int, in_lines: bool) -> str:
+    return f"line {index + 1}" if in_lines else f"id {index}"
+
+
+def _unfit(token: str) -> tuple[str, str]:
+    """What was expected instead of ``token``, and what there is."""
     bare = token.strip(SPACES)
     if not bare:
         return "a token", "a blank line"
+    if not _SPACE.search(token):
+        return "a token that UTF-8 can hold", token
     return f"a token without white space {'around' if bare != token else 'inside'}", token
 
 
-def _similar(special: str, ids: Mapping[str, int]) -> str | None:
-    """A hint when the vocabulary has ``special`` in another spelling."""
+def _other_spelling(special: str, ids: Mapping[str, int]) -> str | None:
+    """A token of the vocabulary that is probably meant as ``special``."""
     name = special.strip("[]")
     spellings = (special.lower(), special.title(), name, name.lower(), f"<{name}>", f"<{name.lower()}>")
-    found = next((spelling for spelling in spellings if spelling in ids), None)
-    return (
-        f"line {ids[found] + 1} has {found}: capital letters in square brackets are meant" if found else None
-    )
+    return next((spelling for spelling in spellings if spelling in ids), None)

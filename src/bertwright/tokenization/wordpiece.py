@@ -5,6 +5,7 @@ from __future__ import annotations
 from bertwright.tokenization.vocabulary import CONTINUATION, Vocabulary
 
 _CACHE_SIZE = 1 << 17
+_CACHED_LENGTH = 40  # longer words hardly come twice
 
 
 class WordPiece:
@@ -34,7 +35,7 @@ class WordPiece:
             found = self._match(word)
             if len(self._cache) >= _CACHE_SIZE:
                 self._cache.clear()
-            if len(word) <= self.max_input_chars_per_word:
+            if len(word) <= _CACHED_LENGTH:
                 self._cache[word] = found
         return found
 
