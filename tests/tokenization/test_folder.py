@@ -159,6 +159,10 @@ class TestRefused:
     def test_a_folder_without_tokenizer_files(self, tmp_path: Path) -> None:
         assert "expected a folder with vocab.txt or tokenizer.json" in self.refusal(tmp_path)
 
+    def test_a_run_folder_is_answered_with_its_model_folder(self, tmp_path: Path) -> None:
+        save(Tokenizer(SMALL), tmp_path / "model")
+        assert self.refusal(tmp_path).endswith(f"({tmp_path / 'model'} has one)")
+
     def test_nothing_there(self, tmp_path: Path) -> None:
         assert "nothing there" in self.refusal(tmp_path / "none")
 

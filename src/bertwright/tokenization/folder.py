@@ -32,7 +32,9 @@ def read(path: Path) -> tuple[Vocabulary, TokenizerSettings]:
         return Vocabulary.load(path), TokenizerSettings()
     names = [name for name in _READ if (path / name).exists()]
     if VOCAB_TXT not in names and TOKENIZER_JSON not in names:
-        raise VocabularyError.at(path, f"a folder with {VOCAB_TXT} or {TOKENIZER_JSON}", "neither")
+        inner = path / "model"  # of a run
+        hint = f"{inner} has one" if (inner / VOCAB_TXT).exists() else None
+        raise VocabularyError.at(path, f"a folder with {VOCAB_TXT} or {TOKENIZER_JSON}", "neither", hint=hint)
     _verify(path, names)
     vocabulary: Vocabulary | None = None
     settings: dict[str, Any] = {}
