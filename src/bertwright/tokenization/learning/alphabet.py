@@ -18,9 +18,6 @@ UNKNOWN_COST = 64
 """An unknown word costs as much as so many pieces: a character is in the alphabet when it occurs at least
 once for every 64 occurrences that the least useful piece has."""
 
-MAX_SHARE = 0.75
-"""The alphabet takes at most so much of the room for pieces."""
-
 
 @dataclass(frozen=True)
 class Alphabet:
@@ -55,11 +52,10 @@ class Alphabet:
         return int(2 * len(self.codes) - self.alone.sum())
 
     def frequent(self, minimum: int, room: int) -> Alphabet:
-        """The characters that occur ``minimum`` times or more and, most frequent first, fit into
-        :data:`MAX_SHARE` of ``room``."""
+        """The characters that occur ``minimum`` times or more and, most frequent first, fit into ``room``."""
         order = np.lexsort((self.codes, -self.counts))
         taken = np.cumsum(np.where(self.alone[order], 1, 2))
-        chosen = np.sort(order[(taken <= MAX_SHARE * room) & (self.counts[order] >= minimum)])
+        chosen = np.sort(order[(taken <= room) & (self.counts[order] >= minimum)])
         return Alphabet(self.codes[chosen], self.counts[chosen], self.alone[chosen])
 
     def pieces(self) -> list[str]:

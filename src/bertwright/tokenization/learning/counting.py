@@ -174,6 +174,9 @@ def _count_chunk(reading: Reading, chunk: Chunk) -> tuple[tuple[pa.Table, pa.Tab
 
 def _passages(documents: Iterable[Document]) -> Iterator[list[str]]:
     for document in documents:
+        if sum(map(len, document.lines)) < PASSAGE_CHARACTERS:
+            yield list(document.lines)
+            continue
         held: list[str] = []
         size = 0
         for line in document.lines:

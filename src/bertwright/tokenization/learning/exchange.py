@@ -22,7 +22,7 @@ import numpy.typing as npt
 from bertwright.progress import Progress, Silent
 from bertwright.tokenization.learning.counting import SCALE
 from bertwright.tokenization.learning.segmentation import Segmentation, tail
-from bertwright.tokenization.learning.trie import Ints, Trie
+from bertwright.tokenization.learning.trie import FIRST, Ints, Trie
 
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
@@ -81,7 +81,7 @@ def exchange(
         worst = worst[np.argsort(worth.losses[worst], kind="stable")]
         free = wanted - int(chosen.sum())
         chosen[best[:free]] = True
-        limit = int(SHARE * wanted * (1 - number / rounds) ** 2)
+        limit = max(1, int(SHARE * wanted * (1 - number / rounds) ** 2))
         best, worst = best[free : free + limit], worst[: len(best[free : free + limit])]
         pays = worth.gains[best[: len(worst)]] > worth.losses[worst]
         chosen[worst[pays]] = False
@@ -123,7 +123,8 @@ def _best(trie: Trie, eligible: Bools, gains: Floats) -> Ints:
 
 def _losses(trie: Trie, chosen: Bools, weights: Ints, cut: Segmentation) -> Floats:
     longest = trie.longest(chosen)
-    shorter = np.maximum(trie.depth[longest[trie.parent[cut.pieces]]], 1)
+    above = np.maximum(trie.parent[cut.pieces], FIRST)  # where nothing matches (an unknown word): a root
+    shorter = np.maximum(trie.depth[longest[above]], 1)
     instead = 1 + tail(trie, cut.costs, cut.cuts, shorter)
     weight = weights[trie.word[cut.cuts]]
     saved = np.bincount(cut.pieces, weights=weight * (instead - cut.costs[cut.cuts]), minlength=len(trie))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +22,9 @@ from bertwright.tokenization.vocabulary import CONTINUATION
 
 MAX_WORDS = 1 << 20
 """So many distinct words, the heaviest, teach pieces; the others still count for the alphabet."""
+
+_MINIMA = sorted({round(2 ** (step / 2)) for step in range(64)})
+"""How often a character must occur to be in the alphabet: 1, 2, 3, 4, 6, 8, 11, 16, …"""
 
 _CANDIDATES = 40
 """Substrings lighter than a fortieth of what a piece weighs on average are no candidates."""
@@ -65,20 +69,17 @@ def learn_pieces(
     trie = Trie.build(words.characters, words.lengths, words.weights, max(support, SCALE))
     watch.finish()
 
-    alphabet = everything.frequent(1, room)
     watch.start("choosing pieces")
-    first = _top_down(trie, words, alphabet, room)
-    least = first.threshold // (SCALE * UNKNOWN_COST)
-    if least > 1:
-        alphabet = everything.frequent(least, room)
-        first = _top_down(trie, words, alphabet, room)
+    first = _balanced(trie, words, everything, room)
     watch.finish()
     chosen = exchange(trie, first.weights, first.chosen, first.given, first.wanted, progress=watch)
     uses = Segmentation.of(trie, chosen).uses(trie, words.counts)
-    found = [(-int(uses[node]), _piece(trie, int(node))) for node in np.flatnonzero(chosen & ~first.given)]
-    found.sort()
-    pieces = alphabet.pieces() + [piece for _, piece in found]
-    return LearnedPieces(pieces, np.array([-use for use, _ in found], np.int64), alphabet)
+    nodes = np.flatnonzero(chosen & ~first.given)
+    marks = np.where(trie.root[nodes] == LATER, CONTINUATION, "").tolist()
+    texts = [mark + text for mark, text in zip(marks, trie.texts(nodes), strict=True)]
+    found = sorted(zip((-uses[nodes]).tolist(), texts, strict=True))
+    pieces = first.alphabet.pieces() + [piece for _, piece in found]
+    return LearnedPieces(pieces, np.array([-use for use, _ in found], np.int64), first.alphabet)
 
 
 @dataclass(frozen=True)
@@ -107,11 +108,33 @@ class _Words:
 
 @dataclass(frozen=True)
 class _Start:
+    alphabet: Alphabet
     chosen: npt.NDArray[np.bool_]
     given: npt.NDArray[np.bool_]
     weights: Ints
     wanted: int
     threshold: int
+
+
+def _balanced(trie: Trie, words: _Words, everything: Alphabet, room: int) -> _Start:
+    """The top-down choice beside the largest alphabet whose rarest character is worth the least useful piece.
+
+    The fewer characters, the more room for pieces, and the less useful the last of them: one point balances.
+    """
+    starts: dict[int, _Start] = {}
+
+    def is_worth_it(minimum: int) -> bool:
+        starts[minimum] = _top_down(trie, words, everything.frequent(minimum, room), room)
+        return starts[minimum].threshold <= minimum * UNKNOWN_COST * SCALE
+
+    if is_worth_it(1):
+        return starts[1]
+    bound = starts[1].threshold // (UNKNOWN_COST * SCALE) + 1
+    minima = [m for m in _MINIMA if m < bound] + [bound]
+    minimum = minima[bisect_left(minima, True, lo=1, hi=len(minima) - 1, key=is_worth_it)]
+    if minimum not in starts:
+        is_worth_it(minimum)
+    return starts[minimum]
 
 
 def _top_down(trie: Trie, words: _Words, alphabet: Alphabet, room: int) -> _Start:
@@ -126,11 +149,7 @@ def _top_down(trie: Trie, words: _Words, alphabet: Alphabet, room: int) -> _Star
     weights = words.weights.copy()
     weights[trie.word[unknown]] = 0  # words with another character are unknown however they are cut
     choice = choose_top_down(trie, weights, room - outside, given)
-    return _Start(choice.chosen, given, weights, room - outside, choice.threshold)
-
-
-def _piece(trie: Trie, node: int) -> str:
-    return (CONTINUATION if trie.root[node] == LATER else "") + trie.text(node)
+    return _Start(alphabet, choice.chosen, given, weights, room - outside, choice.threshold)
 
 
 def _occurrences(counts: WordCounts) -> tuple[npt.NDArray[np.uint32], Ints]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -21,15 +22,17 @@ Nodes = npt.NDArray[np.int32]
 FIRST, LATER = 0, 1
 """The roots: what begins a word, and what continues one."""
 
-_DIRECT_KEYS = 1 << 24  # below so many possible keys counting is faster than sorting
+_DIRECT_KEYS = 1 << 23  # below so many possible keys counting is faster than sorting
 
 
 @dataclass(frozen=True)
 class Trie:
     """Substrings of words; see the module."""
 
+    characters: npt.NDArray[np.uint32]
+    """(N,) the code point that each suffix begins with."""
     codes: npt.NDArray[np.uint32]
-    """(A,) code point of each character, ascending."""
+    """(A,) the different code points, ascending."""
     parent: Nodes
     """(V,) of each node; -1 for the two roots."""
     character: Nodes
@@ -70,7 +73,9 @@ class Trie:
         ends = np.cumsum(grown.sizes).tolist()
         levels = tuple(slice(end - size, end) for end, size in zip(ends, grown.sizes, strict=True))
         parent, character = np.concatenate(grown.parents), np.concatenate(grown.characters)
-        return cls(codes, parent, character, depths, levels, grown.leaf, word, starts, remaining)
+        return cls(
+            characters, codes, parent, character, depths, levels, grown.leaf, word, starts, remaining
+        )
 
     def __len__(self) -> int:
         return len(self.parent)
@@ -79,13 +84,9 @@ class Trie:
     def by_remaining(self) -> tuple[Ints, ...]:
         """The suffixes with 1, 2, … characters left."""
         order = np.argsort(self.remaining, kind="stable")
-        cuts = np.searchsorted(self.remaining[order], np.arange(1, len(self.levels_of_remaining) + 1))
-        return tuple(np.split(order, cuts[1:]))
-
-    @property
-    def levels_of_remaining(self) -> range:
-        """1 … the length of the longest word."""
-        return range(1, int(self.remaining.max(initial=0)) + 1)
+        longest = int(self.remaining.max(initial=0))
+        cuts = np.searchsorted(self.remaining[order], np.arange(1, longest + 2))
+        return tuple(order[start:stop] for start, stop in pairwise(cuts.tolist()))
 
     @cached_property
     def root(self) -> Nodes:
@@ -117,13 +118,15 @@ class Trie:
             nearest[level] = np.where(chosen[level], nearest[level], nearest[self.parent[level]])
         return nearest
 
-    def text(self, node: int) -> str:
-        """The substring of a node."""
-        characters = []
-        while node > LATER:
-            characters.append(chr(self.codes[self.character[node]]))
-            node = int(self.parent[node])
-        return "".join(reversed(characters))
+    def texts(self, nodes: Ints) -> list[str]:
+        """The substring of each of ``nodes``, read where it first occurs."""
+        place = np.full(len(self), len(self.leaf), np.int64)
+        np.minimum.at(place, self.leaf, np.arange(len(self.leaf)))
+        for level in self.levels[:0:-1]:
+            np.minimum.at(place, self.parent[level], place[level])
+        text = self.characters.tobytes().decode("utf-32-le")
+        starts, depths = place[nodes].tolist(), self.depth[nodes].tolist()
+        return [text[start : start + depth] for start, depth in zip(starts, depths, strict=True)]
 
 
 class _Growth:
@@ -174,4 +177,7 @@ def _numbered(keys: Ints, bound: int) -> tuple[Ints, Ints]:
         return found, inverse
     present = np.zeros(bound, np.bool_)
     present[keys] = True
-    return np.flatnonzero(present), (np.cumsum(present) - 1)[keys]
+    found = np.flatnonzero(present)
+    number = np.empty(bound, np.int32)
+    number[found] = np.arange(len(found))
+    return found, number[keys]

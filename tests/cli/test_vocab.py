@@ -1,0 +1,165 @@
+"""``bertwright vocab``: the folder, the object for machines, the report for people, one line for each mistake."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bertwright.cli.app import run
+from bertwright.tokenization import Tokenizer
+
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    path = tmp_path / "corpus.txt"
+    text = "The quick brown foxes jumped over the laziest dogs\nQuickly, quicker, quickest\n\n"
+    path.write_text(text * 40, encoding="utf-8")
+    return path
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+def answer(capsys: Capture) -> dict[str, Any]:
+    found = json.loads(capsys.readouterr().out)
+    assert isinstance(found, dict)
+    return found
+
+
+def test_for_machines(corpus: Path, tmp_path: Path, capsys: Capture) -> None:
+    output = tmp_path / "vocab"
+    assert run(["vocab", str(corpus), "-o", str(output), "--size", "60", "--json"]) == 0
+    data = answer(capsys)
+    assert {name: data[name] for name in ("size", "unk_rate", "output")} == {
+        "size": 60,
+        "unk_rate": 0.0,
+        "output": str(output),
+    }
+    assert data["pieces_per_word"] >= 1 and 0 < data["coverage"] <= 1
+    tokenizer = Tokenizer.load(output)
+    assert len(tokenizer.vocabulary) == 60 and tokenizer.settings.do_lower_case
+
+
+def test_for_people(corpus: Path, tmp_path: Path, capsys: Capture) -> None:
+    assert run(["vocab", str(corpus), "-o", str(tmp_path / "vocab"), "--size", "50"]) == 0
+    shown = capsys.readouterr().out
+    for part in (
+        "tokens",
+        "50",
+        "alphabet",
+        "pieces a word",
+        "whole words",
+        "unknown",
+        "longest",
+        "rarest",
+        "##",
+    ):
+        assert part in shown
+
+
+def test_cased(corpus: Path, tmp_path: Path, capsys: Capture) -> None:
+    assert run(["vocab", str(corpus), "-o", str(tmp_path / "v"), "--size", "90", "--cased", "--quiet"]) == 0
+    tokenizer = Tokenizer.load(tmp_path / "v")
+    assert not tokenizer.settings.do_lower_case and "The" in tokenizer.vocabulary
+
+
+def test_too_few_pieces_is_a_warning(corpus: Path, tmp_path: Path, capsys: Capture) -> None:
+    assert run(["vocab", str(corpus), "-o", str(tmp_path / "v"), "--json"]) == 0
+    captured = capsys.readouterr()
+    data = json.loads(captured.out)
+    assert data["size"] < data["requested_size"] == 30522
+    assert len(data["warnings"]) == 1 and "asked for 30,522 tokens" in " ".join(captured.err.split())
+    assert len(Tokenizer.load(tmp_path / "v").vocabulary) == data["size"]
+
+
+def test_overwrite_only_when_asked(corpus: Path, tmp_path: Path, capsys: Capture) -> None:
+    command = ["vocab", str(corpus), "-o", str(tmp_path / "v"), "--quiet", "--size"]
+    assert run([*command, "50"]) == 0
+    before = tree(tmp_path)
+    assert run([*command, "60"]) == 2
+    assert "--overwrite" in capsys.readouterr().err
+    assert tree(tmp_path) == before
+    assert run([*command, "60", "--overwrite"]) == 0
+    assert len(Tokenizer.load(tmp_path / "v").vocabulary) == 60
+
+
+def test_held_out_file_and_compression(corpus: Path, tmp_path: Path, capsys: Capture) -> None:
+    packed = tmp_path / "corpus.txt.gz"
+    packed.write_bytes(gzip.compress(corpus.read_bytes()))
+    other = tmp_path / "other.txt"
+    other.write_text("the dogs ŷ", encoding="utf-8")
+    arguments = ["--held-out", str(other), "--size", "80", "--json"]
+    assert run(["vocab", str(packed), "-o", str(tmp_path / "v"), *arguments]) == 0
+    data = answer(capsys)
+    assert (data["measured_on"], data["measured_words"]) == ("other.txt", 3)
+
+
+@pytest.mark.parametrize(
+    "arguments, part",
+    [
+        (["{corpus}", "-o", "{here}/absent/v"], "parent directory"),
+        (["{here}/absent.txt", "-o", "{here}/v"], "nothing there"),
+        (["{corpus}", "{corpus}", "-o", "{here}/v"], "once"),
+        (["{corpus}", "-o", "{here}/v", "--size", "4"], "--size"),
+        (["{corpus}", "-o", "{here}/v", "--size", "1e4"], "10000"),
+        (["{corpus}", "-o", "{here}/v", "--size", "0"], "at least 1"),
+        (["{corpus}", "-o", "{here}/v", "--min-count", "999999"], "--min-count: expected at most"),
+        (["{corpus}", "-o", "{here}/v", "--held-out", "{here}/no"], "nothing there"),
+        (["{here}", "-o", "{here}/v"], "outside the input"),
+        (["{corpus}", "-o", "{corpus}"], "exists"),
+        (["{corpus}"], "output"),
+        (["-o", "{here}/v"], "corpus"),
+        (["{corpus}", "-o", "{here}/v", "--sise", "50"], "--size"),
+    ],
+)
+def test_mistakes(corpus: Path, tmp_path: Path, capsys: Capture, arguments: list[str], part: str) -> None:
+    before = tree(tmp_path)
+    filled = [argument.format(corpus=corpus, here=tmp_path) for argument in arguments]
+    assert run(["vocab", *filled]) == 2
+    captured = capsys.readouterr()
+    lines = captured.err.strip().splitlines()
+    assert len(lines) == 1 and lines[0].startswith("error: ") and part.lower() in lines[0].lower()
+    assert captured.out == "" and tree(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    "data, part",
+    [
+        (b"", "empty"),
+        (b"\n \n", "word"),
+        (b"caf\xe9\n", "UTF-8"),
+        (b"\x7fELF\x02\x01" + bytes(60), "ELF"),
+        (b"PK\x03\x04" + bytes(60), "zip"),
+        (gzip.compress(b"text " * 1000)[:-20], "cut short"),
+        (gzip.compress(bytes(100)), "NUL"),
+        (b"a\xed\xa0\x80", "surrogate"),
+    ],
+)
+def test_corpora_that_are_no_text(tmp_path: Path, capsys: Capture, data: bytes, part: str) -> None:
+    path = tmp_path / "corpus"
+    path.write_bytes(data)
+    assert run(["vocab", str(path), "-o", str(tmp_path / "v"), "--json"]) == 2
+    message = answer(capsys)["error"]["message"]
+    assert part in message and "\n" not in message
+    assert [entry.name for entry in tmp_path.iterdir()] == ["corpus"]
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no device that is always full")
+def test_the_disk_is_full(
+    corpus: Path, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_space(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", no_space)
+    assert run(["vocab", str(corpus), "-o", str(tmp_path / "v"), "--size", "60", "--json"]) == 1
+    assert "ENOSPC" in answer(capsys)["error"]["message"]
+    assert [entry.name for entry in tmp_path.iterdir()] == ["corpus.txt"]
