@@ -137,7 +137,7 @@ def test_model_without_the_head(classifier: Model) -> None:
 
 
 def _transformers_shares(folder: Path, text: str) -> tuple[list[np.ndarray], list[int]]:
-    """Softmax of the full logits at every mask, and the places of the masks, by transformers on the folder."""
+    """Softmax of the full logits at every mask, and where the masks are, by transformers on the folder."""
     transformers = pytest.importorskip("transformers")
     model = transformers.BertForPreTraining.from_pretrained(folder).eval()
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder)

@@ -14,7 +14,6 @@ import sys
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from types import FrameType
     from typing import Any
 
     import cyclopts
@@ -77,9 +76,9 @@ def run(arguments: Sequence[str]) -> int:
 def main() -> None:
     """Entry point of the ``bertwright`` command."""
     try:
-        import signal
+        from bertwright.cli import interrupts
 
-        signal.signal(signal.SIGTERM, _terminate)
+        interrupts.install()
         for stream in (sys.stdout, sys.stderr):
             # Paths may hold bytes that are no text: shown escaped (valid inside JSON, too), no failure.
             getattr(stream, "reconfigure", lambda **_: None)(errors="backslashreplace")
@@ -158,12 +157,6 @@ def _unread() -> int:
     """The reader of our output has gone (``bertwright ... | head``): what is still buffered goes nowhere."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 141
-
-
-def _terminate(signal_number: int, _: FrameType | None) -> None:
-    from bertwright.errors import Interrupted
-
-    raise Interrupted(signal_number)
 
 
 def _shown_default(value: Any) -> str | None:

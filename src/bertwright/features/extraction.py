@@ -16,10 +16,7 @@ from bertwright.errors import NonFiniteError
 from bertwright.features.pooling import PoolingName, pooling
 from bertwright.model.encoder import BertEncoder
 from bertwright.progress import Progress, Silent
-from bertwright.tokenization.padding import length_groups, pad, padding_mask
-
-BATCH_TOKENS = 4096
-"""Padded tokens in one forward pass."""
+from bertwright.tokenization.padding import length_groups, pad, padding_mask, tokens_at_once
 
 
 class EncodedRow(Protocol):
@@ -40,7 +37,7 @@ def extract(
     *,
     pool: PoolingName = "mean",
     layer: int = -1,
-    batch_tokens: int = BATCH_TOKENS,
+    batch_tokens: int | None = None,
     progress: Progress | None = None,
 ) -> NDArray[np.float32]:
     """The pooled vector of each row, (N, H) float32, in the order of the rows.
@@ -49,7 +46,7 @@ def extract(
         encoder: put into evaluation mode; its weights are not changed.
         pool: how the tokens of a row become one vector.
         layer: whose hidden states, counted as in ``hidden_states``: 0 the embeddings, -1 the last layer.
-        batch_tokens: padded tokens that go through the network at once.
+        batch_tokens: padded tokens that go through the network at once; None for what suits the device.
 
     Raises:
         UsageError: there is no such pooling.
@@ -61,7 +58,7 @@ def extract(
     encoder.eval()
     progress.start("extracting features", len(rows), "rows")
     with torch.inference_mode(), torch.autocast(device.type, enabled=False):
-        for group in length_groups([len(row) for row in rows], batch_tokens):
+        for group in length_groups([len(row) for row in rows], batch_tokens or tokens_at_once(device.type)):
             chosen = [rows[index] for index in group.tolist()]
             mask = padding_mask([len(row) for row in chosen])
             attention = None if mask is None else torch.from_numpy(mask).to(device)

@@ -14,9 +14,6 @@ from torch import Tensor
 from bertwright.tokenization.encoding import ModelInput
 from bertwright.tokenization.padding import pad, padding_mask
 
-TOKENS_PER_BATCH = 4096
-"""Padded tokens that go through the network at once: enough to keep the cores busy, little memory."""
-
 
 class InputTensors(NamedTuple):
     """A padded batch, in the order of the encoder's arguments."""

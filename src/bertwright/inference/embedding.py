@@ -1,28 +1,24 @@
 """One vector a text: the encoder's last layer, pooled over the tokens of the text.
 
-Axes: B rows of a batch, S positions, H hidden size, N texts.
+Axes: H hidden size, N texts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from bertwright.errors import NonFiniteError, UsageError, quote
-from bertwright.inference.batching import TOKENS_PER_BATCH, InputTensors
+from bertwright.errors import UsageError
+from bertwright.features.extraction import extract
+from bertwright.features.pooling import PoolingName
+from bertwright.inference.stages import Inner
 from bertwright.model.encoder import BertEncoder
-from bertwright.progress import Progress, Silent
+from bertwright.progress import Progress
 from bertwright.tokenization.encoding import assemble
-from bertwright.tokenization.padding import length_groups
 from bertwright.tokenization.tokenizer import Tokenizer
-
-Pooling = Literal["mean", "cls", "max"]
 
 
 @dataclass(frozen=True)
@@ -40,9 +36,9 @@ def embed(
     tokenizer: Tokenizer,
     texts: Sequence[str],
     *,
-    pooling: Pooling = "mean",
+    pooling: PoolingName = "mean",
     max_length: int | None = None,
-    tokens_per_batch: int = TOKENS_PER_BATCH,
+    tokens_per_batch: int | None = None,
     progress: Progress | None = None,
 ) -> Embedded:
     """A vector for every text.
@@ -53,41 +49,20 @@ def embed(
         pooling: ``mean`` and ``max`` go over all tokens of the row, ``[CLS]`` and ``[SEP]`` included;
             ``cls`` is the first token's vector. These are the poolings of sentence-transformers.
         max_length: longer rows are cut to so many tokens; None for what the network can see.
-        tokens_per_batch: padded tokens that go through the network at once.
+        tokens_per_batch: padded tokens that go through the network at once; None for what suits the device.
         progress: advances by texts.
 
     Raises:
         UsageError: no such pooling, or ``max_length`` is out of range.
+        NonFiniteError: the weights give no finite numbers.
     """
-    watch = progress or Silent()
-    pool = pooling_of(pooling)
     longest = sequence_length(max_length, encoder.config.max_position_embeddings)
-    vocabulary = tokenizer.vocabulary
     rows = [
-        assemble(ids.tolist(), None, vocabulary=vocabulary, max_length=longest)
+        assemble(ids.tolist(), None, vocabulary=tokenizer.vocabulary, max_length=longest)
         for ids in tokenizer.encode_ids(texts)
     ]
-    vectors = np.empty((len(rows), encoder.config.hidden_size), np.float32)
-    device = encoder.embeddings.word_embeddings.weight.device
-    with torch.inference_mode():
-        for batch in length_groups([len(row) for row in rows], tokens_per_batch):
-            tensors = InputTensors.of([rows[number] for number in batch.tolist()], vocabulary.pad_id, device)
-            hidden = encoder(*tensors).last_hidden_state  # (B, S, H)
-            vectors[batch] = pool(hidden.float(), tensors.attention_mask).cpu().numpy()
-            _check_finite(vectors[batch], texts, batch)
-            watch.advance(len(batch))
+    vectors = extract(encoder, rows, pool=pooling, batch_tokens=tokens_per_batch, progress=Inner.of(progress))
     return Embedded(vectors, sum(row.truncated for row in rows))
-
-
-def pooling_of(name: str) -> Callable[[Tensor, Tensor | None], Tensor]:
-    """The pooling called ``name``: hidden states (B, S, H) and mask (B, S) or None to vectors (B, H).
-
-    Raises:
-        UsageError: there is none of that name.
-    """
-    if name not in _POOLINGS:
-        raise UsageError(f"pooling: expected one of {', '.join(get_args(Pooling))}, got {quote(name)}")
-    return _POOLINGS[name]
 
 
 def sequence_length(asked: int | None, possible: int) -> int:
@@ -103,30 +78,3 @@ def sequence_length(asked: int | None, possible: int) -> int:
             f"max_length: expected 3 to {possible}, the positions that the model has, got {asked}"
         )
     return asked
-
-
-def _check_finite(vectors: NDArray[np.float32], texts: Sequence[str], numbers: NDArray[np.int64]) -> None:
-    finite = np.isfinite(vectors).all(axis=1)
-    if not finite.all():
-        text = texts[int(numbers[int(finite.argmin())])]
-        raise NonFiniteError(f"the vector of {quote(text)} is not finite: the weights are unusable")
-
-
-def _mean(hidden: Tensor, mask: Tensor | None) -> Tensor:
-    if mask is None:
-        return hidden.mean(dim=1)
-    weights = mask.unsqueeze(-1).to(hidden.dtype)  # (B, S, 1)
-    return (hidden * weights).sum(dim=1) / weights.sum(dim=1)
-
-
-def _cls(hidden: Tensor, _mask: Tensor | None) -> Tensor:
-    return hidden[:, 0]
-
-
-def _max(hidden: Tensor, mask: Tensor | None) -> Tensor:
-    if mask is not None:
-        hidden = hidden.masked_fill(~mask.unsqueeze(-1), float("-inf"))
-    return hidden.amax(dim=1)
-
-
-_POOLINGS: dict[str, Callable[[Tensor, Tensor | None], Tensor]] = {"mean": _mean, "cls": _cls, "max": _max}

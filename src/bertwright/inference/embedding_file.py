@@ -11,8 +11,10 @@ import numpy as np
 
 from bertwright import durable
 from bertwright.errors import TableError
+from bertwright.features.pooling import PoolingName
+from bertwright.features.pooling import pooling as check_pooling
 from bertwright.inference.blocks import BlockAnswer, Blocks, check_distinct, fingerprint
-from bertwright.inference.embedding import Pooling, pooling_of, sequence_length
+from bertwright.inference.embedding import sequence_length
 from bertwright.inference.texts import read_texts
 from bertwright.inference.vectors import check_format, write_vectors
 from bertwright.progress import Progress, Silent
@@ -44,7 +46,7 @@ def embed_file(
     output: Path,
     *,
     column: str | None = None,
-    pooling: Pooling = "mean",
+    pooling: PoolingName = "mean",
     max_length: int | None = None,
     rows_per_block: int = ROWS_PER_BLOCK,
     resume: bool = False,
@@ -69,7 +71,7 @@ def embed_file(
     started = time.monotonic()
     watch = progress or Silent()
     dimensions = model.config.hidden_size
-    pooling_of(pooling)
+    check_pooling(pooling)
     sequence_length(max_length, model.config.max_position_embeddings)
     check_format(output)
     check_distinct(file, output)

@@ -15,9 +15,9 @@ from torch import nn
 from bertwright.checkpoints.model_folder import Head, ModelFolder, open_model
 from bertwright.durable import digest_of
 from bertwright.errors import UsageError, quote
-from bertwright.inference.batching import TOKENS_PER_BATCH
+from bertwright.features.pooling import PoolingName
 from bertwright.inference.blocks import fingerprint
-from bertwright.inference.embedding import Embedded, Pooling, embed
+from bertwright.inference.embedding import Embedded, embed
 from bertwright.inference.fill_mask import FilledMask, fill_mask
 from bertwright.inference.next_sentence import NextSentence, next_sentence
 from bertwright.inference.prediction import TextRow, predict
@@ -100,7 +100,7 @@ class Model:
     def embed(
         self,
         texts: Sequence[str],
-        pooling: Pooling = "mean",
+        pooling: PoolingName = "mean",
         *,
         max_length: int | None = None,
         progress: Progress | None = None,
@@ -115,9 +115,9 @@ class Model:
         self,
         texts: Sequence[str],
         *,
-        pooling: Pooling = "mean",
+        pooling: PoolingName = "mean",
         max_length: int | None = None,
-        tokens_per_batch: int = TOKENS_PER_BATCH,
+        tokens_per_batch: int | None = None,
         progress: Progress | None = None,
     ) -> Embedded:
         """As :meth:`embed`, and how many texts had to be cut.

@@ -5,29 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
 from torch import nn
 
-from bertwright.errors import InputError, NonFiniteError, quote
-from bertwright.inference.batching import TOKENS_PER_BATCH
-from bertwright.progress import Progress, Silent
-from bertwright.tasks.batches import Features, collate
+from bertwright.errors import InputError, quote
+from bertwright.inference.stages import Inner
+from bertwright.progress import Progress
+from bertwright.tasks.evaluation import run_model
 from bertwright.tasks.task import Prediction, Task
-from bertwright.tokenization.padding import length_groups
 
 TextRow = str | tuple[str, str | None]
 """A text, or a text and its second text."""
 
 
 def predict(
-    task: Task[Any],
-    model: nn.Module,
-    rows: Sequence[TextRow],
-    *,
-    tokens_per_batch: int = TOKENS_PER_BATCH,
-    progress: Progress | None = None,
+    task: Task[Any], model: nn.Module, rows: Sequence[TextRow], *, progress: Progress | None = None
 ) -> list[Prediction]:
     """The answer for every row, in order.
 
@@ -35,7 +26,6 @@ def predict(
         task: decodes; see :mod:`bertwright.tasks`.
         model: the task's model, in evaluation mode.
         rows: texts, or pairs where the task has them.
-        tokens_per_batch: padded tokens that go through the network at once.
         progress: advances by rows.
 
     Raises:
@@ -45,29 +35,9 @@ def predict(
     for number, row in enumerate(rows):
         _check_row(number, row)
     features = task.encode(rows)
-    outputs = outputs_of(model, features, task.tokenizer.vocabulary.pad_id, tokens_per_batch)
-    (progress or Silent()).advance(len(rows))
+    outputs = run_model(model, features, task.tokenizer.vocabulary.pad_id, Inner.of(progress))
     predictions: list[Prediction] = task.decode(outputs, features)
     return predictions
-
-
-def outputs_of(
-    model: nn.Module, features: Sequence[Features], pad_id: int, tokens_per_batch: int
-) -> list[NDArray[np.float32]]:
-    """What ``model`` gives for each of ``features``, in their order; rows of like length share a batch."""
-    device = next(model.parameters()).device
-    outputs: list[NDArray[np.float32]] = [np.empty(0, np.float32)] * len(features)
-    with torch.inference_mode():
-        for group in length_groups([len(row) for row in features], tokens_per_batch):
-            batch = collate([features[number] for number in group.tolist()], pad_id)
-            mask = None if batch.attention_mask is None else batch.attention_mask.to(device)
-            logits = model(batch.input_ids.to(device), batch.token_type_ids.to(device), mask)
-            values = logits.float().cpu().numpy()
-            if not np.isfinite(values).all():
-                raise NonFiniteError("the model's output is not finite: its weights are unusable")
-            for number, value in zip(group.tolist(), values, strict=True):
-                outputs[number] = value
-    return outputs
 
 
 def _check_row(number: int, row: object) -> None:

@@ -21,10 +21,7 @@ from bertwright.tasks.batches import Features, collate
 from bertwright.tasks.columns import Columns
 from bertwright.tasks.kinds import open_task
 from bertwright.tasks.task import Outputs, Prediction, Task
-from bertwright.tokenization.padding import length_groups
-
-BATCH_TOKENS = 4096
-"""Padded tokens in one forward pass without gradients."""
+from bertwright.tokenization.padding import length_groups, tokens_at_once
 
 
 def run_model(
@@ -41,7 +38,7 @@ def run_model(
     model.eval()
     progress.start("Run the model", len(features), "rows")
     with torch.inference_mode(), torch.autocast(device.type, enabled=False):
-        for group in length_groups([len(row) for row in features], BATCH_TOKENS):
+        for group in length_groups([len(row) for row in features], tokens_at_once(device.type)):
             batch = collate([features[index] for index in group], pad_id).to(device)
             logits = model(batch.input_ids, batch.token_type_ids, batch.attention_mask).float().cpu().numpy()
             if not np.isfinite(logits).all():

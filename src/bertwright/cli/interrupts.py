@@ -1,0 +1,58 @@
+"""Ctrl-C and SIGTERM become exceptions, but never inside an import.
+
+Native libraries run Python while they are imported, and a C++ frame that meets ``KeyboardInterrupt`` there
+ends the process with an abort. So a signal that comes during an import waits until it is over, which takes a
+second or two at most; a second one ends the process at once.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import FrameType
+
+_AGAIN_SECONDS = 0.02
+_pending: list[int] = []
+
+
+def install() -> None:
+    """Take over SIGINT and SIGTERM of this process."""
+    signal.signal(signal.SIGINT, _received)
+    signal.signal(signal.SIGTERM, _received)
+    signal.signal(signal.SIGALRM, _look_again)
+
+
+def _received(number: int, frame: FrameType | None) -> None:
+    if not _is_importing(frame):
+        _raise(number)
+    if _pending:
+        os.write(2, b"stopped\n")
+        os._exit(128 + number)
+    _pending.append(number)
+    signal.setitimer(signal.ITIMER_REAL, _AGAIN_SECONDS)
+
+
+def _look_again(_: int, frame: FrameType | None) -> None:
+    if _is_importing(frame):
+        signal.setitimer(signal.ITIMER_REAL, _AGAIN_SECONDS)
+    elif _pending:
+        _raise(_pending.pop())
+
+
+def _raise(number: int) -> None:
+    if number == signal.SIGINT:
+        raise KeyboardInterrupt
+    from bertwright.errors import Interrupted
+
+    raise Interrupted(number)
+
+
+def _is_importing(frame: FrameType | None) -> bool:
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            return True
+        frame = frame.f_back
+    return False
