@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,14 @@ import pytest
 import torch
 
 from bertwright.checkpoints.model_folder import open_model, save_model
-from bertwright.errors import InputError, OutputExistsError, SettingsError, TableError, UsageError
+from bertwright.errors import (
+    InputError,
+    Interrupted,
+    OutputExistsError,
+    SettingsError,
+    TableError,
+    UsageError,
+)
 from bertwright.model.config import BertConfig
 from bertwright.model.encoder import BertEncoder
 from bertwright.progress import Silent
@@ -252,6 +261,7 @@ def test_the_guess_is_said(pretrained: Path, review_files: Files, tmp_path: Path
             SettingsError,
             "metric: expected one of accuracy",
         ),
+        ({"settings": QUICK.model_copy(update={"device": "cuda"})}, UsageError, "a GPU for cuda"),
         ({"model": Path("nowhere")}, InputError, "nowhere: expected a model folder"),
         ({"train": Path("nowhere.tsv")}, TableError, "nowhere.tsv: expected a labelled file"),
     ],
@@ -287,6 +297,20 @@ def test_an_output_that_exists_is_kept(pretrained: Path, review_files: Files, tm
         finetune(pretrained, train=train, dev=dev, output=tmp_path / "out")
     with pytest.raises(UsageError, match="other than the inputs"):
         finetune(pretrained, train=train, dev=dev, output=pretrained, overwrite=True)
+
+
+def test_a_signal_stops_it_and_leaves_nothing(pretrained: Path, review_files: Files, tmp_path: Path) -> None:
+    class Stopper(Silent):
+        def advance(self, amount: float = 1, note: str = "") -> None:
+            os.kill(os.getpid(), signal.SIGTERM) if amount else None
+
+    train, dev = review_files
+    with pytest.raises(Interrupted, match=r"stopped by signal 15 after step \d+$") as problem:
+        finetune(
+            pretrained, train=train, dev=dev, output=tmp_path / "out", settings=QUICK, progress=Stopper()
+        )
+    assert problem.value.exit_code == 143
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_contradicting_settings() -> None:

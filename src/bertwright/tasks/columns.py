@@ -75,8 +75,15 @@ class Columns:
         return cls(**chosen, names=None if names is None else tuple(names))
 
     def or_else(self, stored: Columns) -> Columns:
-        """These columns where any is given, else ``stored`` (a model's own)."""
-        return stored if self == Columns() else self
+        """These columns, and those of ``stored`` (a model's own) for what is not given here."""
+        if self == Columns():
+            return stored
+        return Columns(
+            self.text or stored.text,
+            self.text_pair or stored.text_pair,
+            self.label or stored.label,
+            self.names,
+        )
 
     @property
     def given(self) -> tuple[str, ...]:

@@ -125,8 +125,14 @@ def _materials(
         train=task.encode(posed.train.examples),
         dev=task.encode(dev.examples),
         dev_examples=dev.examples,
-        device=torch.device("cuda" if torch.cuda.is_available() else "cpu"),
+        device=_device(settings),
     )
+
+
+def _device(settings: FinetuneSettings) -> torch.device:
+    if settings.device == "cuda" and not torch.cuda.is_available():
+        raise UsageError("device: expected a GPU for cuda, got a machine without one (use device = cpu)")
+    return torch.device("cpu" if settings.device == "cpu" or not torch.cuda.is_available() else "cuda")
 
 
 def _run_seeds(

@@ -70,7 +70,10 @@ def _refuse_names(path: Path, names: Sequence[str] | None, format: str) -> None:
     if names is not None:
         expected = f"columns by the names that the {format} file has"
         raise UsageError.at(
-            path, expected, ", ".join(names), hint="--columns and column numbers are for TSV and CSV"
+            path,
+            expected,
+            ", ".join(names) or "numbers",
+            hint="--columns and column numbers are for TSV and CSV",
         )
 
 

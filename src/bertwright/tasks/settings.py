@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -45,6 +45,8 @@ class FinetuneSettings(Settings):
     """Train the output layer only; the encoder keeps its weights."""
     from_scratch: bool = False
     """Start from new weights in the encoder's shape: what pre-training is worth is the difference."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where to train; auto takes a GPU if there is one."""
     precision: PrecisionName = "auto"
     """Of the matrix products in training; evaluation is always in fp32."""
     metric: str | None = None

@@ -223,6 +223,19 @@ def test_bad_choices_of_columns(columns: Columns, message: str, write: Write) ->
         read(write("a.tsv", "a\tb\tl\n1\t2\t3\n"), columns)
 
 
+def test_columns_of_a_model_fill_in_for_what_is_not_given() -> None:
+    stored = Columns("a", "b", "c", ("a", "b", "c"))
+    assert Columns().or_else(stored) == stored
+    assert Columns(label="x").or_else(stored) == Columns("a", "b", "x", None)
+    assert Columns(names=("c", "b", "a")).or_else(stored) == Columns("a", "b", "c", ("c", "b", "a"))
+    assert Columns.from_dict(json.loads(json.dumps(stored.to_dict()))) == stored
+
+
+def test_column_numbers_are_for_files_without_names(write: Write) -> None:
+    with pytest.raises(UsageError, match=r"columns by the names that the JSON lines file has, got .numbers"):
+        read(write("a.jsonl", '{"text": "a", "label": 1}'), Columns("1", None, "2"))
+
+
 def test_column_numbers_beyond_the_row(write: Write) -> None:
     with pytest.raises(TableError, match=r"a.tsv:1: expected at least 5 columns, got 2"):
         read(write("a.tsv", "a\tb\n"), Columns("1", None, "5"))
