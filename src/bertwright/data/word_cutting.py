@@ -1,7 +1,7 @@
 """The kernels under the table of words: text is cut into words, words are looked up, ids are gathered.
 
-The table is open-addressed. A word of up to seven bytes is its own key (its length, then its bytes): equal keys,
-equal words. A longer one has a hash for a key, and its bytes are compared.
+The table is open-addressed. A word of up to seven bytes is its own key (its length, then its bytes): equal
+keys, equal words. A longer one has a hash for a key, and its bytes are compared.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _SIGMA_LEAD, _SIGMA_TAIL = 0xCE, 0xA3  # of U+03A3 in UTF-8
 
 
 def _kinds() -> npt.NDArray[np.uint8]:
-    """What a byte of UTF-8 may be: ASCII white space or punctuation, the first of an ideograph, of a sigma."""
+    """What a byte may be: ASCII white space or punctuation, the first of an ideograph, of a sigma."""
     kinds = np.full(256, _PLAIN, dtype=np.uint8)
     kinds[[9, 10, 13, 32]] = _SPACE
     for first, last in ((33, 47), (58, 64), (91, 96), (123, 126)):
