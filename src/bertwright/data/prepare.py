@@ -159,7 +159,12 @@ class _Job:
                 tokens = sum(done.counts.tokens for done in finished.values())
                 watch.advance(part.stored_bytes, note=f"{tokens:,} tokens")
         except (KeyboardInterrupt, Interrupted, WorkerError):
-            watch.say(f"{len(finished):,} parts are finished and kept: the same command goes on from there")
+            if finished:
+                watch.say(
+                    f"{len(finished):,} parts are finished and kept: the same command goes on from there"
+                )
+            else:
+                self.folder.remove()
             raise
         except BaseException:
             self.folder.remove()
