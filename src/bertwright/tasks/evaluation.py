@@ -36,7 +36,7 @@ def run_model(
     device = next(model.parameters()).device
     outputs: list[NDArray[np.float32]] = [np.empty(0, np.float32)] * len(features)
     model.eval()
-    progress.start("Run the model", len(features), "rows")
+    progress.start("evaluating", len(features), "rows")
     with torch.inference_mode(), torch.autocast(device.type, enabled=False):
         for group in length_groups([len(row) for row in features], tokens_at_once(device.type)):
             batch = collate([features[index] for index in group], pad_id).to(device)
