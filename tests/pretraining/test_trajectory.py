@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from shared import shared_path
 
 from bertwright import strict_json
 from bertwright.checkpoints.conversion import from_tensorflow
@@ -21,7 +22,6 @@ from bertwright.training.metrics_log import MetricsLog
 from bertwright.training.optimizers import build_optimizer
 from bertwright.training.pace import Moment, StepPace
 from bertwright.training.schedule import LinearSchedule
-from shared import shared_path
 
 CASE = "golden/model/c"
 
@@ -73,9 +73,7 @@ def test_twelve_steps_are_the_original_s(micro_batches: int, tmp_path: Path) -> 
     loop = Loop(
         model,
         build_optimizer(model, "bert-adam"),
-        LinearSchedule(
-            golden["init_lr"], golden["num_train_steps"], golden["num_warmup_steps"], "original"
-        ),
+        LinearSchedule(golden["init_lr"], golden["num_train_steps"], golden["num_warmup_steps"], "original"),
         StepPace(golden["steps_run"]),
         source,
         PretrainingStep(torch.device("cpu")),

@@ -85,6 +85,7 @@ class Toy:
     keep: int = 2
     budget: float = 0.0
     pause: float = 0.0
+    odd: int = 0
     loss: Callable[[nn.Module, Part], StepLoss] = loss
 
     def start(self, resume: ResumeMode | None = None, ranks: Ranks | None = None) -> Loop[Part]:
@@ -151,7 +152,9 @@ def main() -> None:
     for option in options:
         name, _, value = option.partition("=")
         setattr(toy, name, type(getattr(toy, name))(value))
-    with Ranks.join(timeout=float(os.environ.get("TOY_TIMEOUT", "120"))) as ranks:
+    patience = float(os.environ.get("TOY_TIMEOUT", "60"))
+    with Ranks.join(timeout=patience, join_timeout=patience) as ranks:
+        ranks.require_equal({"settings": str(ranks.rank if toy.odd else 0)})
         run = toy.start("latest", ranks)
         print("ready", ranks.rank, run.step, flush=True)
         run.run()

@@ -48,14 +48,18 @@ class Ranks:
 
     @classmethod
     @contextlib.contextmanager
-    def join(cls, *, timeout: float = TIMEOUT_SECONDS) -> Iterator[Ranks]:
+    def join(cls, *, timeout: float = TIMEOUT_SECONDS, join_timeout: float = JOIN_SECONDS) -> Iterator[Ranks]:
         """The group that the environment describes; left when the block ends.
 
         The key prefix of the store carries the restart count: workers restarted by ``torchrun`` would
         otherwise read the addresses that the dead ones left in it.
 
+        Args:
+            timeout: seconds after which a silent rank counts as lost.
+            join_timeout: seconds in which all ranks must have come.
+
         Raises:
-            RankError: the environment is incomplete, or a rank did not join within 60 s.
+            RankError: the environment is incomplete, or a rank did not join in time.
         """
         size = _number("WORLD_SIZE", 1)
         if size <= 1:
@@ -65,7 +69,7 @@ class Ranks:
         ranks = cls(_number("RANK"), size, _number("LOCAL_RANK", 0), attempt)
         backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
         try:
-            ranks.store = _meet(ranks, timeout)
+            ranks.store = _meet(ranks, timeout, join_timeout)
             dist.init_process_group(
                 backend,
                 store=ranks.store,
@@ -160,7 +164,7 @@ class Ranks:
         return "rank " + " or ".join(map(str, others))
 
 
-def _meet(ranks: Ranks, timeout: float) -> Any:
+def _meet(ranks: Ranks, timeout: float, join_timeout: float) -> Any:
     """A store of this attempt's own, in which every rank has signed."""
     agent = os.environ.get("TORCHELASTIC_USE_AGENT_STORE", "") == "True"
     base = dist.TCPStore(  # type: ignore[attr-defined]
@@ -173,11 +177,11 @@ def _meet(ranks: Ranks, timeout: float) -> Any:
     )
     store = dist.PrefixStore(f"attempt_{ranks.attempt}", base)  # type: ignore[attr-defined]
     store.set(f"joined/{ranks.rank}", "1")
-    deadline = time.monotonic() + JOIN_SECONDS
+    deadline = time.monotonic() + join_timeout
     for other in range(ranks.size):
         while not store.check([f"joined/{other}"]):
             if time.monotonic() > deadline:
-                raise RankError(f"rank {other} of {ranks.size} did not join in {JOIN_SECONDS:.0f} s")
+                raise RankError(f"rank {other} of {ranks.size} did not join in {join_timeout:.0f} s")
             time.sleep(0.05)
     return store
 

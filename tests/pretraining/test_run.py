@@ -1,0 +1,287 @@
+"""Runs of the whole recipe: what they write, and that stopping them changes nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pretraining import small_run
+from pretraining.small_run import fingerprint, memory_store, records, run, tree
+from torch import nn
+
+from bertwright.checkpoints.model_folder import open_model
+from bertwright.config.settings import flatten
+from bertwright.durable import lock
+from bertwright.errors import (
+    DigestError,
+    InputError,
+    Interrupted,
+    OutputBusyError,
+    OutputExistsError,
+    ResumeError,
+    StoreError,
+    UsageError,
+)
+from bertwright.pretraining.config import FREE_TO_CHANGE
+from bertwright.pretraining.run import pretrain
+from bertwright.pretraining.step import PretrainingPart, PretrainingStep
+from bertwright.training.loop import StepLoss
+
+STEPS = 12
+Breaker = Callable[[int], None]
+
+
+class Stopped(BaseException):
+    """Stands for a death: nothing handles it."""
+
+
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    folder = tmp_path_factory.mktemp("unbroken") / "run"
+    run(folder)
+    yield folder
+
+
+def _breaking(monkeypatch: pytest.MonkeyPatch, at: int, action: Callable[[], None]) -> None:
+    """``action`` happens before micro-batch number ``at`` of the process."""
+    original = PretrainingStep.__call__
+    count = iter(range(10**6))
+
+    def step(self: PretrainingStep, model: nn.Module, part: PretrainingPart) -> StepLoss:
+        if next(count) == at:
+            action()
+        return original(self, model, part)
+
+    monkeypatch.setattr(PretrainingStep, "__call__", step)
+
+
+def _die() -> None:
+    raise Stopped
+
+
+def test_what_a_run_leaves(unbroken: Path) -> None:
+    names = sorted(path.name for path in unbroken.iterdir())
+    assert names == ["checkpoints", "metrics.jsonl", "model", "run.json", "settings.json", "summary.json"]
+    assert sorted(path.name for path in (unbroken / "checkpoints").iterdir()) == ["step-10", "step-12"]
+    summary = json.loads((unbroken / "summary.json").read_text())
+    assert summary["steps"] == STEPS
+    assert set(summary["baselines"]) == {"most_frequent", "bigram"}
+    folder = open_model(unbroken / "model")
+    assert folder.manifest["provenance"]["training"]["mlm_loss"] == summary["mlm_loss"]
+    assert folder.pretraining_model().config.hidden_size == 32
+
+
+def test_what_the_log_says(unbroken: Path) -> None:
+    lines = records(unbroken)
+    training = [line for line in lines if line["kind"] == "train"]
+    evaluations = [line for line in lines if line["kind"] == "evaluation"]
+    assert [line["step"] for line in training] == list(range(1, STEPS + 1))
+    assert [line["phase"] for line in training] == [0] * 9 + [1] * 3
+    assert [line["step"] for line in evaluations] == [4, 8, 12]
+    assert evaluations[-1]["mlm_perplexity"] > 1
+    assert all(abs(line["loss"] - line["mlm_loss"] - line["nsp_loss"]) < 1e-5 for line in training)
+    assert [line["tokens"] for line in training] == sorted({line["tokens"] for line in training})
+
+
+@pytest.mark.parametrize("at", [0, 5, 9, 17, 18, 23])
+def test_death_anywhere(at: int, unbroken: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two micro-batches a step: odd numbers are in the middle of an accumulation."""
+    with monkeypatch.context() as patch, pytest.raises(Stopped):
+        _breaking(patch, at, _die)
+        run(tmp_path / "run")
+    run(tmp_path / "run", resume=True)
+    assert fingerprint(tmp_path / "run") == fingerprint(unbroken)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("at", range(2 * STEPS))
+def test_death_at_every_micro_batch(
+    at: int, unbroken: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    test_death_anywhere(at, unbroken, tmp_path, monkeypatch)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal(
+    number: signal.Signals, unbroken: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch, pytest.raises(Interrupted, match="after step 6"):
+        _breaking(patch, 12, lambda: os.kill(os.getpid(), number))
+        run(tmp_path / "run")
+    assert (tmp_path / "run/checkpoints/step-6").is_dir()
+    run(tmp_path / "run", resume=True)
+    assert fingerprint(tmp_path / "run") == fingerprint(unbroken)
+
+
+def test_bf16_resumes_exactly_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(tmp_path / "whole", precision="bf16", whole_word=True)
+    with monkeypatch.context() as patch, pytest.raises(Stopped):
+        _breaking(patch, 15, _die)
+        run(tmp_path / "run", precision="bf16", whole_word=True)
+    run(tmp_path / "run", resume=True, precision="bf16", whole_word=True)
+    assert fingerprint(tmp_path / "run") == fingerprint(tmp_path / "whole")
+
+
+def test_accumulation_changes_no_loss(tmp_path: Path) -> None:
+    run(tmp_path / "one", micro_batch_size=8, dropout=0.0)
+    run(tmp_path / "four", micro_batch_size=2, dropout=0.0)
+    one, four = records(tmp_path / "one"), records(tmp_path / "four")
+    pairs = [(a["mlm_loss"], b["mlm_loss"]) for a, b in zip(one, four, strict=True)]
+    assert len(pairs) == STEPS + 3
+    assert max(abs(a - b) for a, b in pairs) < 1e-5
+
+
+@pytest.mark.parametrize("objective", ["mlm", "mlm+sop"])
+def test_other_objectives(objective: str, tmp_path: Path) -> None:
+    summary = run(tmp_path / "run", objective=objective)
+    assert (summary.nsp_accuracy is None) == (objective == "mlm")
+    assert ("nsp_loss" in records(tmp_path / "run")[0]) == (objective != "mlm")
+
+
+def test_by_epochs(tmp_path: Path) -> None:
+    summary = run(tmp_path / "run", steps=None, epochs=1.5, long_share=0.0)
+    assert summary.steps > 10
+
+
+def test_by_time(tmp_path: Path) -> None:
+    summary = run(tmp_path / "run", steps=None, budget="4s", checkpoint_every=None)
+    lines = [line for line in records(tmp_path / "run") if line["kind"] == "train"]
+    assert 2 <= summary.seconds < 9
+    assert {line["phase"] for line in lines} == {0, 1}
+    assert 0.5 < lines[-1]["progress"] < 1
+
+
+# -- requests that are refused, and change nothing ----------------------------------------------------
+
+CHANGES: dict[str, Any] = {
+    "steps": 13,
+    "num_hidden_layers": 3,
+    "hidden_size": 64,
+    "dropout": 0.2,
+    "objective": "mlm",
+    "sequence_length": 16,
+    "long_share": 0.5,
+    "masked_lm_probability": 0.2,
+    "whole_word": True,
+    "batch_size": 16,
+    "micro_batch_size": 8,
+    "learning_rate": 0.5,
+    "warmup_share": 0.3,
+    "optimizer": "bert-adam",
+    "weight_decay": 0.1,
+    "seed": 1,
+    "precision": "bf16",
+    "evaluations": 1,
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_resuming_with_another_setting(name: str, unbroken: Path) -> None:
+    before = tree(unbroken)
+    old, new = json.dumps(flatten(small_run.settings())[name]), json.dumps(CHANGES[name])
+    with pytest.raises(ResumeError, match=re.escape(f"{name}: {old} -> {new}")):
+        run(unbroken, resume=True, **{name: CHANGES[name]})
+    assert tree(unbroken) == before
+
+
+def test_resuming_names_all_differences(unbroken: Path) -> None:
+    with pytest.raises(ResumeError, match=r"batch_size: 8 -> 16; .*seed: 12345 -> 7"):
+        run(unbroken, resume=True, batch_size=16, seed=7)
+
+
+def test_settings_that_may_change(unbroken: Path, tmp_path: Path) -> None:
+    shutil.copytree(unbroken, tmp_path / "run")
+    run(tmp_path / "run", resume=True, keep=3, checkpoint_every=2, tensorboard=False)
+    assert {"keep", "checkpoint_every"} <= FREE_TO_CHANGE
+    assert json.loads((tmp_path / "run/settings.json").read_text())["keep"] == 3
+
+
+def test_resuming_on_other_data(unbroken: Path) -> None:
+    before = tree(unbroken)
+    store, words = memory_store(40)
+    with pytest.raises(ResumeError, match=r"store: .* -> "):
+        pretrain(store, unbroken, small_run.settings(), tokenizer=words, resume=True)
+    assert tree(unbroken) == before
+
+
+def test_outputs_that_exist(unbroken: Path, tmp_path: Path) -> None:
+    before = tree(unbroken)
+    with pytest.raises(OutputExistsError, match="--resume to go on"):
+        run(unbroken)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/notes.txt").write_text("keep me")
+    (tmp_path / "file").write_text("keep me")
+    for name, overwrite in (("mine", False), ("mine", True), ("file", True)):
+        with pytest.raises(OutputExistsError):
+            run(tmp_path / name, overwrite=overwrite)
+    with pytest.raises(UsageError, match="parent"):
+        run(tmp_path / "absent/run")
+    assert tree(unbroken) == before
+    assert tree(tmp_path) == {name: tree(tmp_path)[name] for name in ("file", "mine/notes.txt")}
+
+
+def test_overwriting_keeps_what_is_not_ours(unbroken: Path, tmp_path: Path) -> None:
+    shutil.copytree(unbroken, tmp_path / "run")
+    (tmp_path / "run/notes.txt").write_text("keep me")
+    run(tmp_path / "run", overwrite=True, steps=2)
+    assert (tmp_path / "run/notes.txt").read_text() == "keep me"
+    assert sorted(path.name for path in (tmp_path / "run/checkpoints").iterdir()) == ["step-2"]
+
+
+def test_a_run_that_another_process_writes(unbroken: Path) -> None:
+    before = tree(unbroken)
+    with lock(unbroken), pytest.raises(OutputBusyError, match=str(os.getpid())):
+        run(unbroken, resume=True)
+    assert tree(unbroken) == before
+
+
+def test_resuming_what_is_no_run(tmp_path: Path) -> None:
+    with pytest.raises(ResumeError, match="nothing there"):
+        run(tmp_path / "absent", resume=True)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "name", ["weights.safetensors", "optimizer.safetensors", "state.json", "manifest.json"]
+)
+def test_a_damaged_checkpoint(name: str, unbroken: Path, tmp_path: Path) -> None:
+    shutil.copytree(unbroken, tmp_path / "run")
+    file = tmp_path / "run/checkpoints/step-12" / name
+    data = bytearray(file.read_bytes())
+    data[len(data) // 2] ^= 1
+    file.write_bytes(bytes(data))
+    before = tree(tmp_path)
+    with pytest.raises(InputError, match="step 10 is sound: give --resume latest-valid") as refused:
+        run(tmp_path / "run", resume=True)
+    assert name in str(refused.value)
+    assert tree(tmp_path) == before
+    run(tmp_path / "run", resume="latest-valid")
+    assert fingerprint(tmp_path / "run") == fingerprint(unbroken)
+
+
+def test_a_cut_or_missing_file(unbroken: Path, tmp_path: Path) -> None:
+    shutil.copytree(unbroken, tmp_path / "run")
+    file = tmp_path / "run/checkpoints/step-12/weights.safetensors"
+    os.truncate(file, file.stat().st_size - 1)
+    with pytest.raises(DigestError, match=r"weights\.safetensors"):
+        run(tmp_path / "run", resume=True)
+    file.unlink()
+    with pytest.raises(DigestError, match="missing"):
+        run(tmp_path / "run", resume=True)
+    (file.parent / "manifest.json").unlink()
+    with pytest.raises(ResumeError, match="step 10 is sound"):
+        run(tmp_path / "run", resume=True)
+
+
+def test_a_store_that_is_too_small(tmp_path: Path) -> None:
+    store, words = memory_store(3)
+    with pytest.raises(StoreError, match="at least 4 documents"):
+        pretrain(store, tmp_path / "run", small_run.settings(), tokenizer=words)
+    assert not list(tmp_path.iterdir())
