@@ -444,6 +444,8 @@ def test_an_output_that_exists_stays(tmp_path: Path, vocabulary: Path) -> None:
     write(tmp_path / "s/precious.txt")
     refused(tmp_path, OutputExistsError, "exists already", [x], vocabulary)
     refused(tmp_path, OutputExistsError, "not an output", [x], vocabulary, overwrite=True)
+    with pytest.raises(OutputExistsError, match="not an output"):  # before anything is read
+        prepare([tmp_path / "absent"], vocabulary=tmp_path / "absent", output=tmp_path / "s", overwrite=True)
     prepare([x], vocabulary=vocabulary, output=tmp_path / "t", workers=1)
     refused(tmp_path, OutputExistsError, "exists already", [x], vocabulary, output=tmp_path / "t")
     before = tree(tmp_path / "t")

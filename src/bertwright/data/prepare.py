@@ -84,7 +84,8 @@ def prepare(
         corpus: files and directories; see :mod:`bertwright.corpus`.
         vocabulary: a folder with tokenizer files, or a bare ``vocab.txt``.
         output: the store to be made.
-        workers: processes; by default one a core, and fewer for a small corpus.
+        workers: processes; by default one a core, and fewer for a small corpus. With more than one, a script
+            that calls this needs the usual ``if __name__ == "__main__":``.
         one_sentence_per_line: lines are sentences already; ``language`` is then not used.
         language: whose rules find the sentences.
         format: ``auto``, ``text``, ``jsonl``, ``csv``, ``tsv`` or ``parquet``.
@@ -101,7 +102,7 @@ def prepare(
     """
     started = time.monotonic()
     target, watch = Path(output), progress or Silent()
-    durable.require_absent(target, overwrite)
+    durable.check_target(target, overwrite)
     settings = load(
         PrepareSettings,
         overrides={

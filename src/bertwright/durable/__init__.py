@@ -6,7 +6,7 @@ the directory; rename it to its final name; fsync the parent. A reader therefore
 new one, never a mixture, at whatever instant the writer was killed.
 """
 
-from bertwright.durable.directories import NewDirectory
+from bertwright.durable.directories import NewDirectory, check_target
 from bertwright.durable.files import check_free_space, open_new, require_absent, write_file
 from bertwright.durable.locks import lock
 from bertwright.durable.logs import LogFile
@@ -19,6 +19,7 @@ __all__ = [
     "NewDirectory",
     "check_free_space",
     "check_name",
+    "check_target",
     "digest_of",
     "lock",
     "open_new",

@@ -64,8 +64,7 @@ class NewDirectory:
         self.path = self.target.absolute().parent / f".tmp-{self.target.name}-{os.getpid()}"
 
     def __enter__(self) -> NewDirectory:
-        require_absent(self.target, self._overwrite)
-        _require_ours(self.target, self._manifest_name)
+        check_target(self.target, self._overwrite, self._manifest_name)
         check_free_space(self.target, self._needed)
         with reported(self.target, "create"):
             shutil.rmtree(self.path, ignore_errors=True)
@@ -133,6 +132,16 @@ class NewDirectory:
             with suppress(OSError):  # the error that brought us here is the one to report
                 file.close()
         shutil.rmtree(self.path, ignore_errors=True)
+
+
+def check_target(target: str | Path, overwrite: bool, manifest_name: str = MANIFEST) -> None:
+    """Refuse what :class:`NewDirectory` would refuse: to be asked before long work begins.
+
+    Raises:
+        OutputExistsError, UsageError: see :func:`require_absent`; or what is there is not ours to replace.
+    """
+    require_absent(target, overwrite)
+    _require_ours(Path(target), manifest_name)
 
 
 def _require_ours(target: Path, manifest_name: str) -> None:
