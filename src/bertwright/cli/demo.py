@@ -116,7 +116,11 @@ def _pretraining_table(summary: PretrainingSummary) -> RenderableType:
     from bertwright.cli.console import table
 
     rows: list[Sequence[object]] = []
-    names = {"most_frequent": "most frequent token", "bigram": "bigram (neighbours)"}
+    names = {
+        "most_frequent": "most frequent token",
+        "bigram": "bigram (left neighbour)",
+        "neighbours": "both neighbours",
+    }
     for name, baseline in summary.baselines.items():
         rows.append([names.get(name, name), f"{baseline.accuracy:.1%}", f"{baseline.loss:.2f}", ""])
     nsp = "" if summary.nsp_accuracy is None else f"{summary.nsp_accuracy:.1%}"

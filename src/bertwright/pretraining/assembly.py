@@ -44,6 +44,7 @@ class RunData:
     store: TokenStore
     tokenizer: Tokenizer
     training: TokenStore
+    held_out_documents: TokenStore
     held_out: list[PretrainingBatch]
 
     @classmethod
@@ -64,7 +65,7 @@ class RunData:
             )
         training, held_out = store.split(settings.held_out_share, settings.seed)
         batches = read_held_out(held_out, tokenizer.vocabulary, settings)
-        return cls(store, tokenizer, training, batches)
+        return cls(store, tokenizer, training, held_out, batches)
 
 
 class Assembly:
@@ -136,7 +137,7 @@ class Assembly:
             model,
             settings.optimizer,
             weight_decay=settings.weight_decay,
-            betas=(settings.adam_beta1, settings.adam_beta2),
+            betas=settings.betas,
             eps=settings.adam_epsilon,
         )
         loop = Loop(

@@ -1,8 +1,8 @@
 """What a model must beat: guesses that need no network, on the same held-out masks.
 
 * *most frequent*: always the most frequent token of the training text;
-* *bigram*: the token that best fits its left and its right neighbour, by counts of pairs in the training
-text.
+* *bigram*: the token that most often follows the left neighbour, by counts of pairs in the training text;
+* *neighbours*: the token that best fits both neighbours, as if the two were independent.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def count_pairs(store: TokenStore) -> PairCounts:
 def baselines(
     store: TokenStore, batches: Sequence[PretrainingBatch], vocabulary: Vocabulary
 ) -> dict[str, Baseline]:
-    """``most_frequent`` and ``bigram``, counted on ``store`` and measured on ``batches``."""
+    """``most_frequent``, ``bigram`` and ``neighbours``, counted on ``store`` and measured on ``batches``."""
     pairs = count_pairs(store)
     special = np.zeros(store.vocab_size, np.bool_)
     special[list(vocabulary.special_ids)] = True
@@ -77,18 +77,33 @@ def baselines(
     frequent = Baseline(
         accuracy=float(np.mean(labels == pairs.unigrams.argmax())), loss=float(-np.log(known).mean())
     )
-    right_guesses, total = 0, 0.0
+    after, before = (left, pairs.after), (right, pairs.before)
+    return {
+        "most_frequent": frequent,
+        "bigram": _guess([after], labels, pairs.unigrams, special),
+        "neighbours": _guess([after, before], labels, pairs.unigrams, special),
+    }
+
+
+def _guess(
+    sides: Sequence[tuple[Ints, tuple[Ints, Ints, Floats]]],
+    labels: Ints,
+    unigrams: Floats,
+    special: npt.NDArray[np.bool_],
+) -> Baseline:
+    """The guess from some neighbours: for each, its ids and the counts of what stands beside them."""
+    hits, total = 0, 0.0
     for begin in range(0, len(labels), _ROWS):
         part = slice(begin, begin + _ROWS)
-        scores = np.tile(pairs.unigrams, (len(labels[part]), 1))
-        for neighbour, table in ((left[part], pairs.after), (right[part], pairs.before)):
-            _condition(scores, neighbour, table, pairs.unigrams, special)
+        scores = np.tile(unigrams, (len(labels[part]), 1))
+        for neighbours, table in sides:
+            _condition(scores, neighbours[part], table, unigrams, special)
         scores /= scores.sum(1, keepdims=True)
         truth = labels[part]
-        right_guesses += int((scores.argmax(1) == truth).sum())
+        hits += int((scores.argmax(1) == truth).sum())
         total -= float(np.log(scores[np.arange(len(truth)), truth]).sum())
     count = max(len(labels), 1)
-    return {"most_frequent": frequent, "bigram": Baseline(right_guesses / count, total / count)}
+    return Baseline(hits / count, total / count)
 
 
 def _contexts(batches: Sequence[PretrainingBatch]) -> tuple[Ints, Ints, Ints]:

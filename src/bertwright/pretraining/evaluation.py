@@ -35,7 +35,7 @@ def read_held_out(
     rows_at_once = min(ROWS_AT_ONCE, settings.evaluation_instances)
     batches: list[PretrainingBatch] = []
     rows = 0
-    instances = settings.instances(settings.phases[0].length)
+    instances = settings.held_out_instances(settings.phases[0].length)
     for batch in held_out_batches(store, vocabulary, instances, rows_at_once, settings.seed):
         batches.append(batch.rows(0, wanted - rows))
         rows += len(batches[-1])

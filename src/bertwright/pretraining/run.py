@@ -7,12 +7,14 @@ import dataclasses
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from bertwright.checkpoints.model_folder import save_model
 from bertwright.data.store import TokenStore
+from bertwright.model.pretraining_model import BertForPreTraining
 from bertwright.pretraining.assembly import Assembly, RunData
 from bertwright.pretraining.baselines import Baseline, baselines
+from bertwright.pretraining.blanks import fill_blanks
 from bertwright.pretraining.config import PretrainingSettings
 from bertwright.pretraining.run_folder import RunFolder
 from bertwright.progress import Progress, Silent
@@ -20,6 +22,9 @@ from bertwright.tokenization.tokenizer import Tokenizer
 from bertwright.training.checkpoint_store import ResumeMode
 from bertwright.training.loop import Loop
 from bertwright.training.ranks import Ranks
+
+BLANKS = 12
+"""Held-out sentences with a blank that a run leaves for people to look at."""
 
 Resume = Literal[False, True, "latest", "latest-valid"]
 
@@ -45,7 +50,7 @@ class PretrainingSummary:
     parameters: int
     precision: str
     baselines: dict[str, Baseline]
-    """``most_frequent`` and ``bigram``, on the same held-out masks."""
+    """``most_frequent``, ``bigram`` and ``neighbours``, on the same held-out masks."""
     output: str
     """The run's folder."""
     model: str
@@ -129,6 +134,11 @@ def _finished(assembly: Assembly, loop: Loop[Any]) -> PretrainingSummary:
     if not assembly.ranks.first:
         return summary
     measured = baselines(data.training, data.held_out, data.tokenizer.vocabulary)
+    model = cast(BertForPreTraining, loop.model)
+    filled = fill_blanks(
+        model, data.held_out_documents, data.tokenizer, count=BLANKS, seed=assembly.settings.seed
+    )
+    folder.write_blanks([blank.to_dict() for blank in filled])
     summary = dataclasses.replace(summary, baselines=measured)
     figures_told = {
         name: value for name, value in summary.to_dict().items() if name not in ("output", "model")

@@ -9,6 +9,8 @@
     RUN/tensorboard/      when TensorBoard is installed
     RUN/model/            the final model folder
     RUN/summary.json      the figures at the end
+    RUN/blanks.json       held-out sentences with a blank, and the model's guesses
+    RUN/report.html       all of it to look at (written by the command line)
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ import contextlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +38,6 @@ _OURS = (
     "metrics.jsonl",
     "report.html",
     "blanks.json",
-    "vocabulary.json",
 )
 _OUR_FOLDERS = ("checkpoints", "tensorboard", "model")
 
@@ -157,6 +158,10 @@ class RunFolder:
     def write_summary(self, summary: Mapping[str, Any]) -> None:
         """The figures at the end."""
         write_file(self.path / "summary.json", _json(dict(summary)), overwrite=True)
+
+    def write_blanks(self, blanks: Sequence[Mapping[str, Any]]) -> None:
+        """Held-out sentences with the model's guesses."""
+        write_file(self.path / "blanks.json", _json(list(blanks)), overwrite=True)
 
     def is_run(self) -> bool:
         """Whether this is the folder of a run."""

@@ -182,7 +182,11 @@ def _next_sentence_curve(run: RunFolder, breaks: Sequence[float]) -> tuple[str, 
 
 
 def _baselines(run: RunFolder) -> list[tuple[str, Mapping[str, Any], str]]:
-    names = {"most_frequent": ("most frequent token", GREY), "bigram": ("bigram", BLUE)}
+    names = {
+        "most_frequent": ("most frequent token", GREY),
+        "bigram": ("bigram", BLUE),
+        "neighbours": ("both neighbours", GREEN),
+    }
     found = run.summary.get("baselines") or {}
     return [(names[key][0], found[key], names[key][1]) for key in names if key in found]
 

@@ -1,0 +1,63 @@
+"""The guesses a model must beat, counted by hand."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from bertwright.data.pretraining_batch import PretrainingBatch
+from bertwright.data.store import TokenStore
+from bertwright.pretraining.baselines import PRIOR, baselines, count_pairs
+from bertwright.tokenization.vocabulary import Vocabulary
+
+VOCABULARY = Vocabulary.from_tokens(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "b", "c"])
+A, B, C = 5, 6, 7
+STORE = TokenStore.from_documents([[[A, B], [A, B, C]], [[C, A]], [[A]]], vocab_size=8)
+"""Unigrams: a 4, b 2, c 2. Pairs within documents: ab ba ab bc; ca."""
+
+
+def batch(rows: list[list[int]], positions: list[int], labels: list[int]) -> PretrainingBatch:
+    ids = np.array(rows, np.int64)
+    return PretrainingBatch(
+        input_ids=ids,
+        token_type_ids=np.zeros_like(ids),
+        attention_mask=np.ones(ids.shape, np.bool_),
+        masked_positions=np.array(positions, np.int64),
+        masked_labels=np.array(labels, np.int64),
+        next_sentence_labels=None,
+    )
+
+
+def test_pairs_do_not_cross_documents() -> None:
+    starts, columns, counts = count_pairs(STORE).after
+
+    def row(token: int) -> dict[int, float]:
+        part = slice(starts[token], starts[token + 1])
+        return dict(zip(columns[part].tolist(), counts[part].tolist(), strict=True))
+
+    assert row(A) == {B: 2.0}
+    assert row(B) == {A: 1.0, C: 1.0}
+    assert row(C) == {A: 1.0}
+
+
+def test_by_hand() -> None:
+    # "[CLS] a ? c [SEP]": after a stands b. "[CLS] ? b [SEP]": nothing on the left, before b stands a.
+    rows = [[2, A, 4, C, 3], [2, 4, B, 3, 0]]
+    found = baselines(STORE, [batch(rows, [2, 6], [B, A])], VOCABULARY)
+    unigram = (np.array([0, 0, 0, 0, 0, 4, 2, 2]) + 1) / 16
+    assert found["most_frequent"].accuracy == 0.5
+    assert found["most_frequent"].loss == pytest.approx(-(math.log(unigram[B]) + math.log(unigram[A])) / 2)
+    after_a = (2 + PRIOR * unigram[B]) / (2 + PRIOR)  # two pairs begin with a, both go on with b
+    assert found["bigram"].accuracy == 1.0
+    assert found["bigram"].loss == pytest.approx(-(math.log(after_a) + math.log(unigram[A])) / 2)
+    assert found["neighbours"].accuracy == 1.0
+    assert found["neighbours"].loss < found["bigram"].loss
+
+
+def test_bigram_is_fooled_where_only_the_right_neighbour_tells() -> None:
+    rows = [[2, A, 4, A, 3]]  # a b a stands in the text; so does nothing else between two a
+    found = baselines(STORE, [batch(rows, [2], [C])], VOCABULARY)
+    assert found["bigram"].accuracy == 0.0
+    assert found["most_frequent"].accuracy == 0.0

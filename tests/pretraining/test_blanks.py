@@ -1,0 +1,75 @@
+"""Blanks in held-out sentences: what is hidden, what is shown, and that the model's weights decide."""
+
+from __future__ import annotations
+
+import torch
+
+from bertwright.data.store import TokenStore
+from bertwright.model.config import BertConfig
+from bertwright.model.pretraining_model import BertForPreTraining
+from bertwright.pretraining.blanks import fill_blanks
+from bertwright.pretraining.filled_blank import FilledBlank
+from bertwright.tokenization.tokenizer import Tokenizer
+from bertwright.tokenization.vocabulary import Vocabulary
+
+WORDS = ["the", "cat", "sat", "on", "mat", "dog", "ran", "far", "##s", "."]
+TOKENIZER = Tokenizer(Vocabulary.from_tokens(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS]))
+SENTENCES = ["the cats sat on the mat .", "the dog ran far on the mat .", "cat ."]
+
+
+def make() -> tuple[BertForPreTraining, TokenStore]:
+    documents = [[TOKENIZER.encode(text).ids for text in SENTENCES] for _ in range(6)]
+    store = TokenStore.from_documents(documents, vocab_size=len(TOKENIZER.vocabulary))
+    config = BertConfig.published(
+        "tiny",
+        vocab_size=len(TOKENIZER.vocabulary),
+        hidden_size=32,
+        num_attention_heads=2,
+        intermediate_size=37,
+    )
+    return BertForPreTraining(config, seed=1), store
+
+
+def test_blanks() -> None:
+    model, store = make()
+    model.train()
+    filled = fill_blanks(model, store, TOKENIZER, count=4, seed=7)
+    assert model.training
+    assert len(filled) == 4
+    for blank in filled:
+        whole = f"{blank.before} {blank.truth} {blank.after}".split()
+        assert " ".join(whole) in SENTENCES[:2]
+        assert blank.truth in {
+            "the",
+            "sat",
+            "on",
+            "mat",
+            "dog",
+            "ran",
+            "far",
+        }  # never "cat" of "cats", nor "."
+        shares = [share for _, share in blank.guesses]
+        assert shares == sorted(shares, reverse=True)
+        assert 0 < sum(shares) <= 1
+    assert filled == fill_blanks(model, store, TOKENIZER, count=4, seed=7)
+    assert filled != fill_blanks(model, store, TOKENIZER, count=4, seed=8)
+
+
+def test_the_model_decides() -> None:
+    model, store = make()
+    with torch.no_grad():
+        model.masked_language_head.bias[TOKENIZER.vocabulary.id("dog")] = 50.0
+    for blank in fill_blanks(model, store, TOKENIZER, count=3, seed=7):
+        assert blank.guesses[0][0] == "dog"
+        assert blank.guesses[0][1] > 0.99
+
+
+def test_too_little_text_gives_fewer() -> None:
+    model, _ = make()
+    store = TokenStore.from_documents([[[8, 9]], [[10]]], vocab_size=len(TOKENIZER.vocabulary))
+    assert fill_blanks(model, store, TOKENIZER, count=3, seed=7) == []
+
+
+def test_json_round_trip() -> None:
+    blank = FilledBlank("a", "b", "c", (("b", 0.5), ("d", 0.25)))
+    assert FilledBlank.from_dict(blank.to_dict()) == blank
