@@ -1,0 +1,161 @@
+"""Preparation that was stopped, or killed, is found again and ends with the same bytes."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import random
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from small_corpora import TOKENIZER, Watch, contents, expected, random_text, tree, write
+
+from bertwright.data import parts
+from bertwright.data import prepare as prepare_module
+from bertwright.data.prepare import prepare
+from bertwright.data.store import TokenStore
+from bertwright.errors import (
+    OutputExistsError,
+    WorkerError,
+)
+
+
+def stop_after(count: int, error: type[BaseException], monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[int] = []
+
+    def make(task: parts.PartTask) -> parts.Part:
+        if len(made) == count:
+            raise error()
+        made.append(task.number)
+        return parts.make_part(task)
+
+    monkeypatch.setattr(prepare_module, "make_part", make)
+
+
+def test_finished_parts_are_found_again(
+    tmp_path: Path, vocabulary: Path, small_parts: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    corpus = [write(tmp_path / "a.txt", random_text(300))]
+    whole = prepare(corpus, vocabulary=vocabulary, output=tmp_path / "whole", workers=1)
+    with monkeypatch.context() as patch:
+        stop_after(3, KeyboardInterrupt, patch)
+        with pytest.raises(KeyboardInterrupt):
+            prepare(corpus, vocabulary=vocabulary, output=tmp_path / "s", workers=1)
+    assert not (tmp_path / "s").exists()
+    folder = tmp_path / ".s.parts"
+    assert sorted(p.name for p in folder.iterdir()) == [
+        "part-000000",
+        "part-000001",
+        "part-000002",
+        "request.json",
+    ]
+    # One part is damaged while nobody looks, and one was being written when the lights went out.
+    shard = folder / "part-000001/shard.arrow"
+    shard.write_bytes(shard.read_bytes()[:-1])
+    write(folder / ".tmp-part-000003-1/shard.arrow", b"half")
+    write(tmp_path / ".tmp-s-123/shard.arrow", b"half")
+    write(tmp_path / ".tmp-s-t-123/shard.arrow", b"of an output s-t")
+    again = prepare(corpus, vocabulary=vocabulary, output=tmp_path / "s", workers=1)
+    assert again.reused_parts == 2
+    assert again.counts == whole.counts
+    assert tree(tmp_path / "s") == tree(tmp_path / "whole")
+    assert sorted(p.name for p in tmp_path.iterdir()) == [".tmp-s-t-123", "a.txt", "s", "whole"]
+
+
+def test_a_killed_worker_is_named_and_the_rest_is_kept(
+    tmp_path: Path, vocabulary: Path, small_parts: None
+) -> None:
+    def kill_a_worker() -> None:
+        os.kill(multiprocessing.active_children()[0].pid or 0, signal.SIGKILL)
+
+    corpus = [write(tmp_path / "a.txt", random_text(1500))]
+    options: dict[str, Any] = {"vocabulary": vocabulary, "output": tmp_path / "s"}
+    watch = Watch(kill_a_worker)
+    with pytest.raises(WorkerError, match=r"SIGKILL while working on .*a\.txt from line \d+"):
+        prepare(corpus, workers=2, progress=watch, **options)
+    assert not (tmp_path / "s").exists()
+    assert "finished and kept" in watch.said[-1]
+    assert prepare(corpus, workers=1, **options).reused_parts >= 1
+    assert contents(tmp_path / "s") == expected(*corpus)
+
+
+@pytest.mark.parametrize("change", ["language", "corpus", "vocabulary"])
+def test_parts_of_another_request_are_not_used(
+    tmp_path: Path, vocabulary: Path, small_parts: None, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    path = write(tmp_path / "a.txt", random_text(300))
+    options: dict[str, Any] = {"vocabulary": vocabulary, "output": tmp_path / "s", "workers": 1}
+    with monkeypatch.context() as patch:
+        stop_after(3, KeyboardInterrupt, patch)
+        with pytest.raises(KeyboardInterrupt):
+            prepare([path], **options)
+    if change == "language":
+        options["one_sentence_per_line"] = True
+    elif change == "corpus":
+        write(path, random_text(300, seed=1))
+    else:
+        tokens = [*TOKENIZER.vocabulary.tokens, "more"]
+        options["vocabulary"] = write(tmp_path / "vocab.txt", "\n".join(tokens) + "\n")
+    assert prepare([path], **options).reused_parts == 0
+
+
+def test_a_foreign_folder_is_not_taken_for_parts(tmp_path: Path, vocabulary: Path) -> None:
+    write(tmp_path / ".s.parts/precious.txt")
+    with pytest.raises(OutputExistsError, match="in the way"):
+        prepare([write(tmp_path / "x")], vocabulary=vocabulary, output=tmp_path / "s", workers=1)
+    assert (tmp_path / ".s.parts/precious.txt").exists()
+
+
+SCRIPT = """
+import sys
+from bertwright.data import prepare as module
+module._MIN_PART_BYTES = 20_000
+if __name__ == "__main__":
+    corpus, vocabulary, output, workers = sys.argv[1:]
+    print(module.prepare([corpus], vocabulary=vocabulary, output=output, workers=int(workers)).reused_parts)
+"""
+
+
+def killed_until_done(
+    corpus: Path, vocabulary: Path, output: Path, workers: int, chance: random.Random
+) -> int:
+    """Run the preparation, killing it at random moments, until it ends; returns the number of kills."""
+    script = write(output.parent / "script.py", SCRIPT)
+    arguments = [sys.executable, str(script), str(corpus), str(vocabulary), str(output), str(workers)]
+    kills = 0
+    while True:
+        process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        # Most of a short run is starting up; after some kills it is left to end.
+        try:
+            process.communicate(timeout=chance.uniform(1, 4) if kills < 6 else 300)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            process.communicate()
+            kills += 1
+            names = {p.name for p in output.parent.iterdir()}
+            assert output.name not in names or TokenStore.open(output)
+            continue
+        assert process.returncode == 0
+        return kills
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("seed", range(5))
+def test_killed_and_restarted(tmp_path: Path, vocabulary: Path, workers: int, seed: int) -> None:
+    corpus = write(tmp_path / "corpus/a.txt", random_text(20_000, seed=3))
+    (tmp_path / "out").mkdir()
+    (tmp_path / "whole").mkdir()
+    assert killed_until_done(corpus, vocabulary, tmp_path / "out/s", workers, random.Random(seed)) > 0
+    killed_until_done(corpus, vocabulary, tmp_path / "whole/s", 1, _Patient())
+    assert tree(tmp_path / "out/s") == tree(tmp_path / "whole/s")
+    assert {p.name for p in (tmp_path / "out").iterdir()} == {"s", "script.py"}
+
+
+class _Patient(random.Random):
+    def uniform(self, a: float, b: float) -> float:
+        return 600.0
