@@ -81,6 +81,10 @@ class Ranks:
             raise RankError(f"rank {ranks.rank} of {size} could not join: {problem}") from problem
         try:
             yield ranks
+            # A thread of the group may still hold tensors of the last sum; leaving together lets it finish
+            # before the interpreter goes away beneath it.
+            with contextlib.suppress(RuntimeError):
+                dist.barrier()
         finally:
             with contextlib.suppress(RuntimeError):  # after a lost peer there is nothing left to tear down
                 dist.destroy_process_group()

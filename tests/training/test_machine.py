@@ -1,0 +1,105 @@
+"""The yardstick, the precision, the log and the signals."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+from pathlib import Path
+
+import pytest
+import torch
+
+from bertwright.training import precision
+from bertwright.training.machine import matmul_peak
+from bertwright.training.metrics_log import MetricsLog, Window
+from bertwright.training.signals import StopSignals
+
+
+def test_the_peak_is_measured_once() -> None:
+    first = matmul_peak("cpu", "fp32", 0.05)
+    assert first > 1e8
+    assert matmul_peak("cpu", "fp32", 0.05) == first
+
+
+def test_precision_by_name() -> None:
+    cpu = torch.device("cpu")
+    assert precision.resolve("fp32", cpu) == "fp32"
+    assert precision.resolve("bf16", cpu) == "bf16"
+    assert precision.resolve("auto", cpu) in ("fp32", "bf16")
+
+
+def test_autocast_changes_products_and_nothing_else() -> None:
+    layer = torch.nn.Linear(4, 4)
+    with precision.autocast("bf16", torch.device("cpu")):
+        assert layer(torch.zeros(2, 4)).dtype is torch.bfloat16
+    with precision.autocast("fp32", torch.device("cpu")):
+        assert layer(torch.zeros(2, 4)).dtype is torch.float32
+    assert layer.weight.dtype is torch.float32
+
+
+def test_the_log_is_cut_where_the_checkpoint_was(tmp_path: Path) -> None:
+    log = MetricsLog(tmp_path / "metrics.jsonl")
+    for step in range(6):
+        log.write({"step": step, "kind": "train", "loss": 1 / 3})
+    log.close()
+    again = MetricsLog(tmp_path / "metrics.jsonl")
+    again.keep(4)
+    again.write({"step": 9, "kind": "train", "loss": 2.0})
+    again.close()
+    lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines] == [0, 1, 2, 3, 9]
+    assert lines[0]["loss"] == 1 / 3
+
+
+def test_a_torn_last_line_is_dropped(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.jsonl"
+    path.write_text('{"step": 1, "kind": "train"}\n{"step": 2, "ki')
+    log = MetricsLog(path)
+    log.keep(5)
+    log.close()
+    assert path.read_text().count("\n") == 1
+
+
+def test_tensorboard_files(tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard")
+    log = MetricsLog(tmp_path / "metrics.jsonl", tmp_path / "board")
+    log.write({"step": 1, "kind": "train", "loss": 0.5})
+    log.close()
+    assert [path.name.startswith("events.out") for path in (tmp_path / "board").iterdir()] == [True]
+
+
+def test_a_window_is_restored_exactly() -> None:
+    window = Window()
+    window.add(["loss"], torch.tensor([1 / 3], dtype=torch.float64), 10, 2.0)
+    window.add(["loss"], torch.tensor([1 / 7], dtype=torch.float64), 10, 2.0)
+    other = Window()
+    other.restore(json.loads(json.dumps(window.state())), torch.device("cpu"))
+    for each in (window, other):
+        each.add(["loss"], torch.tensor([1 / 11], dtype=torch.float64), 10, 2.0)
+    assert other.means() == window.means()
+    assert (other.steps, other.tokens) == (3, 30)
+    assert Window().means() == {}
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_first_signal_is_noted(number: signal.Signals) -> None:
+    before = signal.getsignal(number)
+    with StopSignals() as signals:
+        os.kill(os.getpid(), number)
+        assert signals.requested == number
+    assert signal.getsignal(number) is before
+
+
+def test_other_threads_get_no_handlers() -> None:
+    seen: list[int] = []
+
+    def work() -> None:
+        with StopSignals() as signals:
+            seen.append(signals.requested)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert seen == [0]
