@@ -13,7 +13,11 @@ from bertwright.tokenization.vocabulary import Vocabulary
 
 POSITIONS = 40
 LABELS = ("bad", "good", "so-so")
-WORDS = ["the", "a", "of", "to", "and", "in", "was", "he", "she", "it", "his", "her", "that", "on", "with", "for", "as", "had", "at", "but", "is", "not", "be", "they", "from", "this", "have", "film", "book", "good", "bad", "dull", "great", "story", "old", "man", "woman", "sea", "house", "door", "room", "dark", "light", "walk", "talk", "sing", "night", "day", "opened", "closed", "went", "saw", "said", "capital", "france", "paris", "river", "never", "always", "very", "plain", "short", "long", "end", "begin"]
+WORDS = (  # noqa: SIM905
+    "the a of to and in was he she it his her that on with for as had at but is not be they from this have "
+    "film book good bad dull great story old man woman sea house door room dark light walk talk sing night "
+    "day opened closed went saw said capital france paris river never always very plain short long end begin"
+).split()
 LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789.,;:!?'()[]-"
 
 

@@ -81,6 +81,43 @@ def test_unusable_rows_are_set_apart(classifier: Model, tmp_path: Path) -> None:
     assert [answer["label"] for answer in records(output)] == [p.to_dict()["label"] for p in alone]
 
 
+@pytest.mark.parametrize(
+    ("name", "lines", "failed"),
+    [
+        ("rows.tsv", ["id\ttext", "1\tthe sea", "2", "3\tgood\t!", "4\tgood"], [(1, 3), (2, 4)]),
+        ("rows.csv", ["id,text", "1,the sea", "2", "", '3,"a, b"'], [(1, 3)]),
+        (
+            "rows.jsonl",
+            [
+                '{"text": "the sea"}',
+                "{",
+                "[1]",
+                "7",
+                '{"text": "a", "b": 1}',
+                '{"text": "\\ud800"}',
+                '{"text": "good"}',
+            ],
+            [(1, 2), (2, 3), (3, 4), (4, 5), (5, 6)],
+        ),
+    ],
+)
+def test_damaged_rows_are_set_apart(
+    classifier: Model, tmp_path: Path, name: str, lines: list[str], failed: list[tuple[int, int]]
+) -> None:
+    file, output = tmp_path / name, tmp_path / "answers.jsonl"
+    file.write_text("\n".join(lines) + "\n")
+    summary = predict_file(classifier, file, output, rows_per_block=2)
+    assert summary.errors is not None
+    failures = records(summary.errors)
+    assert [(failure["row"], failure["line"]) for failure in failures] == failed
+    assert all(f"{name}:{failure['line']}: " in failure["error"] for failure in failures)
+    answered = [answer["row"] for answer in records(output)]
+    assert answered == sorted(set(range(summary.rows)) - {row for row, _ in failed})
+    assert len(answered) == 2
+    with pytest.raises(InputError, match=f"{name}:{failed[0][1]}: "):
+        predict_file(classifier, file, tmp_path / "strict.jsonl", strict=True)
+
+
 def test_strict_refuses_them(classifier: Model, tmp_path: Path) -> None:
     file = tmp_path / "rows.csv"
     file.write_text('id,text\n1,the sea\n2,""\n')

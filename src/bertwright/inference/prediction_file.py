@@ -148,11 +148,13 @@ def _look_through(chosen: ChosenTable, strict: bool) -> tuple[int, list[int]]:
 
 def _rows(chosen: ChosenTable) -> Iterator[Row]:
     columns = (chosen.columns.text, chosen.columns.text_pair)
-    return chosen.table.rows([column for column in columns if column is not None])
+    return chosen.table.rows([column for column in columns if column is not None], lenient=True)
 
 
 def _texts(chosen: ChosenTable, row: Row) -> TextRow:
     columns, table = chosen.columns, chosen.table
+    if row.problem is not None:
+        raise row.problem
     text = text_cell(table, row.line, columns.text or "", row.cells[0])
     if columns.text_pair is None:
         return text

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from bertwright.errors import TableError
+from bertwright.errors import InputError, TableError
 from bertwright.tasks.lines import is_blank, read_lines
 from bertwright.tasks.table import Row, Table, check_names
 
@@ -43,14 +43,18 @@ class DelimitedTable(Table):
             self._check_width(line, header)
         self.blank_lines.clear()
 
-    def rows(self, columns: Sequence[str]) -> Iterator[Row]:
+    def rows(self, columns: Sequence[str], *, lenient: bool = False) -> Iterator[Row]:
         places = self.places(columns)
         records = self._records()
         if self._has_header:
             next(records)
         for line, cells in records:
-            self._check_width(line, cells)
-            yield Row(line, tuple(cells[place] for place in places))
+            try:
+                self._check_width(line, cells)
+            except InputError as problem:
+                yield self.damaged(line, problem, lenient)
+            else:
+                yield Row(line, tuple(cells[place] for place in places))
 
     @property
     def separator_hint(self) -> str | None:

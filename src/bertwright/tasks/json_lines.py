@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bertwright import strict_json
-from bertwright.errors import TableError
+from bertwright.errors import InputError, TableError
 from bertwright.tasks.lines import MAX_LINE_BYTES, is_blank, read_lines
 from bertwright.tasks.table import Row, Table, check_names
 
@@ -17,25 +17,31 @@ class JsonLinesTable(Table):
 
     def __init__(self, path: Path) -> None:
         super().__init__(path, ())
-        first = next(self._objects(), None)
+        first = next(self._lines(), None)
         if first is None:
             raise self.error("a JSON object a line", "nothing but white space")
-        line, value = first
+        line, value = first[0], self._object(*first)
         self.columns = tuple(value)
         check_names(path, self.columns, line)
         self.blank_lines.clear()
 
-    def rows(self, columns: Sequence[str]) -> Iterator[Row]:
+    def rows(self, columns: Sequence[str], *, lenient: bool = False) -> Iterator[Row]:
         self.places(columns)
-        expected = dict.fromkeys(self.columns)
-        for line, value in self._objects():
-            if value.keys() != expected.keys():
-                self._refuse_keys(line, value)
-            for column in columns:
-                self._check_characters(line, column, value[column])
-            yield Row(line, tuple(value[column] for column in columns))
+        expected = dict.fromkeys(self.columns).keys()
+        for line, text in self._lines():
+            try:
+                value = self._object(line, text)
+                if value.keys() != expected:
+                    self._refuse_keys(line, value)
+                for column in columns:
+                    self._check_characters(line, column, value[column])
+            except InputError as problem:
+                yield self.damaged(line, problem, lenient)
+            else:
+                yield Row(line, tuple(value[column] for column in columns))
 
-    def _objects(self) -> Iterator[tuple[int, dict[str, Any]]]:
+    def _lines(self) -> Iterator[tuple[int, str]]:
+        """Number and text of every line that is not blank."""
         self.blank_lines.clear()
         blank: list[int] = []
         for line, text in read_lines(self.path):
@@ -44,15 +50,18 @@ class JsonLinesTable(Table):
                 continue
             self.blank_lines.extend(blank)
             blank.clear()
-            if text.lstrip().startswith("["):
-                hint = "the file is a JSON array; write its objects one a line, e.g. jq -c '.[]'"
-                raise self.error("a JSON object a line", text.strip(), line=line, hint=hint)
-            value = strict_json.parse(text, self.path, line=line, error=TableError, max_bytes=MAX_LINE_BYTES)
-            if not isinstance(value, dict):
-                raise self.error("a JSON object", value, line=line)
-            if not value:
-                raise self.error("an object with keys", value, line=line)
-            yield line, value
+            yield line, text
+
+    def _object(self, line: int, text: str) -> dict[str, Any]:
+        if text.lstrip().startswith("["):
+            hint = "the file is a JSON array; write its objects one a line, e.g. jq -c '.[]'"
+            raise self.error("a JSON object a line", text.strip(), line=line, hint=hint)
+        value = strict_json.parse(text, self.path, line=line, error=TableError, max_bytes=MAX_LINE_BYTES)
+        if not isinstance(value, dict):
+            raise self.error("a JSON object", value, line=line)
+        if not value:
+            raise self.error("an object with keys", value, line=line)
+        return value
 
     def _refuse_keys(self, line: int, value: dict[str, Any]) -> None:
         hint = "every line has the keys of the first"

@@ -27,7 +27,7 @@ class ParquetTable(Table):
             raise self.error("a Parquet file", _first_line(problem)) from None
         check_names(path, self.columns)
 
-    def rows(self, columns: Sequence[str]) -> Iterator[Row]:
+    def rows(self, columns: Sequence[str], *, lenient: bool = False) -> Iterator[Row]:
         self.places(columns)
         line = 0
         try:

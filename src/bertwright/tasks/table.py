@@ -16,6 +16,8 @@ class Row:
 
     line: int
     cells: tuple[object, ...]
+    problem: InputError | None = None
+    """Why it could not be read; then there are no cells."""
 
 
 @dataclass
@@ -28,8 +30,12 @@ class Table(ABC):
     """Lines between rows that have nothing but white space; filled while the rows are read."""
 
     @abstractmethod
-    def rows(self, columns: Sequence[str]) -> Iterator[Row]:
+    def rows(self, columns: Sequence[str], *, lenient: bool = False) -> Iterator[Row]:
         """Every row with the cells of ``columns``, in file order.
+
+        Args:
+            lenient: give a row that is wrong in itself (too few cells, no JSON object) with its ``problem``
+                instead of raising it.
 
         A cell is what the format holds: text for TSV and CSV; for JSON lines and Parquet also whole
         numbers, floats, truth values, lists, objects, or None.
@@ -37,6 +43,13 @@ class Table(ABC):
         Raises:
             TableError: naming file, row and column of the first thing that is wrong.
         """
+
+    @staticmethod
+    def damaged(line: int, problem: InputError, lenient: bool) -> Row:
+        """The row at ``line``, which cannot be read; raises ``problem`` unless ``lenient``."""
+        if not lenient:
+            raise problem
+        return Row(line, (), problem)
 
     def error(
         self,
