@@ -81,6 +81,8 @@ CASES = [
         f"{EMBED} --max-length 513",
         "max_length: expected 3 to 40, the positions that",
     ),
+    ("A23 no GPU", f"{EMBED} --device cuda", "device: cuda was asked for, and this machine has none"),
+    ("A23 no such device", f"{EMBED} --device gpu", '--device: expected auto, cpu or cuda, got "gpu"'),
     (
         "A27 output exists",
         "embed {model} {texts} -o {folder}/there.npy",
@@ -194,7 +196,7 @@ def tree(folder: Path) -> dict[str, str]:
 
 
 def test_number_of_cases() -> None:
-    assert len(CASES) == 50
+    assert len(CASES) == 52
 
 
 @pytest.mark.parametrize(("line", "message"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from small_models import save_pretrained
 
@@ -66,3 +67,21 @@ def test_read_only_folder(pretrained_folder: Path, tmp_path: Path) -> None:
         assert len(load(copy).embed(["the sea"])) == 1
     finally:
         copy.chmod(0o755)
+
+
+def test_auto_is_the_processor_where_there_is_no_gpu(
+    pretrained_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    assert load(pretrained_folder).device.type == "cpu"
+
+
+@pytest.mark.gpu
+def test_gpu_gives_the_same_vectors(pretrained_folder: Path) -> None:
+    import torch
+
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA device")
+    texts = ["the sea", "a very long story about the sea and the river", ""]
+    on_gpu, on_cpu = (load(pretrained_folder, device=device).embed(texts) for device in ("cuda", "cpu"))
+    np.testing.assert_allclose(on_gpu, on_cpu, atol=1e-4)

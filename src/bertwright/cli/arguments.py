@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter, Token
 
@@ -63,6 +63,11 @@ def _between(lowest: float, highest: float) -> Any:
 
     return check
 
+
+Device = Annotated[
+    Literal["auto", "cpu", "cuda"], Parameter(help="Where to compute; auto takes a GPU where there is one.")
+]
+"""Where a model computes."""
 
 Whole = Annotated[int, Parameter(converter=_whole, validator=_at_least(0))]
 """A whole number of at least 0: digits only, so that ``1e4`` and ``1_000`` are refused with a hint."""

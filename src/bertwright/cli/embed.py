@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from bertwright.cli.arguments import Common, Count
+from bertwright.cli.arguments import Common, Count, Device
 from bertwright.cli.console import Console
 
 
@@ -27,6 +27,7 @@ def embed(
     ] = None,
     resume: Annotated[bool, Parameter(help="Go on with work that was interrupted.")] = False,
     overwrite: Annotated[bool, Parameter(help="Replace OUTPUT.")] = False,
+    device: Device = "auto",
     common: Common = Common(),
 ) -> None:
     """Turn every text of a file into one vector of float32, in the order of the file.
@@ -40,7 +41,7 @@ def embed(
 
     with Console(common) as console:
         summary = embed_file(
-            load(model),
+            load(model, device=device),
             file,
             output,
             column=text,

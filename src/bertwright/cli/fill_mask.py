@@ -8,7 +8,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from bertwright.cli.arguments import Common, Count
+from bertwright.cli.arguments import Common, Count, Device
 from bertwright.cli.console import Console, table
 
 
@@ -18,6 +18,7 @@ def fill_mask(
     /,
     *,
     top_k: Annotated[Count, Parameter(help="Candidates for each blank.")] = 5,
+    device: Device = "auto",
     common: Common = Common(),
 ) -> None:
     """Fill the blanks of a text with the pre-trained masked-language head.
@@ -29,7 +30,7 @@ def fill_mask(
     from bertwright.inference.model import load
 
     with Console(common) as console:
-        masks = load(model).fill_mask(text, top_k=top_k)
+        masks = load(model, device=device).fill_mask(text, top_k=top_k)
         rows = [
             (mask.position, candidate.token, f"{candidate.probability:.4f}", candidate.text)
             for mask in masks

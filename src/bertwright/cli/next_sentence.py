@@ -8,7 +8,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from bertwright.cli.arguments import Common
+from bertwright.cli.arguments import Common, Device
 from bertwright.cli.console import Console
 
 
@@ -18,6 +18,7 @@ def next_sentence(
     b: Annotated[str, Parameter(help="What may or may not follow it.")],
     /,
     *,
+    device: Device = "auto",
     common: Common = Common(),
 ) -> None:
     """Ask the pre-trained next-sentence head whether B is what followed A.
@@ -27,7 +28,7 @@ def next_sentence(
     from bertwright.inference.model import load
 
     with Console(common) as console:
-        answer = load(model).next_sentence_answer(a, b)
+        answer = load(model, device=device).next_sentence_answer(a, b)
         if answer.truncated:
             console.warn("the pair was cut to the longest sequence that the model can see")
         console.result(asdict(answer), f"B follows A with probability {answer.is_next:.4f}")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from bertwright.cli.arguments import Common
+from bertwright.cli.arguments import Common, Device
 from bertwright.cli.console import Console
 
 
@@ -28,6 +28,7 @@ def predict(
     strict: Annotated[bool, Parameter(help="Refuse a file that has a row without a usable text.")] = False,
     resume: Annotated[bool, Parameter(help="Go on with work that was interrupted.")] = False,
     overwrite: Annotated[bool, Parameter(help="Replace OUTPUT.")] = False,
+    device: Device = "auto",
     common: Common = Common(),
 ) -> None:
     """Predict every row of a file, in its order, as JSON lines.
@@ -44,7 +45,7 @@ def predict(
     names = tuple(name.strip() for name in columns.split(",")) if columns is not None else None
     with Console(common) as console:
         summary = predict_file(
-            load(model),
+            load(model, device=device),
             file,
             output,
             columns=Columns(text, text_pair, None, names),

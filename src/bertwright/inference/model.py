@@ -37,10 +37,10 @@ class Model:
 
     Args:
         folder: what :func:`bertwright.checkpoints.model_folder.open_model` gave.
-        device: where to compute.
+        device: where to compute; see :func:`load`.
     """
 
-    def __init__(self, folder: ModelFolder, device: torch.device | str = "cpu") -> None:
+    def __init__(self, folder: ModelFolder, device: torch.device | str = "auto") -> None:
         self.folder = folder
         self.device = _device(device)
 
@@ -166,12 +166,12 @@ class Model:
         return self._pretraining_model
 
 
-def load(path: str | Path, *, device: torch.device | str = "cpu", lower_case: bool | None = None) -> Model:
+def load(path: str | Path, *, device: torch.device | str = "auto", lower_case: bool | None = None) -> Model:
     """The model in the folder ``path``: ours, Hugging Face's, or a TensorFlow 1 checkpoint's.
 
     Args:
         path: the folder.
-        device: where to compute, e.g. ``"cuda"``.
+        device: where to compute: ``"cpu"``, ``"cuda"``, ``"cuda:1"``; ``"auto"`` is a GPU where there is one.
         lower_case: overrides the casing that is stored.
 
     Raises:
@@ -184,10 +184,12 @@ def load(path: str | Path, *, device: torch.device | str = "cpu", lower_case: bo
 
 
 def _device(name: torch.device | str) -> torch.device:
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
     try:
         device = torch.device(name)
     except RuntimeError:
-        raise UsageError(f"device: expected cpu or cuda, got {quote(str(name))}") from None
+        raise UsageError(f"device: expected auto, cpu or cuda, got {quote(str(name))}") from None
     if device.type == "cuda" and not torch.cuda.is_available():
         raise UsageError(f"device: {device} was asked for, and this machine has none that torch can use")
     return device
