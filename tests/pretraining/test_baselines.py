@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
+from itertools import pairwise
 
 import numpy as np
 import pytest
+from pretraining.small_run import memory_store, settings
 
 from bertwright.data.pretraining_batch import PretrainingBatch
 from bertwright.data.store import TokenStore
 from bertwright.pretraining.baselines import PRIOR, baselines, count_pairs
+from bertwright.pretraining.evaluation import read_held_out
 from bertwright.tokenization.vocabulary import Vocabulary
 
 VOCABULARY = Vocabulary.from_tokens(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "b", "c"])
@@ -61,3 +65,41 @@ def test_bigram_is_fooled_where_only_the_right_neighbour_tells() -> None:
     found = baselines(STORE, [batch(rows, [2], [C])], VOCABULARY)
     assert found["bigram"].accuracy == 0.0
     assert found["most_frequent"].accuracy == 0.0
+
+
+def test_against_plain_dictionaries() -> None:
+    store, words = memory_store()
+    training, held_out = store.split(0.1, 3)
+    batches = read_held_out(held_out, words.vocabulary, settings())
+    unigrams: Counter[int] = Counter()
+    pairs: Counter[tuple[int, int]] = Counter()
+    for number in range(training.num_documents):
+        tokens = [token for sentence in training.document(number) for token in sentence]
+        unigrams.update(tokens)
+        pairs.update(pairwise(tokens))
+    total = unigrams.total() + store.vocab_size
+    probabilities = [(unigrams[token] + 1) / total for token in range(store.vocab_size)]
+    special = words.vocabulary.special_ids
+    hits = {"bigram": 0, "neighbours": 0}
+    losses = {"bigram": 0.0, "neighbours": 0.0}
+    count = 0
+    for batch in batches:
+        flat = batch.input_ids.ravel().tolist()
+        for position, label in zip(
+            batch.masked_positions.tolist(), batch.masked_labels.tolist(), strict=True
+        ):
+            count += 1
+            scores = np.array(probabilities)
+            left, right = flat[position - 1], flat[position + 1]
+            if left not in special:
+                scores *= [pairs[left, token] / p + PRIOR for token, p in enumerate(probabilities)]
+            for name in ("bigram", "neighbours"):
+                if name == "neighbours" and right not in special:
+                    scores *= [pairs[token, right] / p + PRIOR for token, p in enumerate(probabilities)]
+                hits[name] += int(scores.argmax()) == label
+                losses[name] -= math.log(scores[label] / scores.sum())
+    found = baselines(training, batches, words.vocabulary)
+    assert count > 20
+    for name in hits:
+        assert found[name].accuracy == pytest.approx(hits[name] / count)
+        assert found[name].loss == pytest.approx(losses[name] / count)

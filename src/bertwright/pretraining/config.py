@@ -297,7 +297,7 @@ class PretrainingSettings(Settings):
 
     def _open(self, value: float | None, *, paper: float, hasty: float) -> float:
         """What was given; else the paper's value, or where the clock ends the run (it will see little text
-        twice, and must leave the unigram plateau soon) what docs/log.md found to learn fastest."""
+        twice, and must leave the unigram plateau soon) what learned fastest (docs/pretraining.md)."""
         if value is not None:
             return value
         return paper if self.budget is None else hasty

@@ -13,12 +13,18 @@ def forward_flops(config: BertConfig, rows: int, length: int, masked: int) -> fl
         length: S, positions of an instance, padding included.
         masked: P, masked positions in all.
     """
-    h, i, v = config.hidden_size, config.intermediate_size, config.vocab_size
+    h, i, v, layers = (
+        config.hidden_size,
+        config.intermediate_size,
+        config.vocab_size,
+        config.num_hidden_layers,
+    )
     positions = rows * length
-    projections = positions * (4 * h * h + 2 * h * i)
-    attention = positions * 2 * length * h
+    chosen = masked + rows  # after its attention the last layer goes on with what the heads read only
+    attention = layers * positions * (3 * h * h + 2 * length * h)
+    after = ((layers - 1) * positions + chosen) * (h * h + 2 * h * i)
     heads = masked * (h * h + h * v) + rows * (h * h + 2 * h)
-    return 2.0 * (config.num_hidden_layers * (projections + attention) + heads)
+    return 2.0 * (attention + after + heads)
 
 
 def training_flops(config: BertConfig, rows: int, length: int, masked: int) -> float:
