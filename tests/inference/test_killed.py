@@ -18,7 +18,7 @@ from bertwright.inference.prediction_file import predict_file
 from bertwright.randomness import generator
 
 ROWS = 1000
-KILLS = 3
+KILLS = 2
 
 # Says when it begins, so that the moments fall into the work and not into the imports.
 WORK = """
