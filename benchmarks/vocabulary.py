@@ -2,9 +2,9 @@
 
     python benchmarks/vocabulary.py [--quick] [--repeats 3] [--json]
 
-The two learn from the same file at the same size, taking turns, and the figure is the median of the ratios of
-neighbouring runs, so that whatever else the machine does meanwhile falls on both. Both read a plain file; neither
-the import of libraries nor the measuring is timed. The trainer runs with its whole alphabet (as ours, and needed
+The two learn from the same plain file at the same size, taking turns, and the figure is the median of the
+ratios of neighbouring runs, so that whatever else the machine does meanwhile falls on both. Neither the
+import of libraries nor the measuring is timed. The trainer runs with its whole alphabet (as ours, and needed
 to reach the size on Chinese) and once with its default of 1,000 characters, for its figures alone.
 
 Held-out text is cut into words by our basic tokenizer and into pieces by our WordPiece for both vocabularies.

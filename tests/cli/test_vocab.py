@@ -1,4 +1,4 @@
-"""``bertwright vocab``: the folder, the object for machines, the report for people, one line for each mistake."""
+"""``bertwright vocab``: its folder, its object for machines, its report for people, its mistakes in one line."""
 
 from __future__ import annotations
 

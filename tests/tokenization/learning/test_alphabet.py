@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 
-import numpy as np
 import pytest
 
 from bertwright.tokenization import TokenizerSettings
+from bertwright.tokenization.learning import alphabet
 from bertwright.tokenization.learning.alphabet import Alphabet
+from bertwright.tokenization.learning.counting import WordCounts
 
 
 def alphabet_of(text: str, **choices: bool) -> Alphabet:
-    codes = np.array([ord(character) for character in text], np.uint32)
-    return Alphabet.of([(codes, np.ones(len(codes), np.int64))], TokenizerSettings(**choices))
+    """Of a text whose words are single characters."""
+    return Alphabet.of([WordCounts.of(Counter(text))], TokenizerSettings(**choices))
 
 
 def test_pieces() -> None:
@@ -24,10 +25,11 @@ def test_pieces() -> None:
     assert alphabet_of("漢", tokenize_chinese_chars=False).pieces() == ["漢", "##漢"]
 
 
-def test_parts_add_up() -> None:
-    letters = np.array([ord("a"), ord("b")], np.uint32)
-    found = Alphabet.of([(letters, np.array([3, 1])), (letters[:1], np.array([4]))], TokenizerSettings())
-    assert found.counts.tolist() == [7, 1]
+def test_parts_add_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(alphabet, "_WORDS_AT_ONCE", 2)
+    parts = [WordCounts.of({"aab": 3, "b": 1, "c": 5}), WordCounts.of({"ba": 4})]
+    found = Alphabet.of(parts, TokenizerSettings())
+    assert dict(zip(map(chr, found.codes), found.counts.tolist(), strict=True)) == {"a": 10, "b": 8, "c": 5}
 
 
 def test_frequent_enough() -> None:
@@ -36,7 +38,9 @@ def test_frequent_enough() -> None:
     assert found.frequent(9, 1000).pieces() == []
 
 
-@pytest.mark.parametrize("room, characters", [(8, "abcd"), (7, "abd"), (6, "abd"), (5, "ab"), (3, "a"), (1, "")])
+@pytest.mark.parametrize(
+    "room, characters", [(8, "abcd"), (7, "abd"), (6, "abd"), (5, "ab"), (3, "a"), (1, "")]
+)
 def test_the_most_frequent_when_room_is_short(room: int, characters: str) -> None:
     text = "aaaabbbddc"
     found = alphabet_of(text).frequent(1, room)

@@ -34,7 +34,7 @@ def test_keep_equals_the_literal_subtraction(words: dict[str, int], threshold: i
 
 
 def test_by_hand() -> None:
-    # "low" is in all three words and would be a piece by its count of 13, but the longer words take theirs away.
+    # "low" is in all three words, 13 times, but the longer words take their share away.
     words = {"low": 2, "lower": 5, "lowest": 6}
     trie = trie_of(words)
     counts = trie.totals(np.array(list(words.values()))[trie.word].astype(np.float64))

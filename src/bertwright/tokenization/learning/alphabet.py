@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow.compute as pc
 
+from bertwright.tokenization.learning.counting import WordCounts, code_points
 from bertwright.tokenization.learning.splitting import stands_alone
 from bertwright.tokenization.settings import TokenizerSettings
 from bertwright.tokenization.vocabulary import CONTINUATION
@@ -17,6 +19,8 @@ Ints = npt.NDArray[np.int64]
 UNKNOWN_COST = 64
 """An unknown word costs as much as so many pieces: a character is in the alphabet when it occurs at least
 once for every 64 occurrences that the least useful piece has."""
+
+_WORDS_AT_ONCE = 1 << 18
 
 
 @dataclass(frozen=True)
@@ -32,16 +36,19 @@ class Alphabet:
     """(C,) whether each is always a word of its own."""
 
     @classmethod
-    def of(
-        cls, parts: Sequence[tuple[npt.NDArray[np.uint32], Ints]], settings: TokenizerSettings
-    ) -> Alphabet:
-        """From the code points (N,) of all distinct words, and how often the word of each occurs (N,)."""
-        codes = np.concatenate([part[0] for part in parts])
-        found, inverse = np.unique(codes, return_inverse=True)
-        occurrences = np.concatenate([part[1] for part in parts])
-        counts = np.bincount(inverse, weights=occurrences, minlength=len(found)).astype(np.int64)
-        alone = np.array([stands_alone(chr(code), settings) for code in found], dtype=np.bool_)
-        return cls(found, counts, alone)
+    def of(cls, parts: Iterable[WordCounts], settings: TokenizerSettings) -> Alphabet:
+        """The characters of all words, and how often they occur."""
+        occurrences = np.zeros(0x110000)
+        for part in parts:
+            for start in range(0, len(part.words), _WORDS_AT_ONCE):
+                words = part.words.slice(start, _WORDS_AT_ONCE)
+                counts = np.repeat(
+                    part.counts[start : start + _WORDS_AT_ONCE], pc.utf8_length(words).to_numpy()
+                )
+                occurrences += np.bincount(code_points(words), weights=counts, minlength=0x110000)
+        codes = np.flatnonzero(occurrences).astype(np.uint32)
+        alone = np.array([stands_alone(chr(code), settings) for code in codes], dtype=np.bool_)
+        return cls(codes, occurrences[codes].astype(np.int64), alone)
 
     def __len__(self) -> int:
         return len(self.codes)

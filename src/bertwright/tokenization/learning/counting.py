@@ -253,3 +253,12 @@ def _sorted(table: pa.Table) -> WordCounts:
         ordered["count"].to_numpy(),
         ordered["weight"].to_numpy(),
     )
+
+
+def code_points(words: pa.LargeStringArray) -> npt.NDArray[np.uint32]:
+    """The code points of all words, one after the other."""
+    if not len(words):
+        return np.zeros(0, np.uint32)
+    offsets = np.frombuffer(words.buffers()[1], np.int64)[words.offset : words.offset + len(words) + 1]
+    text = words.buffers()[2][int(offsets[0]) : int(offsets[-1])].to_pybytes().decode()
+    return np.frombuffer(text.encode("utf-32-le"), dtype=np.uint32)

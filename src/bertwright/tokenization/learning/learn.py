@@ -7,11 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
 from bertwright import durable
 from bertwright.corpus import Corpus, find_corpus
 from bertwright.corpus.lines import MAX_LINE_BYTES
 from bertwright.errors import CorpusError, UsageError, VocabularyError
 from bertwright.progress import Progress, Silent
+from bertwright.tokenization.learning.alphabet import Alphabet
 from bertwright.tokenization.learning.counting import CorpusCounts, Reading, WordCounts, count_words
 from bertwright.tokenization.learning.learner import LearnedPieces, learn_pieces
 from bertwright.tokenization.learning.report import (
@@ -187,5 +190,6 @@ class _Job:
         if self._source:
             return measure(vocabulary, self._held_out, longest), self._source
         # Characters that only the held-out passages have are in the alphabet, but nobody knew them there.
-        strange = set().union(*self._held_out.words.to_pylist()) - set().union(*words.words.to_pylist())
+        there, here = (Alphabet.of([counts], self._settings).codes for counts in (self._held_out, words))
+        strange = map(chr, np.setdiff1d(there, here))
         return measure(vocabulary, self._held_out, longest, strange), "held-out passages of the corpus"

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from bertwright.progress import Progress, Silent
 from bertwright.tokenization.learning.alphabet import UNKNOWN_COST, Alphabet
-from bertwright.tokenization.learning.counting import SCALE, WordCounts
+from bertwright.tokenization.learning.counting import SCALE, WordCounts, code_points
 from bertwright.tokenization.learning.exchange import exchange
 from bertwright.tokenization.learning.segmentation import Segmentation
 from bertwright.tokenization.learning.topdown import choose_top_down
@@ -20,7 +20,7 @@ from bertwright.tokenization.learning.trie import LATER, Ints, Trie
 from bertwright.tokenization.settings import TokenizerSettings
 from bertwright.tokenization.vocabulary import CONTINUATION
 
-MAX_WORDS = 1 << 20
+MAX_WORDS = 1 << 19
 """So many distinct words, the heaviest, teach pieces; the others still count for the alphabet."""
 
 _MINIMA = sorted({round(2 ** (step / 2)) for step in range(64)})
@@ -61,9 +61,8 @@ def learn_pieces(
         more: words whose characters belong to the alphabet, too, but which teach no pieces.
     """
     watch = progress or Silent()
-    characters, lengths = _characters(counts.words)
-    everything = Alphabet.of([_occurrences(part) for part in (counts, more) if part is not None], settings)
-    words = _Words.of(counts, characters, lengths, settings.max_input_chars_per_word)
+    everything = Alphabet.of([part for part in (counts, more) if part is not None], settings)
+    words = _Words.of(counts, settings.max_input_chars_per_word)
     watch.start("finding substrings")
     support = int(words.weights.sum() / max(room, 1) / _CANDIDATES)
     trie = Trie.build(words.characters, words.lengths, words.weights, max(support, SCALE))
@@ -92,18 +91,14 @@ class _Words:
     counts: Ints
 
     @classmethod
-    def of(
-        cls, counts: WordCounts, characters: npt.NDArray[np.uint32], lengths: Ints, longest: int
-    ) -> _Words:
+    def of(cls, counts: WordCounts, longest: int) -> _Words:
+        lengths = pc.utf8_length(counts.words).to_numpy()
         taken = np.flatnonzero((lengths > 1) & (lengths <= min(longest, 0xFFFF)))
         if len(taken) > MAX_WORDS:
             heaviest = np.argsort(-counts.weights[taken], kind="stable")[:MAX_WORDS]
             taken = np.sort(taken[heaviest])
-        mask = np.zeros(len(lengths), np.bool_)
-        mask[taken] = True
-        return cls(
-            characters[np.repeat(mask, lengths)], lengths[taken], counts.weights[taken], counts.counts[taken]
-        )
+        characters = code_points(counts.words.take(pa.array(taken)))
+        return cls(characters, lengths[taken].astype(np.int64), counts.weights[taken], counts.counts[taken])
 
 
 @dataclass(frozen=True)
@@ -150,22 +145,3 @@ def _top_down(trie: Trie, words: _Words, alphabet: Alphabet, room: int) -> _Star
     weights[trie.word[unknown]] = 0  # words with another character are unknown however they are cut
     choice = choose_top_down(trie, weights, room - outside, given)
     return _Start(alphabet, choice.chosen, given, weights, room - outside, choice.threshold)
-
-
-def _occurrences(counts: WordCounts) -> tuple[npt.NDArray[np.uint32], Ints]:
-    characters, lengths = _characters(counts.words)
-    return characters, np.repeat(counts.counts, lengths)
-
-
-def _characters(words: pa.LargeStringArray) -> tuple[npt.NDArray[np.uint32], Ints]:
-    """The code points of all words, and how many each has."""
-    lengths = pc.utf8_length(words).to_numpy().astype(np.int64)
-    text = b"".join(_buffers(words)).decode()
-    return np.frombuffer(text.encode("utf-32-le"), dtype=np.uint32), lengths
-
-
-def _buffers(words: pa.LargeStringArray) -> list[bytes]:
-    if not len(words):
-        return []
-    offsets = np.frombuffer(words.buffers()[1], np.int64)[words.offset : words.offset + len(words) + 1]
-    return [words.buffers()[2][int(offsets[0]) : int(offsets[-1])].to_pybytes()]

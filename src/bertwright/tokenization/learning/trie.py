@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -73,9 +74,7 @@ class Trie:
         ends = np.cumsum(grown.sizes).tolist()
         levels = tuple(slice(end - size, end) for end, size in zip(ends, grown.sizes, strict=True))
         parent, character = np.concatenate(grown.parents), np.concatenate(grown.characters)
-        return cls(
-            characters, codes, parent, character, depths, levels, grown.leaf, word, starts, remaining
-        )
+        return cls(characters, codes, parent, character, depths, levels, grown.leaf, word, starts, remaining)
 
     def __len__(self) -> int:
         return len(self.parent)
@@ -170,7 +169,7 @@ class _Growth:
         self.active, self._node = self.active[more], node[more]
 
 
-def _numbered(keys: Ints, bound: int) -> tuple[Ints, Ints]:
+def _numbered(keys: Ints, bound: int) -> tuple[Ints, npt.NDArray[np.signedinteger[Any]]]:
     """The different ``keys`` (all below ``bound``), ascending, and for each key its place among them."""
     if bound > _DIRECT_KEYS:
         found, inverse = np.unique(keys, return_inverse=True)
