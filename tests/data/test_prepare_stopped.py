@@ -103,6 +103,17 @@ def test_parts_of_another_request_are_not_used(
     assert prepare([path], **options).reused_parts == 0
 
 
+def test_a_kill_before_the_first_part(tmp_path: Path, vocabulary: Path) -> None:
+    x = write(tmp_path / "x")
+    for name in ("", ".tmp-request.json-99", "request.json"):
+        (tmp_path / ".s.parts").mkdir()
+        if name:
+            write(tmp_path / ".s.parts" / name, "")
+        prepare([x], vocabulary=vocabulary, output=tmp_path / "s", workers=1, overwrite=True)
+        assert contents(tmp_path / "s") == expected(x)
+        assert sorted(p.name for p in tmp_path.iterdir()) == ["s", "x"]
+
+
 def test_a_foreign_folder_is_not_taken_for_parts(tmp_path: Path, vocabulary: Path) -> None:
     write(tmp_path / ".s.parts/precious.txt")
     with pytest.raises(OutputExistsError, match="in the way"):
@@ -131,7 +142,7 @@ def killed_until_done(
         process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         # Most of a short run is starting up; after some kills it is left to end.
         try:
-            process.communicate(timeout=chance.uniform(1, 4) if kills < 6 else 300)
+            _, errors = process.communicate(timeout=chance.uniform(1, 4) if kills < 6 else 300)
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGKILL)
             process.communicate()
@@ -139,7 +150,7 @@ def killed_until_done(
             names = {p.name for p in output.parent.iterdir()}
             assert output.name not in names or TokenStore.open(output)
             continue
-        assert process.returncode == 0
+        assert process.returncode == 0, errors.decode()
         return kills
 
 

@@ -101,7 +101,7 @@ class PartsFolder:
             DiskError: the folder cannot be made.
         """
         if self.path.exists():
-            if any(self.path.iterdir()) and not (self.path / _REQUEST).exists():
+            if self._is_foreign():
                 raise OutputExistsError(self.path, "it is in the way and not ours: move it away")
             if self._is_same_request():
                 return self._finished()
@@ -122,6 +122,11 @@ class PartsFolder:
     def remove(self) -> None:
         """Remove the folder with all parts."""
         shutil.rmtree(self.path, ignore_errors=True)
+
+    def _is_foreign(self) -> bool:
+        """Ours has a request, or was left so early that there is at most an unfinished one in it."""
+        names = {entry.name for entry in self.path.iterdir()}
+        return _REQUEST not in names and not all(name.startswith(f".tmp-{_REQUEST}-") for name in names)
 
     def _is_same_request(self) -> bool:
         with suppress(StoreError):
