@@ -147,7 +147,7 @@ CASES = [
     (
         "no such file",
         "embed {model} {folder}/absent.txt -o {folder}/out.npy",
-        "absent.txt: expected a labelled file, got",
+        "absent.txt: expected a file of rows, got",
     ),
     ("no head", "fill-mask {classifier} [MASK]", "expected a model with a masked language head, got"),
     (

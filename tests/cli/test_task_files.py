@@ -18,7 +18,7 @@ GOOD = "text\tlabel\na\t1\nb\t0\n"
 
 # name -> (file name, content or None for a missing file, what the line says)
 BAD: dict[str, tuple[str, bytes | str | None, str]] = {
-    "missing": ("t.tsv", None, "t.tsv: expected a labelled file"),
+    "missing": ("t.tsv", None, "t.tsv: expected a file of rows"),
     "empty": ("t.tsv", "", "an empty file"),
     "header only": ("t.tsv", "text\tlabel\n", "0 examples"),
     "column twice": (

@@ -263,7 +263,7 @@ def test_the_guess_is_said(pretrained: Path, review_files: Files, tmp_path: Path
         ),
         ({"settings": QUICK.model_copy(update={"device": "cuda"})}, UsageError, "a GPU for cuda"),
         ({"model": Path("nowhere")}, InputError, "nowhere: expected a model folder"),
-        ({"train": Path("nowhere.tsv")}, TableError, "nowhere.tsv: expected a labelled file"),
+        ({"train": Path("nowhere.tsv")}, TableError, "nowhere.tsv: expected a file of rows"),
     ],
 )
 def test_bad_requests_write_nothing(

@@ -122,7 +122,7 @@ def test_lines_do_not_depend_on_blocks(content: bytes, size: int) -> None:
 
 
 BAD = {
-    "missing file": ("gone.tsv", None, "gone.tsv: expected a labelled file, got .nothing there"),
+    "missing file": ("gone.tsv", None, "gone.tsv: expected a file of rows, got .nothing there"),
     "empty file": ("a.tsv", "", "an empty file"),
     "only white space": ("a.tsv", "\n \n", "nothing but white space"),
     "doubled column": (

@@ -45,15 +45,15 @@ def check_file(path: Path) -> None:
         with path.open("rb") as file:
             first = file.read(1)
     except FileNotFoundError:
-        raise TableError.at(path, "a labelled file", "nothing there") from None
+        raise TableError.at(path, "a file of rows", "nothing there") from None
     except IsADirectoryError:
-        raise TableError.at(path, "a labelled file", "a directory") from None
+        raise TableError.at(path, "a file of rows", "a directory") from None
     except (OSError, ValueError) as problem:
         raise TableError.at(
             path, "a readable file", getattr(problem, "strerror", None) or str(problem)
         ) from None
     if not first:
-        raise TableError.at(path, "a labelled file", "an empty file")
+        raise TableError.at(path, "a file of rows", "an empty file")
 
 
 def _checked_blocks(path: Path) -> Iterator[bytes]:
