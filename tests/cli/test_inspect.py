@@ -80,7 +80,7 @@ def test_vocabulary(command, tmp_path: Path) -> None:  # type: ignore[no-untyped
     found = inspected(command, folder)
     assert (found["kind"], found["size"], found["verified"]) == ("vocabulary", len(words.vocabulary), 5)
     assert found["special_ids"] == {"[PAD]": 0, "[UNK]": 1, "[CLS]": 2, "[SEP]": 3, "[MASK]": 4}
-    assert found["held_out"] == {"unk_rate": 0.25, "coverage": 0.5}
+    assert found["measured"] == {"unk_rate": 0.25, "coverage": 0.5}
     bare = inspected(command, folder / "vocab.txt")
     assert (bare["size"], bare["verified"]) == (found["size"], None)
     assert bare["notes"] == ["a bare vocab.txt stores no settings: it is taken as lower-cased"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 _SHOWN = 8
+_DIGEST = re.compile("[0-9a-f]{64}")
 
 
 def inspect(
@@ -54,12 +56,16 @@ def _outline(facts: Mapping[str, Any]) -> RenderableType:
 
 
 def _rows(facts: Mapping[str, Any], depth: int) -> Iterator[tuple[str, str | None, int]]:
+    """Name, value (None for the name of a group) and depth of every line."""
     for name, value in facts.items():
         if isinstance(value, dict) and value:
             yield name, None, depth
-            yield from _rows(value, depth + 1)
+            hidden = (
+                ("settings",) if name == "provenance" else ()
+            )  # of the run that made a model: a screenful
+            yield from _rows({key: part for key, part in value.items() if key not in hidden}, depth + 1)
         elif value not in (None, {}, []):
-            yield name, _shown(value), depth
+            yield name, str(value) if name == "seed" else _shown(value), depth
 
 
 def _shown(value: object) -> str:
@@ -72,8 +78,9 @@ def _shown(value: object) -> str:
     if isinstance(value, list) and all(type(item) is int for item in value):
         return " x ".join(map(str, value))
     if isinstance(value, list):
-        shown = value[:_SHOWN]
-        return ", ".join(map(_shown, shown)) + (f", and {len(value) - _SHOWN} more" * (value != shown))
+        rest = len(value) - _SHOWN
+        return ", ".join(map(_shown, value[:_SHOWN])) + (f", and {rest} more" if rest > 0 else "")
     if isinstance(value, dict):
         return " ".join(f"{name} {_shown(item)}" for name, item in value.items())
-    return str(value)
+    text = str(value)
+    return text[:16] + "…" if _DIGEST.fullmatch(text) else text

@@ -65,7 +65,7 @@ def inspect_checkpoint(path: Path, progress: Progress | None = None) -> Findings
     }
     facts = {
         "step": manifest.fields.get("step"),
-        "facts": manifest.fields.get("facts", {}),
+        "made_with": manifest.fields.get("facts", {}),
         "tensors": tensors,
         "bytes": bytes_of(manifest),
         "digest": manifest.digest,

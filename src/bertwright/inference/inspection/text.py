@@ -11,7 +11,7 @@ from bertwright.inference.inspection.findings import Findings, bytes_of, selecte
 from bertwright.progress import Progress
 from bertwright.tokenization.tokenizer import Tokenizer
 
-_REPORT = ("pieces_per_word", "unk_rate", "coverage")
+_REPORT = ("pieces_per_word", "unk_rate", "coverage", "measured_on")
 
 
 def inspect_vocabulary(path: Path, progress: Progress | None = None) -> Findings:
@@ -31,7 +31,7 @@ def inspect_vocabulary(path: Path, progress: Progress | None = None) -> Findings
     if (path / "report.json").is_file():
         report = strict_json.load(path / "report.json", max_bytes=64 << 20)
         if isinstance(report, dict) and (found := selected(report, _REPORT)):
-            facts["held_out"] = found
+            facts["measured"] = found
     notes = () if path.is_dir() else ("a bare vocab.txt stores no settings: it is taken as lower-cased",)
     return Findings("vocabulary", path, facts, verified, notes)
 
