@@ -90,7 +90,7 @@ def test_what_the_log_says(unbroken: Path) -> None:
     assert [line["tokens"] for line in training] == sorted({line["tokens"] for line in training})
 
 
-@pytest.mark.parametrize("at", [0, 5, 9, 17, 18, 23])
+@pytest.mark.parametrize("at", [0, 9, 18, 23])
 def test_death_anywhere(at: int, unbroken: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two micro-batches a step: odd numbers are in the middle of an accumulation."""
     with monkeypatch.context() as patch, pytest.raises(Stopped):

@@ -17,6 +17,7 @@ from bertwright.checkpoints.memory import require_memory
 from bertwright.data.pretraining_batch import PretrainingBatch
 from bertwright.data.store import TokenStore
 from bertwright.errors import StoreError, UsageError
+from bertwright.model.host_memory import keep_freed_memory
 from bertwright.model.pretraining_model import BertForPreTraining
 from bertwright.pretraining.config import PretrainingSettings
 from bertwright.pretraining.evaluation import Evaluation, read_held_out
@@ -122,6 +123,8 @@ class Assembly:
             mode: which checkpoint to go on from, if any.
             begun: when the run was asked for (``time.monotonic``); a time budget counts from there.
         """
+        if self.device.type == "cpu":
+            keep_freed_memory()
         model = self._model()
         settings, step = self.settings, PretrainingStep(self.device)
         evaluation = Evaluation(model, self.data.held_out, step, self.ranks, settings.evaluation_instances)

@@ -1,0 +1,187 @@
+"""``bertwright pretrain``: what it prints, what it refuses, and that it stops and goes on."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from pretraining.small_run import DEFAULTS, fingerprint, records, texts, tree
+from small_models import tokenizer
+
+from bertwright.checkpoints.model_folder import open_model
+from bertwright.data.prepare import prepare
+
+OPTIONS = [
+    f"--set={name}={json.dumps(value) if not isinstance(value, str) else value}"
+    for name, value in DEFAULTS.items()
+    if name != "steps"
+]
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("store")
+    text = "\n\n".join("\n".join(document) for document in texts())
+    (folder / "corpus.txt").write_text(text + "\n")
+    (folder / "vocabulary").mkdir()
+    for name, data in tokenizer().files().items():
+        (folder / "vocabulary" / name).write_bytes(data)
+    prepare(
+        [folder / "corpus.txt"],
+        vocabulary=folder / "vocabulary",
+        output=folder / "text.store",
+        workers=1,
+        one_sentence_per_line=True,
+    )
+    return folder / "text.store"
+
+
+@pytest.fixture(scope="module")
+def unbroken(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of a process of its own, stopped by nobody."""
+    run = tmp_path_factory.mktemp("unbroken") / "run"
+    done = subprocess.run(
+        _process(store, run), capture_output=True, text=True, check=True, env=_environment()
+    )
+    summary = json.loads(done.stdout)
+    assert summary["output"] == str(run)
+    return run
+
+
+def _process(store: Path, run: Path, *more: str, launcher: tuple[str, ...] = ()) -> list[str]:
+    arguments = ["pretrain", "--data", str(store), "-o", str(run), "--steps", "12", "--json", *OPTIONS, *more]
+    return [sys.executable, "-m", *launcher, "bertwright", *arguments]
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "OMP_NUM_THREADS": "1"}
+
+
+def test_json(command, store: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    run = tmp_path / "run"
+    answer = command("pretrain", "--data", store, "-o", run, "--steps", "4", "--json", *OPTIONS)
+    assert answer.code == 0
+    summary = answer.json
+    promised = ["steps", "tokens", "seconds", "mlm_loss", "mlm_accuracy", "nsp_accuracy", "tokens_per_second"]
+    assert set(promised) <= set(summary)
+    assert (summary["steps"], summary["output"]) == (4, str(run))
+    assert open_model(run / "model").tokenizer.digest == tokenizer().digest
+    assert (run / "report.html").stat().st_size > 1000
+
+
+def test_for_people(command, store: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    answer = command("pretrain", "--data", store, "-o", tmp_path / "run", "--steps", "2", *OPTIONS)
+    assert answer.code == 0
+    for part in ("this model", "bigram", "most frequent", "Pairs of sentences", "Report:"):
+        assert part in answer.out
+
+
+def test_a_recipe_and_flags_before_it(command, store: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    recipe = tmp_path / "recipe.toml"
+    lines = [f"{n} = {json.dumps(v)}" for n, v in DEFAULTS.items() if n != "steps"]
+    recipe.write_text("\n".join(["epochs = 3", *lines]))
+    answer = command("pretrain", recipe, "--data", store, "-o", tmp_path / "run", "--steps", "3", "--json")
+    assert answer.json["steps"] == 3
+    stored = json.loads((tmp_path / "run/settings.json").read_text())
+    assert (stored["steps"], stored["epochs"], stored["hidden_size"]) == (3, None, 32)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "steps, epochs, budget: expected exactly one, got none"),
+        (["--steps", "3", "--budget", "1m"], "got steps and budget"),
+        (["--steps", "0"], "--steps: expected at least 1"),
+        (["--steps", "1e4"], "write 10000"),
+        (["--steps", "1_000"], "--steps: expected a whole number"),
+        (["--budget", "soon"], "expected a duration such as 30m"),
+        (["--steps", "3", "--size", "hug"], "size"),
+        (["--steps", "3", "--set", "learning_rte=1"], "did you mean learning_rate"),
+        (["--steps", "3", "--set", "sequence_length=1024"], "at most max_position_embeddings 512, got 1024"),
+        (["--steps", "3", "--learning-rate", "inf"], "--learning-rate"),
+        (["--steps", "3", "--set", "device=cuda"], "expected a GPU"),
+        (["--steps", "3", "--resume"], "expected the folder of a run to resume"),
+        (["--steps", "3", "--resume", "oldest"], "--resume: expected latest or latest-valid"),
+        (["--steps", "3", "--resume", "--overwrite"], "got both"),
+        (["recipe.toml", "--steps", "3"], "recipe.toml: expected a TOML file, got nothing there"),
+    ],
+)
+def test_requests_that_are_refused(  # type: ignore[no-untyped-def]
+    arguments: list[str], message: str, command, store: Path, tmp_path: Path
+) -> None:
+    answer = command("pretrain", "--data", store, "-o", tmp_path / "run", *arguments)
+    assert (answer.code, answer.out) == (2, "")
+    assert message in answer.err
+    assert len(answer.err.splitlines()) == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_stores_that_are_refused(command, store: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "empty").mkdir()
+    for data in (tmp_path / "absent", tmp_path / "empty", store.parent / "corpus.txt"):
+        answer = command("pretrain", "--data", data, "-o", tmp_path / "run", "--steps", "3")
+        assert answer.code == 2
+        assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGKILL, -9)]
+)
+def test_stopped_and_resumed(
+    number: signal.Signals, code: int, store: Path, unbroken: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    process = subprocess.Popen(
+        _process(store, run), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=_environment()
+    )
+    end = time.monotonic() + 60
+    while time.monotonic() < end and not (run / "metrics.jsonl").exists():
+        time.sleep(0.01)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    if process.returncode != 0:  # it may have been quicker than the signal
+        assert process.returncode == code, err
+        if number != signal.SIGKILL:
+            assert json.loads(out)["error"]["type"] == "Interrupted"
+    again = subprocess.run(
+        [sys.executable, "-m", "bertwright", "pretrain", "--data", str(store), "-o", str(run), "--resume"],
+        capture_output=True,
+        text=True,
+        env=_environment(),
+    )
+    assert again.returncode == 0, again.stderr
+    assert fingerprint(run) == fingerprint(unbroken)
+
+
+@pytest.mark.slow
+def test_two_ranks(store: Path, tmp_path: Path) -> None:
+    """The same order of batches, and losses within 1e-6 over 50 steps (dropout on)."""
+    launcher = ("torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m")
+    for name, start in (("one", ()), ("two", launcher)):
+        arguments = _process(store, tmp_path / name, launcher=start)
+        arguments[arguments.index("12")] = "50"
+        done = subprocess.run(arguments, capture_output=True, text=True, env=_environment())
+        assert done.returncode == 0, done.stderr
+        assert len(done.stdout.splitlines()) == 1  # one voice for all ranks
+    one, two = records(tmp_path / "one"), records(tmp_path / "two")
+    assert [(r["step"], r["kind"], r["tokens"]) for r in one] == [
+        (r["step"], r["kind"], r["tokens"]) for r in two
+    ]
+    pairs = [(a, b) for a, b in zip(one, two, strict=True) if a["kind"] == "train"]
+    assert len(pairs) == 50
+    for name in ("loss", "mlm_loss", "nsp_loss"):
+        assert max(abs(a[name] - b[name]) for a, b in pairs) < 1e-6, name
+
+
+def test_resuming_with_another_length(command, store: Path, unbroken: Path) -> None:  # type: ignore[no-untyped-def]
+    before = tree(unbroken)
+    answer = command("pretrain", "--data", store, "-o", unbroken, "--resume", "--steps", "13")
+    assert answer.code == 2
+    assert "steps: 12 -> 13" in answer.err
+    assert tree(unbroken) == before
