@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,8 +11,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bertwright.errors import BertwrightError, Interrupted, OutputExistsError, ResumeError
-from bertwright.inference.blocks import BlockAnswer, Blocks, check_distinct
+from bertwright.errors import (
+    BertwrightError,
+    Interrupted,
+    OutputExistsError,
+    ResumeError,
+    RunError,
+    UsageError,
+)
+from bertwright.inference.blocks import BlockAnswer, Blocks, check_count, check_input
 from bertwright.progress import Silent
 
 REQUEST = {"model": "abc", "column": None}
@@ -163,6 +171,19 @@ def test_damaged_log_is_one_line(tmp_path: Path) -> None:
 def test_output_is_input(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("")
     (tmp_path / "b").hardlink_to(tmp_path / "a")
-    check_distinct(tmp_path / "a", tmp_path / "c")
+    check_input(tmp_path / "a", tmp_path / "c")
     with pytest.raises(OutputExistsError, match="it is the input"):
-        check_distinct(tmp_path / "a", tmp_path / "b")
+        check_input(tmp_path / "a", tmp_path / "b")
+
+
+def test_pipes_are_refused(tmp_path: Path) -> None:
+    """The input is read twice: first to see whether it is right."""
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(UsageError, match="it is read twice: save it first"):
+        check_input(tmp_path / "pipe", tmp_path / "out")
+
+
+def test_changed_input() -> None:
+    check_count(Path("rows.tsv"), 3, 3)
+    with pytest.raises(RunError, match=r"rows\.tsv: changed while it was read: 2 rows instead of 3"):
+        check_count(Path("rows.tsv"), 3, 2)

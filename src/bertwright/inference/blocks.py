@@ -20,7 +20,15 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from bertwright import durable, strict_json
-from bertwright.errors import DiskError, Interrupted, OutputExistsError, ResumeError, shown_path
+from bertwright.errors import (
+    DiskError,
+    Interrupted,
+    OutputExistsError,
+    ResumeError,
+    RunError,
+    UsageError,
+    shown_path,
+)
 from bertwright.progress import Progress
 
 Item = TypeVar("Item")
@@ -182,11 +190,26 @@ def fingerprint(path: Path) -> dict[str, Any]:
     return {"bytes": status.st_size, "modified": status.st_mtime_ns}
 
 
-def check_distinct(file: Path, output: Path) -> None:
-    """Refuse an output that is the input.
+def check_input(file: Path, output: Path) -> None:
+    """Refuse an input that can be read only once, and an output that is the input.
 
     Raises:
+        UsageError: ``file`` is a pipe or a device.
         OutputExistsError: they are the same file.
     """
+    if file.exists() and not (file.is_file() or file.is_dir()):
+        raise UsageError.at(file, "a file", "a pipe or device", hint="it is read twice: save it first")
     if file.exists() and output.exists() and file.samefile(output):
         raise OutputExistsError(output, "it is the input: choose another output")
+
+
+def check_count(file: Path, expected: int, found: int) -> None:
+    """Refuse to finish when another process changed ``file`` after it was looked through.
+
+    Raises:
+        RunError: ``found`` rows were answered where ``expected`` were counted.
+    """
+    if found != expected:
+        raise RunError(
+            f"{shown_path(file)}: changed while it was read: {found:,} rows instead of {expected:,}"
+        )

@@ -13,7 +13,7 @@ from bertwright import durable
 from bertwright.errors import TableError
 from bertwright.features.pooling import PoolingName
 from bertwright.features.pooling import pooling as check_pooling
-from bertwright.inference.blocks import BlockAnswer, Blocks, check_distinct, fingerprint
+from bertwright.inference.blocks import BlockAnswer, Blocks, check_count, check_input, fingerprint
 from bertwright.inference.embedding import sequence_length
 from bertwright.inference.texts import read_texts
 from bertwright.inference.vectors import check_format, write_vectors
@@ -74,7 +74,7 @@ def embed_file(
     check_pooling(pooling)
     sequence_length(max_length, model.config.max_position_embeddings)
     check_format(output)
-    check_distinct(file, output)
+    check_input(file, output)
     durable.require_absent(output, overwrite)
     count = sum(1 for _ in read_texts(file, column))  # whatever is wrong with the file shows before the work
     if not count:
@@ -92,6 +92,7 @@ def embed_file(
         watch.start("embedding", count, "texts")
         blocks.fill(read_texts(file, column), answer, watch)
         watch.finish()
+        check_count(file, count, blocks.rows)
         vectors = (np.frombuffer(data, np.float32).reshape(-1, dimensions) for data in blocks.read("f32"))
         write_vectors(output, vectors, (blocks.rows, dimensions), overwrite=overwrite)
     return EmbeddingSummary(

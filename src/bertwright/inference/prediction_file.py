@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from bertwright import durable, strict_json
 from bertwright.errors import InputError, TableError, UsageError
-from bertwright.inference.blocks import BlockAnswer, Blocks, check_distinct, fingerprint
+from bertwright.inference.blocks import BlockAnswer, Blocks, check_count, check_input, fingerprint
 from bertwright.inference.prediction import TextRow
 from bertwright.progress import Progress, Silent
 from bertwright.tasks.columns import ChosenTable, Columns, choose_table
@@ -94,6 +94,7 @@ def predict_file(
         watch.start("predicting", count, "rows")
         blocks.fill(_rows(chosen), answer, watch)
         watch.finish()
+        check_count(file, count, blocks.rows)
         _assemble(blocks, output, "jsonl", overwrite)
         if failed:
             _assemble(blocks, errors, "errors", overwrite)
@@ -115,7 +116,7 @@ def _check_outputs(file: Path, output: Path, errors: Path, overwrite: bool) -> N
     if output.suffix.lower() not in (".jsonl", ".ndjson"):
         raise UsageError.at(output, "a name ending in .jsonl", output.suffix or output.name)
     for path in (output, errors):
-        check_distinct(file, path)
+        check_input(file, path)
         durable.require_absent(path, overwrite)
 
 
