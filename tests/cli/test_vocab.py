@@ -1,4 +1,4 @@
-"""``bertwright vocab``: its folder, its object for machines, its report for people, its mistakes in one line."""
+"""``bertwright vocab``: its folder, its object for machines, its report for people, one line a mistake."""
 
 from __future__ import annotations
 
