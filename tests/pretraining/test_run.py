@@ -68,11 +68,12 @@ def _die() -> None:
 
 def test_what_a_run_leaves(unbroken: Path) -> None:
     names = sorted(path.name for path in unbroken.iterdir())
-    assert names == ["checkpoints", "metrics.jsonl", "model", "run.json", "settings.json", "summary.json"]
+    files = ["metrics.jsonl", "run.json", "settings.json", "summary.json"]
+    assert names == sorted(["blanks.json", "checkpoints", "model", *files])
     assert sorted(path.name for path in (unbroken / "checkpoints").iterdir()) == ["step-10", "step-12"]
     summary = json.loads((unbroken / "summary.json").read_text())
     assert summary["steps"] == STEPS
-    assert set(summary["baselines"]) == {"most_frequent", "bigram"}
+    assert set(summary["baselines"]) == {"most_frequent", "bigram", "neighbours"}
     folder = open_model(unbroken / "model")
     assert folder.manifest["provenance"]["training"]["mlm_loss"] == summary["mlm_loss"]
     assert folder.pretraining_model().config.hidden_size == 32
