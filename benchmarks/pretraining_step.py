@@ -25,6 +25,7 @@ from torch import Tensor
 
 from bertwright.checkpoints.conversion import to_hugging_face
 from bertwright.model.config import BertConfig
+from bertwright.model.host_memory import keep_freed_memory
 from bertwright.model.losses import masked_language_loss, next_sentence_loss
 from bertwright.model.pretraining_model import BertForPreTraining
 from bertwright.tokenization.tokenizer import Tokenizer
@@ -183,6 +184,7 @@ def main() -> None:
     arguments = parser.parse_args()
     sizes = arguments.size or (["mini"] if arguments.quick else ["mini", "base"])
     seconds = 15.0 if arguments.quick else arguments.seconds
+    keep_freed_memory()  # helps both
     results = []
     for size in sizes:
         for precision in arguments.precision or ["fp32", "bf16"]:

@@ -37,7 +37,7 @@ class _HostCrossEntropy(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, logits: Tensor, labels: Tensor) -> Tensor:
         rows = max(1, _CHUNK // logits.shape[1])
-        normalizers = torch.cat([chunk.float().logsumexp(-1) for chunk in logits.split(rows)])  # (P,)
+        normalizers = torch.cat([chunk.float().logsumexp(-1) for chunk in torch.split(logits, rows)])  # (P,)
         ctx.save_for_backward(logits, labels, normalizers)
         return normalizers - logits.gather(1, labels[:, None]).squeeze(1).float()
 

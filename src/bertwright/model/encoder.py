@@ -35,9 +35,9 @@ class Pooler(nn.Module):
         super().__init__()
         self.dense = nn.Linear(config.hidden_size, config.hidden_size)
 
-    def forward(self, hidden: Tensor) -> Tensor:
-        """(B, S, H) -> (B, H)."""
-        return torch.tanh(self.dense(hidden[:, 0]))
+    def forward(self, first: Tensor) -> Tensor:
+        """(B, H), the first position of every row -> (B, H)."""
+        return torch.tanh(self.dense(first))
 
 
 class BertEncoder(nn.Module):
@@ -82,8 +82,35 @@ class BertEncoder(nn.Module):
         bias = (
             None if attention_mask is None else attention_bias(attention_mask, hidden.dtype)
         )  # (B, 1, 1, S)
-        states = [hidden]
+        states: tuple[Tensor, ...] | None = (hidden,) if output_hidden_states else None
         for layer in self.layers:
             hidden = layer(hidden, bias)
-            states.append(hidden)
-        return EncoderOutput(hidden, self.pooler(hidden), tuple(states) if output_hidden_states else None)
+            if states is not None:
+                states = (*states, hidden)
+        return EncoderOutput(hidden, self.pooler(hidden[:, 0]), states)
+
+    def at_positions(
+        self,
+        input_ids: Tensor,
+        token_type_ids: Tensor | None,
+        attention_mask: Tensor | None,
+        positions: Tensor,
+    ) -> Tensor:
+        """The last hidden state at some positions only; arguments else as :meth:`forward`.
+
+        Equal to selecting them from ``last_hidden_state``, but the last block computes its output
+        projection and its feed-forward sub-layer, three quarters of its work, for these alone.
+
+        Args:
+            positions: (K,) int64, flat: row * S + position.
+
+        Returns:
+            (K, H).
+        """
+        hidden: Tensor = self.embeddings(input_ids, token_type_ids)  # (B, S, H)
+        # (B, 1, 1, S)
+        bias = None if attention_mask is None else attention_bias(attention_mask, hidden.dtype)
+        last = len(self.layers) - 1
+        for index, layer in enumerate(self.layers):
+            hidden = layer(hidden, bias, positions if index == last else None)
+        return hidden

@@ -17,13 +17,23 @@ from torch import Tensor
 from bertwright.model.dropout import apply_mask, keep_mask
 
 
-class HostAttention(torch.autograd.Function):
+def host_attention(fused: Tensor, bias: Tensor | None, heads: int, probability: float) -> Tensor:
     """softmax(Q K^T / sqrt(D) + bias), dropped out, times V.
 
-    ``apply(fused, bias, heads, probability)`` with fused (B, S, 3H), bias (B, 1, 1, S) of its dtype or None,
-    the number of heads and the probability of dropping a weight, gives (B, S, H).
-    """
+    Args:
+        fused: (B, S, 3H): queries, keys and values, heads one after the other in each.
+        bias: (B, 1, 1, S) of the same dtype, or None.
+        heads: N.
+        probability: of dropping an attention weight.
 
+    Returns:
+        (B, S, H).
+    """
+    context: Tensor = _HostAttention.apply(fused, bias, heads, probability)  # type: ignore[no-untyped-call]
+    return context
+
+
+class _HostAttention(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, fused: Tensor, bias: Tensor | None, heads: int, probability: float) -> Tensor:
         rows, length, width = fused.shape[0], fused.shape[1], fused.shape[2] // 3

@@ -1,6 +1,7 @@
 """One Transformer block, normalized after each sub-layer ("post-LN", as the paper).
 
-Axes: B rows of a batch, S positions, H hidden size, I width inside the feed-forward sub-layer.
+Axes: B rows of a batch, S positions, K chosen ones of the whole batch, H hidden size, I width inside the
+feed-forward sub-layer.
 """
 
 from __future__ import annotations
@@ -29,10 +30,21 @@ class BertLayer(nn.Module):
         self.output_layer_norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
         self.dropout = Dropout(config.hidden_dropout_prob)
 
-    def forward(self, hidden: Tensor, bias: Tensor | None) -> Tensor:
-        """(B, S, H) -> (B, S, H); ``bias`` (B, 1, 1, S) is added to attention scores."""
-        mixed = self.dropout(self.attention(hidden, bias))
+    def forward(self, hidden: Tensor, bias: Tensor | None, positions: Tensor | None = None) -> Tensor:
+        """One block.
+
+        Args:
+            hidden: (B, S, H).
+            bias: (B, 1, 1, S), added to attention scores; None when every key is seen.
+            positions: (K,) int64, flat (row * S + position): after attention, go on with these only.
+
+        Returns:
+            (B, S, H), or (K, H) with ``positions``.
+        """
+        mixed = self.dropout(self.attention(hidden, bias, positions))
+        if positions is not None:
+            hidden = hidden.flatten(0, 1).index_select(0, positions)  # (K, H)
         hidden = self.attention_layer_norm(hidden + mixed)
-        inner = self.activation(self.intermediate(hidden))  # (B, S, I)
-        normed: Tensor = self.output_layer_norm(hidden + self.dropout(self.output(inner)))  # (B, S, H)
+        inner = self.activation(self.intermediate(hidden))  # (B, S, I) or (K, I)
+        normed: Tensor = self.output_layer_norm(hidden + self.dropout(self.output(inner)))
         return normed

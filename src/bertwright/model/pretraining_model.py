@@ -61,10 +61,12 @@ class BertForPreTraining(nn.Module):
         Raises:
             ModelError: S exceeds ``max_position_embeddings``.
         """
-        encoded = self.encoder(input_ids, token_type_ids, attention_mask)
-        flat = encoded.last_hidden_state.flatten(0, 1)  # (B * S, H)
-        masked = flat.index_select(0, masked_positions)  # (P, H)
+        rows, length = input_ids.shape
+        first = torch.arange(0, rows * length, length, device=input_ids.device)  # (B,), where [CLS] stands
+        positions = torch.cat([masked_positions, first])  # (P + B,)
+        hidden = self.encoder.at_positions(input_ids, token_type_ids, attention_mask, positions)  # (P + B, H)
+        masked, first_hidden = hidden[:-rows], hidden[-rows:]  # (P, H), (B, H)
         mlm_logits = self.masked_language_head(
             masked, self.encoder.embeddings.word_embeddings.weight
         )  # (P, V)
-        return PretrainingOutput(mlm_logits, self.next_sentence_head(encoded.pooled_output))
+        return PretrainingOutput(mlm_logits, self.next_sentence_head(self.encoder.pooler(first_hidden)))
