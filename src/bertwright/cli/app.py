@@ -37,9 +37,15 @@ COMMANDS = {
     "config": ("bertwright.cli.config:app", "Looking"),
 }
 
+GROUPS = ("Start here", "Text", "Training", "Using a model", "Looking")
 
-def build() -> cyclopts.App:
-    """The application with every command registered lazily."""
+
+def build(*, listing: bool = False) -> cyclopts.App:
+    """The application with every command registered lazily.
+
+    Args:
+        listing: the list of commands is asked for: load them all (they are light), for their first lines.
+    """
     import cyclopts
 
     import bertwright
@@ -53,9 +59,19 @@ def build() -> cyclopts.App:
         # A switch that is off by default, an empty list and None are no news in a help page.
         default_parameter=cyclopts.Parameter(negative=(), show_default=_shown_default),
     )
-    for name, (target, group) in COMMANDS.items():
-        app.command(target, name=name, group=group)
+    groups = {group: cyclopts.Group(group, sort_key=place) for place, group in enumerate(GROUPS, 1)}
+    for place, (name, (target, group)) in enumerate(COMMANDS.items()):
+        told = {"help": _first_line(target)} if listing else {}
+        app.command(target, name=name, group=groups[group], sort_key=place, **told)
     return app
+
+
+def _first_line(target: str) -> str:
+    from importlib import import_module
+
+    module, _, name = target.partition(":")
+    command = getattr(import_module(module), name)
+    return str(getattr(command, "help", None) or command.__doc__).strip().split("\n")[0]
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -92,6 +108,11 @@ def main() -> None:
         if getattr(problem, "exit_code", 0) != 143:
             raise
         code = _stopped(143)
+    if os.environ.get("WORLD_SIZE", "1") != "1":
+        # A rank's native threads may outlive the interpreter, which then aborts: leave without its farewell.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
     sys.exit(code)
 
 
@@ -105,9 +126,11 @@ def _run(arguments: list[str], as_json: bool) -> int:
         usage.refuse_unusable(arguments)
         if not [argument for argument in arguments if argument not in ("--json", "--quiet")]:
             if not as_json:
-                build().help_print([])
+                build(listing=True).help_print([])
             raise UsageError("expected a command, got none (bertwright demo shows the whole story)")
-        build()(arguments, exit_on_error=False, print_error=False, result_action="return_value")
+        build(listing=arguments[0] in ("--help", "-h"))(
+            arguments, exit_on_error=False, print_error=False, result_action="return_value"
+        )
     except cyclopts.CycloptsError as problem:
         return _fail(UsageError(usage.describe(problem, COMMANDS)), as_json)
     except BertwrightError as problem:
