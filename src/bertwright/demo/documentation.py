@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from bertwright.execution.local import default_workers, map_ordered
 from bertwright.progress import Progress, Silent
 
 STANDARD_LIBRARY = "python"
@@ -44,6 +45,7 @@ _SKIPPED = {
     "node_modules",
 }
 _MAX_SOURCE = 4 << 20
+_FILES_AT_ONCE = 64
 
 
 @dataclass(frozen=True)
@@ -64,16 +66,14 @@ def collect(progress: Progress | None = None) -> list[DocumentationText]:
     watch = progress or Silent()
     sources = list(_sources())
     watch.start("Collecting documentation", total=len(sources), unit="files")
-    seen: set[str] = set()
-    texts: list[DocumentationText] = []
-    for package, raw in _raw_texts(sources, watch):
-        paragraphs = paragraphs_of(raw)
-        whole = "\n".join(paragraphs)
-        if len(whole) >= MIN_CHARACTERS and whole not in seen:
-            seen.add(whole)
-            texts.append(DocumentationText(package, paragraphs))
+    pieces = [sources[start : start + _FILES_AT_ONCE] for start in range(0, len(sources), _FILES_AT_ONCE)]
+    texts = {text.paragraphs: text for text in _help_topics()}
+    for piece, found in zip(pieces, map_ordered(_texts_of, pieces, workers=default_workers()), strict=True):
+        for text in found:
+            texts.setdefault(text.paragraphs, text)
+        watch.advance(len(piece))
     watch.finish()
-    return texts
+    return list(texts.values())
 
 
 def paragraphs_of(docstring: str) -> tuple[str, ...]:
@@ -101,15 +101,26 @@ def paragraphs_of(docstring: str) -> tuple[str, ...]:
 _RULE = re.compile(r"[-=~^*+_#.|: ]+")
 
 
-def _raw_texts(sources: list[tuple[str, Path]], watch: Progress) -> Iterator[tuple[str, str]]:
+def _help_topics() -> Iterator[DocumentationText]:
     from pydoc_data.topics import topics
 
     for name in sorted(topics):
-        yield STANDARD_LIBRARY, topics[name]
-    for package, path in sources:
-        watch.advance()
-        for docstring in _docstrings(path):
-            yield package, docstring
+        yield from _long_enough(STANDARD_LIBRARY, topics[name])
+
+
+def _texts_of(sources: list[tuple[str, Path]]) -> list[DocumentationText]:
+    return [
+        text
+        for package, path in sources
+        for docstring in _docstrings(path)
+        for text in _long_enough(package, docstring)
+    ]
+
+
+def _long_enough(package: str, raw: str) -> Iterator[DocumentationText]:
+    paragraphs = paragraphs_of(raw)
+    if sum(map(len, paragraphs)) >= MIN_CHARACTERS:
+        yield DocumentationText(package, paragraphs)
 
 
 def _sources() -> Iterator[tuple[str, Path]]:
