@@ -2,14 +2,16 @@
 
     python benchmarks/pretraining_step.py [--quick] [--size mini] [--precision bf16] [--compile] [--json]
 
-A step is forward, both losses, backward and a fused AdamW update, dropout on. The two take turns, step by
+A step is forward, both losses, backward and a fused AdamW update, with dropout. The two take turns, step by
 step, and the figure is the median of the ratios of neighbouring steps, so that whatever else the machine does
-meanwhile falls on both. Same sizes, same initial weights, same tokens, same masks, same activation.
+meanwhile falls on both. Same sizes, same initial weights, same tokens, same masks, same activation. Tokens
+are counted without padding.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import statistics
 import sys
@@ -19,11 +21,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from bertwright.checkpoints.conversion import to_hugging_face
+from bertwright.data.batches import PretrainingBatches
+from bertwright.data.instance_settings import InstanceSettings
+from bertwright.data.sentences import split_sentences
+from bertwright.data.store import TokenStore
 from bertwright.model.config import BertConfig
 from bertwright.model.host_memory import keep_freed_memory
 from bertwright.model.losses import masked_language_loss, next_sentence_loss
@@ -33,7 +38,6 @@ from bertwright.tokenization.tokenizer import Tokenizer
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 LENGTH = 128
 ROWS = {"tiny": 32, "mini": 32, "small": 32, "medium": 16, "base": 8, "large": 4}
-MASKED_SHARE, SHORT_SHARE = 0.15, 0.1
 
 Step = Callable[["Batch"], float]
 
@@ -51,35 +55,31 @@ class Batch:
 
 
 def batches(rows: int, seed: int = 0) -> Iterator[Batch]:
-    """Rows of consecutive English text in two segments, a tenth of them short, 15 % of the tokens masked."""
+    """Pre-training instances of a million bytes of English Wikipedia, made as ``pretrain`` makes them."""
     tokenizer = Tokenizer.load(DATA / "vocab" / "bert-base-uncased-vocab.txt")
-    text = (DATA / "corpus" / "en_wikipedia_valid.txt").read_text(encoding="utf-8")[:400_000]
-    ids = np.concatenate([np.asarray(line) for line in tokenizer.encode_ids(text.splitlines())]).astype(
-        np.int64
-    )
-    rng = np.random.default_rng(seed)
-    vocabulary = tokenizer.vocabulary
-    place = 0
-    while True:
-        tokens = np.full((rows, LENGTH), vocabulary.pad_id, dtype=np.int64)
-        types, mask = np.zeros_like(tokens), np.zeros_like(tokens)
-        chosen = []
-        for row in range(rows):
-            room = int(rng.integers(8, LENGTH - 3)) if rng.random() < SHORT_SHARE else LENGTH - 3
-            place = place + room if place + 2 * room < len(ids) else 0
-            cut = int(rng.integers(1, room))
-            piece = ids[place : place + room]
-            line = [vocabulary.cls_id, *piece[:cut], vocabulary.sep_id, *piece[cut:], vocabulary.sep_id]
-            tokens[row, : room + 3], mask[row, : room + 3] = line, 1
-            types[row, cut + 2 : room + 3] = 1
-            maskable = np.flatnonzero(np.isin(line, [vocabulary.cls_id, vocabulary.sep_id], invert=True))
-            count = max(1, round((room + 3) * MASKED_SHARE))
-            chosen.append(row * LENGTH + np.sort(rng.choice(maskable, count, replace=False)))
-        positions = np.concatenate(chosen)
-        labels = tokens.reshape(-1)[positions]
-        tokens.reshape(-1)[positions] = vocabulary.mask_id
-        arrays = (tokens, types, mask, positions, labels, rng.integers(0, 2, rows))
-        yield Batch(*(torch.from_numpy(array) for array in arrays))
+    text = (DATA / "corpus" / "en_wikipedia_valid.txt").read_text(encoding="utf-8")
+    documents = [
+        [
+            ids.tolist()
+            for ids in tokenizer.encode_ids(split_sentences(document.split("\n"), "en"))
+            if len(ids)
+        ]
+        for document in text.split("\n\n")
+    ]
+    store = TokenStore.from_documents([d for d in documents if d], len(tokenizer.vocabulary))
+    made = PretrainingBatches(store, tokenizer.vocabulary, InstanceSettings(max_length=LENGTH), rows, seed)
+    for step in itertools.count():
+        batch = made.batch(step)
+        if batch.next_sentence_labels is None:
+            raise ValueError("these settings make pairs")
+        yield Batch(
+            torch.from_numpy(batch.input_ids),
+            torch.from_numpy(batch.token_type_ids),
+            torch.from_numpy(batch.attention_mask),
+            torch.from_numpy(batch.masked_positions),
+            torch.from_numpy(batch.masked_labels),
+            torch.from_numpy(batch.next_sentence_labels),
+        )
 
 
 def our_step(config: BertConfig, precision: str, compiled: bool) -> tuple[Step, BertForPreTraining]:
@@ -120,7 +120,7 @@ def their_step(config: BertConfig, precision: str, weights: dict[str, Tensor]) -
             output = model(
                 input_ids=batch.input_ids,
                 token_type_ids=batch.token_type_ids,
-                attention_mask=batch.attention_mask,
+                attention_mask=batch.attention_mask.long(),
                 labels=labels,
                 next_sentence_label=batch.next_sentence_labels,
             )

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from bertwright.model.config import BertConfig
 from bertwright.model.host_attention import host_attention
+from bertwright.model.packing import Packing
 
 MASKED_SCORE = -10000.0
 """Added to the score of a masked key, as the original does. exp(-10000) is 0 in every format, so the key has
@@ -48,18 +49,27 @@ class SelfAttention(nn.Module):
         self.query_key_value = nn.Linear(config.hidden_size, 3 * config.hidden_size)
         self.output = nn.Linear(config.hidden_size, config.hidden_size)
 
-    def forward(self, hidden: Tensor, bias: Tensor | None, positions: Tensor | None = None) -> Tensor:
+    def forward(
+        self,
+        hidden: Tensor,
+        bias: Tensor | None,
+        positions: Tensor | None = None,
+        packing: Packing | None = None,
+    ) -> Tensor:
         """Mix the positions of each row.
 
         Args:
-            hidden: (B, S, H).
+            hidden: (B, S, H), or (T, H) with ``packing``.
             bias: (B, 1, 1, S) from :func:`attention_bias`, or None when every key is seen.
-            positions: (K,) int64, flat (row * S + position): project only what these attended to.
+            positions: (K,) int64, indices into the flattened ``hidden``: project only what these attended to.
+            packing: how ``hidden`` was packed.
 
         Returns:
-            (B, S, H), or (K, H) with ``positions``; before dropout and residual.
+            As ``hidden``, or (K, H) with ``positions``; before dropout and residual.
         """
-        fused = self.query_key_value(hidden)  # (B, S, 3H)
+        fused = self.query_key_value(hidden)  # (B, S, 3H) or (T, 3H)
+        if packing is not None:
+            fused = packing.pad(fused)  # (B, S, 3H)
         if bias is not None:
             bias = bias.to(fused.dtype)
         probability = self.dropout_probability if self.training else 0.0
@@ -67,8 +77,10 @@ class SelfAttention(nn.Module):
             context = host_attention(fused, bias, self.num_heads, probability)  # (B, S, H)
         else:
             context = self._fused_attention(fused, bias, probability)  # (B, S, H)
+        if packing is not None:
+            context = packing.pack(context)  # (T, H)
         if positions is not None:
-            context = context.flatten(0, 1).index_select(0, positions)  # (K, H)
+            context = context.flatten(0, -2).index_select(0, positions)  # (K, H)
         mixed: Tensor = self.output(context)
         return mixed
 

@@ -40,6 +40,6 @@ class SequenceClassifier(nn.Module):
         self, input_ids: Tensor, token_type_ids: Tensor | None = None, attention_mask: Tensor | None = None
     ) -> Tensor:
         """Logits (B, C) of a batch; arguments as :meth:`BertEncoder.forward`."""
-        pooled = self.encoder(input_ids, token_type_ids, attention_mask).pooled_output  # (B, H)
+        pooled = self.encoder.pooled(input_ids, token_type_ids, attention_mask)  # (B, H)
         logits: Tensor = self.head(pooled)
         return logits

@@ -1,6 +1,6 @@
 """The bidirectional encoder: embeddings, L blocks, pooler.
 
-Axes: B rows of a batch, S positions, H hidden size, L layers.
+Axes: B rows of a batch, S positions, T tokens of a packed batch, K chosen positions, H hidden size, L layers.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from bertwright.model.config import BertConfig
 from bertwright.model.embeddings import BertEmbeddings
 from bertwright.model.initialization import initialize
 from bertwright.model.layer import BertLayer
+from bertwright.model.packing import packing_of
 
 
 class EncoderOutput(NamedTuple):
@@ -99,7 +100,8 @@ class BertEncoder(nn.Module):
         """The last hidden state at some positions only; arguments else as :meth:`forward`.
 
         Equal to selecting them from ``last_hidden_state``, but the last block computes its output
-        projection and its feed-forward sub-layer, three quarters of its work, for these alone.
+        projection and its feed-forward sub-layer, three quarters of its work, for these alone; and on a CPU
+        padding is left out (see :mod:`~bertwright.model.packing`).
 
         Args:
             positions: (K,) int64, flat: row * S + position.
@@ -110,7 +112,24 @@ class BertEncoder(nn.Module):
         hidden: Tensor = self.embeddings(input_ids, token_type_ids)  # (B, S, H)
         # (B, 1, 1, S)
         bias = None if attention_mask is None else attention_bias(attention_mask, hidden.dtype)
+        packing = None if attention_mask is None else packing_of(attention_mask, positions)
+        if packing is not None:
+            hidden, positions = packing.pack(hidden), packing.places[positions]  # (T, H), (K,)
         last = len(self.layers) - 1
         for index, layer in enumerate(self.layers):
-            hidden = layer(hidden, bias, positions if index == last else None)
+            hidden = layer(hidden, bias, positions if index == last else None, packing)
         return hidden
+
+    def pooled(
+        self, input_ids: Tensor, token_type_ids: Tensor | None = None, attention_mask: Tensor | None = None
+    ) -> Tensor:
+        """The pooled output (B, H) alone, for less work than :meth:`forward`; arguments as there."""
+        first = first_positions(input_ids)
+        pooled: Tensor = self.pooler(self.at_positions(input_ids, token_type_ids, attention_mask, first))
+        return pooled
+
+
+def first_positions(input_ids: Tensor) -> Tensor:
+    """(B,) int64: the flat positions (row * S) of [CLS], where each row of ``input_ids`` (B, S) begins."""
+    rows, length = input_ids.shape
+    return torch.arange(0, rows * length, length, device=input_ids.device)

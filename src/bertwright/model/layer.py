@@ -1,7 +1,7 @@
 """One Transformer block, normalized after each sub-layer ("post-LN", as the paper).
 
-Axes: B rows of a batch, S positions, K chosen ones of the whole batch, H hidden size, I width inside the
-feed-forward sub-layer.
+Axes: B rows of a batch, S positions, T tokens of a packed batch, K chosen positions of the whole batch,
+H hidden size, I width inside the feed-forward sub-layer.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from bertwright.model.activations import activation
 from bertwright.model.attention import SelfAttention
 from bertwright.model.config import BertConfig
 from bertwright.model.dropout import Dropout
+from bertwright.model.packing import Packing
 
 
 class BertLayer(nn.Module):
@@ -30,21 +31,28 @@ class BertLayer(nn.Module):
         self.output_layer_norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
         self.dropout = Dropout(config.hidden_dropout_prob)
 
-    def forward(self, hidden: Tensor, bias: Tensor | None, positions: Tensor | None = None) -> Tensor:
+    def forward(
+        self,
+        hidden: Tensor,
+        bias: Tensor | None,
+        positions: Tensor | None = None,
+        packing: Packing | None = None,
+    ) -> Tensor:
         """One block.
 
         Args:
-            hidden: (B, S, H).
+            hidden: (B, S, H), or (T, H) with ``packing``.
             bias: (B, 1, 1, S), added to attention scores; None when every key is seen.
-            positions: (K,) int64, flat (row * S + position): after attention, go on with these only.
+            positions: (K,) int64, indices into the flattened ``hidden``: after attention, only these go on.
+            packing: how ``hidden`` was packed.
 
         Returns:
-            (B, S, H), or (K, H) with ``positions``.
+            As ``hidden``, or (K, H) with ``positions``.
         """
-        mixed = self.dropout(self.attention(hidden, bias, positions))
+        mixed = self.dropout(self.attention(hidden, bias, positions, packing))
         if positions is not None:
-            hidden = hidden.flatten(0, 1).index_select(0, positions)  # (K, H)
+            hidden = hidden.flatten(0, -2).index_select(0, positions)  # (K, H)
         hidden = self.attention_layer_norm(hidden + mixed)
-        inner = self.activation(self.intermediate(hidden))  # (B, S, I) or (K, I)
+        inner = self.activation(self.intermediate(hidden))  # (.., I)
         normed: Tensor = self.output_layer_norm(hidden + self.dropout(self.output(inner)))
         return normed

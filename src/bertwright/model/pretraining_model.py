@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from bertwright.model.config import BertConfig
-from bertwright.model.encoder import BertEncoder
+from bertwright.model.encoder import BertEncoder, first_positions
 from bertwright.model.heads import MaskedLanguageHead, NextSentenceHead
 from bertwright.model.initialization import initialize
 
@@ -61,12 +61,10 @@ class BertForPreTraining(nn.Module):
         Raises:
             ModelError: S exceeds ``max_position_embeddings``.
         """
-        rows, length = input_ids.shape
-        first = torch.arange(0, rows * length, length, device=input_ids.device)  # (B,), where [CLS] stands
-        positions = torch.cat([masked_positions, first])  # (P + B,)
+        rows = input_ids.shape[0]
+        positions = torch.cat([masked_positions, first_positions(input_ids)])  # (P + B,)
         hidden = self.encoder.at_positions(input_ids, token_type_ids, attention_mask, positions)  # (P + B, H)
         masked, first_hidden = hidden[:-rows], hidden[-rows:]  # (P, H), (B, H)
-        mlm_logits = self.masked_language_head(
-            masked, self.encoder.embeddings.word_embeddings.weight
-        )  # (P, V)
+        words = self.encoder.embeddings.word_embeddings.weight  # (V, H)
+        mlm_logits = self.masked_language_head(masked, words)  # (P, V)
         return PretrainingOutput(mlm_logits, self.next_sentence_head(self.encoder.pooler(first_hidden)))

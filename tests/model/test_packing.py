@@ -1,0 +1,113 @@
+"""Leaving padding out changes no number that anybody asked for."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from bertwright.model import host_attention, packing
+from bertwright.model.classifier import SequenceClassifier
+from bertwright.model.config import BertConfig
+from bertwright.model.packing import packing_of
+from bertwright.model.pretraining_model import BertForPreTraining
+
+CONFIG = BertConfig(
+    vocab_size=53,
+    hidden_size=12,
+    num_hidden_layers=3,
+    num_attention_heads=3,
+    intermediate_size=19,
+    max_position_embeddings=40,
+    initializer_range=0.3,
+)
+
+
+@pytest.fixture(autouse=True)
+def always_pack(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where it would not pay."""
+    monkeypatch.setattr(packing, "_WORTHWHILE", 1.0)
+    monkeypatch.setattr(packing, "_MULTIPLE", 4)
+
+
+def batch(rows: int, length: int, seed: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Ids, types, a mask with padding, holes and perhaps an empty row, and positions also in the padding."""
+    generator = torch.Generator().manual_seed(seed)
+    ids = torch.randint(0, 53, (rows, length), generator=generator)
+    types = torch.randint(0, 2, (rows, length), generator=generator)
+    mask = torch.arange(length) < torch.randint(0, length + 1, (rows, 1), generator=generator)
+    mask &= torch.rand(rows, length, generator=generator) < 0.9
+    count = int(torch.randint(0, rows * length, (1,), generator=generator))
+    positions = torch.randperm(rows * length, generator=generator)[:count].sort().values
+    return ids, types, mask, positions
+
+
+def outcomes(model: BertForPreTraining, inputs: tuple[Tensor, Tensor, Tensor, Tensor]) -> list[Tensor]:
+    """Logits, and the gradients of a function of both."""
+    output = model(*inputs)
+    value = output.mlm_logits.logsumexp(-1).sum() + output.nsp_logits.logsumexp(-1).sum()
+    return [*output, *torch.autograd.grad(value, list(model.parameters()), materialize_grads=True)]
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(1, 5), st.integers(1, 40), st.integers(0, 999), st.booleans())
+def test_values_and_gradients_stay(rows: int, length: int, seed: int, training: bool) -> None:
+    """Through both attention paths: with ``training`` the one with dropout, nothing being dropped."""
+    model = (
+        BertForPreTraining(CONFIG.model_copy(update={"hidden_dropout_prob": 0.0})).double().train(training)
+    )
+    inputs = batch(rows, length, seed)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            host_attention, "keep_mask", lambda shape, _: (torch.full(shape, -1, dtype=torch.int16), 1.0)
+        )
+        packed = outcomes(model, inputs)
+        patch.setattr(packing, "_WORTHWHILE", 0.0)
+        plain = outcomes(model, inputs)
+    assert len(packed) == 2 + len(list(model.parameters()))
+    for left, right in zip(packed, plain, strict=True):
+        torch.testing.assert_close(left, right, rtol=1e-9, atol=1e-9)
+
+
+def test_the_classifier_packs_too() -> None:
+    model = SequenceClassifier(CONFIG, 4).eval()
+    ids, types, mask, _ = batch(5, 30, seed=3)
+    expected = model.head(model.encoder(ids, types, mask).pooled_output)
+    torch.testing.assert_close(model(ids, types, mask), expected, rtol=0, atol=1e-5)
+
+
+@given(st.integers(1, 6), st.integers(1, 30), st.integers(0, 999))
+def test_what_is_kept(rows: int, length: int, seed: int) -> None:
+    _, _, mask, positions = batch(rows, length, seed)
+    found = packing_of(mask, positions)
+    if found is None:
+        return
+    tokens, padding = found.tokens.tolist(), found.padding.tolist()
+    assert sorted(tokens + padding) == list(range(rows * length))
+    assert tokens == sorted(tokens)
+    assert len(tokens) % 4 == 0
+    wanted = set(mask.flatten().nonzero().flatten().tolist()) | set(positions.tolist())
+    empty = {row * length + s for row in range(rows) if not mask[row].any() for s in range(length)}
+    assert wanted | empty <= set(tokens)
+    assert len(tokens) < len(wanted | empty) + 4
+    assert found.places[found.tokens].tolist() == list(range(len(tokens)))
+
+
+def test_there_and_back() -> None:
+    _, _, mask, positions = batch(4, 16, seed=1)
+    found = packing_of(mask, positions)
+    assert found is not None
+    hidden = torch.randn(4, 16, 3)
+    packed = found.pack(hidden)
+    assert packed.shape == (len(found.tokens), 3)
+    assert torch.equal(found.pack(found.pad(packed)), packed)
+
+
+def test_full_batches_are_left_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packing, "_WORTHWHILE", 0.95)
+    mask = torch.ones(4, 16, dtype=torch.bool)
+    assert packing_of(mask, torch.tensor([0])) is None
+    mask[:2, 8:] = False
+    assert packing_of(mask, torch.tensor([0])) is not None
