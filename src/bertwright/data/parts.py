@@ -91,6 +91,7 @@ class PartsFolder:
     def __init__(self, output: Path, request: str) -> None:
         """``request`` is a digest of everything that decides what the parts hold."""
         self.path = output.absolute().parent / f".{output.name}.parts"
+        self._name = output.name
         self._request = request
 
     def open(self) -> dict[int, Part]:
@@ -120,8 +121,11 @@ class PartsFolder:
             os.rename(source, target)
 
     def remove(self) -> None:
-        """Remove the folder with all parts."""
-        shutil.rmtree(self.path, ignore_errors=True)
+        """Remove the folder with all parts; killed in between, it is found by :func:`remove_abandoned`."""
+        aside = self.path.with_name(f".tmp-{self._name}-{os.getpid()}")
+        with suppress(OSError):
+            os.rename(self.path, aside)
+        shutil.rmtree(aside, ignore_errors=True)
 
     def _is_foreign(self) -> bool:
         """Ours has a request, or was left so early that there is at most an unfinished one in it."""
