@@ -244,6 +244,15 @@ def test_the_guess_is_said(pretrained: Path, review_files: Files, tmp_path: Path
     assert any(line.startswith("train.tsv: guessed text 'text', label 'label'") for line in notes.lines)
 
 
+def test_a_vocabulary_of_another_language_is_noticed(pretrained: Path, table: Table, tmp_path: Path) -> None:
+    train = table("train.tsv", [("片子很好", "good"), ("the film was dull", "bad")])
+    settings = QUICK.model_copy(update={"epochs": 1, "restarts": 0})
+    result = finetune(pretrained, train=train, dev=train, output=tmp_path / "out", settings=settings)
+    # [CLS] 片 子 很 好 [SEP] and [CLS] the film was dull [SEP]: 4 of 12
+    said = "33% of the pieces are unknown to the model's vocabulary: is it another language or casing?"
+    assert f"train.tsv: {said}" in result.warnings
+
+
 @pytest.mark.parametrize(
     "change,error,message",
     [

@@ -81,6 +81,12 @@ def collate(features: Sequence[Features], pad_id: int) -> TaskBatch:
     )
 
 
+def unknown_share(features: Sequence[Features], unk_id: int) -> float:
+    """Share of the pieces, ``[CLS]`` and ``[SEP]`` counted, that the vocabulary does not know."""
+    pieces = sum(len(row) for row in features)
+    return sum(int((row.input_ids == unk_id).sum()) for row in features) / pieces if pieces else 0.0
+
+
 class TrainingBatches:
     """The batches of a run; the batch of step n is a function of (rows, batch size, seed, n) alone.
 

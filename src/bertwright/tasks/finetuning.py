@@ -15,6 +15,7 @@ from bertwright.config.settings import flatten
 from bertwright.durable import lock, require_absent
 from bertwright.errors import SettingsError, UsageError
 from bertwright.progress import Progress, Silent
+from bertwright.tasks.batches import unknown_share
 from bertwright.tasks.columns import Columns
 from bertwright.tasks.examples import ExampleFile, overlap_warning
 from bertwright.tasks.kinds import task_kind
@@ -22,6 +23,9 @@ from bertwright.tasks.run import Materials, Run, Weights, better, run_seed
 from bertwright.tasks.settings import FinetuneSettings
 from bertwright.tasks.summary import FinetuneSummary
 from bertwright.tasks.task import Posed, Task
+
+MUCH_UNKNOWN = 0.1
+"""Share of unknown pieces in the training rows that is worth a warning."""
 
 
 def finetune(
@@ -63,8 +67,8 @@ def finetune(
         length = settings.length_for(folder.config)
         posed = task_kind(kind).pose(train, columns or Columns(), folder.tokenizer, length, format)
         labelled = posed.task.read(dev, format=format)
-        warnings = _tell(folder, posed, labelled, progress)
         materials = _materials(folder, posed, labelled, settings)
+        warnings = _tell(materials, posed, labelled, progress)
         runs, best, weights = _run_seeds(materials, seeds, progress)
         summary = FinetuneSummary(
             kind=kind,
@@ -102,15 +106,19 @@ def _metric(settings: FinetuneSettings, task: Task[Any]) -> str:
 
 
 def _tell(
-    folder: ModelFolder, posed: Posed[Any], dev: ExampleFile[Any], progress: Progress
+    materials: Materials, posed: Posed[Any], dev: ExampleFile[Any], progress: Progress
 ) -> tuple[str, ...]:
     """Say what was guessed and what is odd; the warnings are also part of the summary."""
-    warnings = (*posed.train.warnings, *posed.warnings, *dev.warnings, *overlap_warning(posed.train, dev))
-    for remark in (*folder.notes, *posed.remarks):
+    warnings = [*posed.train.warnings, *posed.warnings, *dev.warnings, *overlap_warning(posed.train, dev)]
+    unknown = unknown_share(materials.train, materials.task.tokenizer.vocabulary.unk_id)
+    if unknown > MUCH_UNKNOWN:
+        what = f"{unknown:.0%} of the pieces are unknown to the model's vocabulary"
+        warnings.append(f"{posed.train.path.name}: {what}: is it another language or casing?")
+    for remark in (*materials.folder.notes, *posed.remarks):
         progress.say(remark)
     for warning in warnings:
         progress.say(f"warning: {warning}")
-    return warnings
+    return tuple(warnings)
 
 
 def _materials(
