@@ -102,7 +102,9 @@ ADAPTATION = Adaptation(
 
 
 def test_page_is_whole_and_harmless(run: Path) -> None:
-    page = write_report(run, vocabulary=run / "vocabulary.json", adaptation=ADAPTATION).read_text(encoding="utf-8")
+    page = write_report(run, vocabulary=run / "vocabulary.json", adaptation=ADAPTATION).read_text(
+        encoding="utf-8"
+    )
     checker = Checker()
     checker.feed(page)
     assert checker.open == []

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from bertwright.errors import ModelError, SettingsError, quote
+from bertwright.model.foreign_config import foreign_problems
 
 Size = Literal["tiny", "mini", "small", "medium", "base", "large"]
 
@@ -139,8 +140,6 @@ class BertConfig(BaseModel):
         Raises:
             ModelError: every problem found, on one line.
         """
-        from bertwright.model.foreign_config import foreign_problems
-
         if not isinstance(values, Mapping):
             raise ModelError.at(source, "a JSON object with the fields of a BERT", values)
         found = foreign_problems(values) + [_missing(name, values) for name in REQUIRED if name not in values]
