@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from bertwright.inference.model import Model, load
     from bertwright.pretraining.config import PretrainingSettings
     from bertwright.pretraining.run import pretrain
+    from bertwright.tasks.columns import Columns
     from bertwright.tasks.finetuning import finetune
     from bertwright.tasks.settings import FinetuneSettings
     from bertwright.tokenization.learning.learn import learn_vocabulary
@@ -36,6 +37,7 @@ __version__ = "0.1.0"
 
 _HOME = {
     "BertwrightError": "bertwright.errors",
+    "Columns": "bertwright.tasks.columns",
     "FinetuneSettings": "bertwright.tasks.settings",
     "Model": "bertwright.inference.model",
     "PretrainingSettings": "bertwright.pretraining.config",
@@ -50,6 +52,7 @@ _HOME = {
 
 __all__ = [
     "BertwrightError",
+    "Columns",
     "FinetuneSettings",
     "Model",
     "PretrainingSettings",

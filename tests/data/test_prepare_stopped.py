@@ -8,6 +8,9 @@ import random
 import signal
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
+from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
 
@@ -131,18 +134,15 @@ if __name__ == "__main__":
 """
 
 
-def killed_until_done(
-    corpus: Path, vocabulary: Path, output: Path, workers: int, chance: random.Random
-) -> int:
-    """Run the preparation, killing it at random moments, until it ends; returns the number of kills."""
-    script = write(output.parent / "script.py", SCRIPT)
-    arguments = [sys.executable, str(script), str(corpus), str(vocabulary), str(output), str(workers)]
+def killed_until_done(arguments: list[str], output: Path, moments: Iterator[float]) -> int:
+    """Run the preparation, killing it after these many seconds each time, until it ends; returns the kills."""
     kills = 0
     while True:
-        process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        # Most of a short run is starting up; after some kills it is left to end.
+        process = subprocess.Popen(
+            [*arguments[:-1], str(output), arguments[-1]], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
         try:
-            _, errors = process.communicate(timeout=chance.uniform(1, 4) if kills < 6 else 300)
+            _, errors = process.communicate(timeout=next(moments))
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGKILL)
             process.communicate()
@@ -159,14 +159,15 @@ def killed_until_done(
 @pytest.mark.parametrize("seed", range(5))
 def test_killed_and_restarted(tmp_path: Path, vocabulary: Path, workers: int, seed: int) -> None:
     corpus = write(tmp_path / "corpus/a.txt", random_text(20_000, seed=3))
-    (tmp_path / "out").mkdir()
-    (tmp_path / "whole").mkdir()
-    assert killed_until_done(corpus, vocabulary, tmp_path / "out/s", workers, random.Random(seed)) > 0
-    killed_until_done(corpus, vocabulary, tmp_path / "whole/s", 1, _Patient())
-    assert tree(tmp_path / "out/s") == tree(tmp_path / "whole/s")
-    assert {p.name for p in (tmp_path / "out").iterdir()} == {"s", "script.py"}
-
-
-class _Patient(random.Random):
-    def uniform(self, a: float, b: float) -> float:
-        return 600.0
+    script = write(tmp_path / "script.py", SCRIPT)
+    arguments = [sys.executable, str(script), str(corpus), str(vocabulary), str(workers)]
+    for name in ("out", "whole"):
+        (tmp_path / name).mkdir()
+    started = time.monotonic()
+    killed_until_done(arguments, tmp_path / "whole/s", repeat(600.0))
+    length = time.monotonic() - started
+    # Half of a short run is starting up; after ten kills it is left to end.
+    chance = random.Random(seed)
+    moments = [chance.uniform(0.3, 0.8) * length for _ in range(10)]
+    assert killed_until_done(arguments, tmp_path / "out/s", chain(moments, repeat(600.0))) > 0
+    assert tree(tmp_path / "out") == tree(tmp_path / "whole")
