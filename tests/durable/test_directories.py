@@ -203,3 +203,60 @@ def test_free_space_is_checked_before_work(tmp_path: Path) -> None:
     with pytest.raises(DiskError, match=r"bytes needed, [\d,]+ bytes free"):
         durable.NewDirectory(tmp_path / "out", kind="store", needed_bytes=1 << 60).__enter__()
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", ["file", "directory", "link"])
+def test_what_appears_meanwhile_stays(tmp_path: Path, kind: str) -> None:
+    target = tmp_path / "out"
+    with pytest.raises(OutputExistsError), durable.NewDirectory(target, kind="store") as new:
+        new.write("a.bin", b"new")
+        if kind == "file":
+            target.write_bytes(b"theirs")
+        elif kind == "link":
+            target.symlink_to(tmp_path)
+        else:
+            target.mkdir()
+            (target / "theirs").write_bytes(b"theirs")
+    assert [p.name for p in tmp_path.iterdir()] == ["out"]
+    assert target.is_symlink() or tree(tmp_path) in ({"out": b"theirs"}, {"out/theirs": b"theirs"})
+
+
+def test_overwrite_spares_what_appears_meanwhile_and_is_not_ours(tmp_path: Path) -> None:
+    target = tmp_path / "out"
+    with (
+        pytest.raises(OutputExistsError, match="not an output of this command"),
+        durable.NewDirectory(target, kind="store", overwrite=True) as new,
+    ):
+        new.write("a.bin", b"new")
+        target.mkdir()
+        (target / "cat.jpg").write_bytes(b"cat")
+    assert tree(tmp_path) == {"out/cat.jpg": b"cat"}
+
+
+def test_the_remains_of_a_process_with_the_same_number(tmp_path: Path) -> None:
+    (tmp_path / f".tmp-out-{os.getpid()}").write_bytes(b"a file")
+    make(tmp_path / "out")
+    (tmp_path / f".tmp-more-{os.getpid()}").mkdir()
+    (tmp_path / f".tmp-more-{os.getpid()}" / "half").write_bytes(b"")
+    make(tmp_path / "more")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["more", "out"]
+
+
+def test_errors_about_something_else_stay_what_they_are(tmp_path: Path) -> None:
+    absent = tmp_path / "absent.txt"
+    with pytest.raises(FileNotFoundError, match="absent"), durable.NewDirectory(tmp_path / "out", kind="x"):
+        absent.read_bytes()
+    with pytest.raises(ConnectionResetError), durable.NewDirectory(tmp_path / "out", kind="x"):
+        raise ConnectionResetError(errno.ECONNRESET, "reset")
+    with pytest.raises(DiskError, match="out: cannot write: ENOENT"):  # noqa: SIM117
+        with durable.NewDirectory(tmp_path / "out", kind="x") as new:
+            (new.path / "none" / "a").write_bytes(b"")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_manifest_with_half_a_surrogate_pair(tmp_path: Path) -> None:
+    make(tmp_path / "out")
+    path = tmp_path / "out" / "manifest.json"
+    path.write_text(path.read_text().replace('"rows": 7', '"rows": "\\ud800"'))
+    with pytest.raises(StoreError, match="surrogate"):
+        durable.read_manifest(tmp_path / "out", "store", error=StoreError)

@@ -83,3 +83,36 @@ def test_log_keeps_whole_lines_only(tmp_path: Path) -> None:
     log.append({"step": 3})
     log.close()
     assert [record["step"] for record in log.records()] == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_what_appears_meanwhile_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool) -> None:
+    def without(_source: Path, _target: Path) -> None:
+        raise PermissionError(1, os.strerror(1))
+
+    if not links:
+        monkeypatch.setattr(os, "link", without)
+    path = tmp_path / "x"
+    with pytest.raises(OutputExistsError), durable.open_new(path) as file:
+        file.write(b"ours")
+        path.write_bytes(b"theirs")
+    assert [(p.name, p.read_bytes()) for p in tmp_path.iterdir()] == [("x", b"theirs")]
+    durable.write_file(tmp_path / "y", b"ours")
+    with durable.open_new(path, overwrite=True) as file:
+        file.write(b"ours")
+    assert sorted((p.name, p.read_bytes()) for p in tmp_path.iterdir()) == [("x", b"ours"), ("y", b"ours")]
+
+
+def test_the_remains_of_a_process_with_the_same_number(tmp_path: Path) -> None:
+    for name in "xy":
+        (tmp_path / f".tmp-{name}-{os.getpid()}").write_bytes(b"half")
+    durable.write_file(tmp_path / "x", b"whole")
+    with durable.open_new(tmp_path / "y") as file:
+        file.write(b"whole")
+    assert sorted((p.name, p.read_bytes()) for p in tmp_path.iterdir()) == [("x", b"whole"), ("y", b"whole")]
+
+
+def test_errors_about_something_else_stay_what_they_are(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="absent"), durable.open_new(tmp_path / "x"):
+        (tmp_path / "absent").read_bytes()
+    assert list(tmp_path.iterdir()) == []

@@ -7,7 +7,7 @@ new one, never a mixture, at whatever instant the writer was killed.
 """
 
 from bertwright.durable.directories import NewDirectory, check_target
-from bertwright.durable.files import check_free_space, open_new, require_absent, write_file
+from bertwright.durable.files import check_free_space, link, open_new, reported, require_absent, write_file
 from bertwright.durable.locks import lock
 from bertwright.durable.logs import LogFile
 from bertwright.durable.manifests import MANIFEST, Manifest, check_name, digest_of, read_manifest, verify
@@ -21,9 +21,11 @@ __all__ = [
     "check_name",
     "check_target",
     "digest_of",
+    "link",
     "lock",
     "open_new",
     "read_manifest",
+    "reported",
     "require_absent",
     "verify",
     "write_file",

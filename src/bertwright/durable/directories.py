@@ -16,7 +16,9 @@ from typing import Any, BinaryIO, cast
 from bertwright.durable.files import (
     HashedFile,
     check_free_space,
+    concerns,
     free_bytes,
+    remove_stale,
     reported,
     require_absent,
     sync_directory,
@@ -40,8 +42,9 @@ class NewDirectory:
         manifest_name: the manifest's file name.
 
     Raises:
-        OutputExistsError, UsageError: see :func:`require_absent`.
-        DiskError: the file system refused; the target is as it was.
+        OutputExistsError, UsageError: see :func:`require_absent`; also when the target appears meanwhile.
+        DiskError: the file system refused; the target is as it was. An ``OSError`` of the block that is about
+            something else stays what it is.
     """
 
     def __init__(
@@ -67,7 +70,7 @@ class NewDirectory:
         check_target(self.target, self._overwrite, self._manifest_name)
         check_free_space(self.target, self._needed)
         with reported(self.target, "create"):
-            shutil.rmtree(self.path, ignore_errors=True)
+            remove_stale(self.path)
             self.path.mkdir()
         return self
 
@@ -84,20 +87,21 @@ class NewDirectory:
         self._open.append((name, file))
         return cast(BinaryIO, file)
 
-    def adopt(self, name: str) -> None:
-        """Take in a file that other code wrote into :attr:`path`."""
+    def adopt(self, name: str) -> str:
+        """Take in a file that other code wrote into :attr:`path`; returns its SHA-256 in hexadecimal."""
         check_name(name, self.target)
         with reported(self.target / name, "read"), (self.path / name).open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
             os.fsync(file.fileno())
             self._files[name] = {"bytes": os.fstat(file.fileno()).st_size, "sha256": digest}
+        return digest
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if error is not None:
             self._abandon()
-            if isinstance(error, OSError) and not isinstance(error, (BrokenPipeError, ChildProcessError)):
+            if isinstance(error, OSError) and concerns(error, self.path):
                 raise DiskError.of(self.target, error, free=free_bytes(self.target)) from error
             return
         try:
@@ -124,7 +128,11 @@ class NewDirectory:
             self.path / self._manifest_name, json.dumps(record, ensure_ascii=False, indent=1).encode()
         )
         sync_directory(self.path)
-        _move_into_place(self.path, self.target)
+        if self._overwrite:
+            _require_ours(self.target, self._manifest_name)  # again: much may have happened since
+            _replace(self.path, self.target)
+        else:
+            _move_into_place(self.path, self.target)
         sync_directory(self.target.absolute().parent)
 
     def _abandon(self) -> None:
@@ -154,11 +162,22 @@ def _require_ours(target: Path, manifest_name: str) -> None:
 
 
 def _move_into_place(source: Path, target: Path) -> None:
+    """Rename, unless something has appeared at ``target`` (an empty directory does not count)."""
+    try:
+        os.rename(source, target)
+    except OSError as problem:
+        if problem.errno in (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR):
+            raise OutputExistsError(target) from None
+        raise
+
+
+def _replace(source: Path, target: Path) -> None:
     if not target.exists():
         os.rename(source, target)
         return
     if not _exchange(source, target):
         aside = source.with_name(f".old-{target.name}-{os.getpid()}")
+        remove_stale(aside)
         os.rename(target, aside)
         os.rename(source, target)
         source = aside

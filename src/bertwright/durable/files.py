@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import os
@@ -14,6 +15,10 @@ from typing import Any, BinaryIO, cast
 from bertwright.errors import DiskError, OutputExistsError, UsageError, shown_path
 
 _ROOM = 1.1  # ask for a tenth more than needed: directories and journals take their share
+_DISK_ERRORS = frozenset({errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.EROFS, errno.EFBIG})
+_NO_LINKS = frozenset(
+    {errno.EPERM, errno.EACCES, errno.EXDEV, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS}
+)
 
 
 def require_absent(path: str | Path, overwrite: bool) -> None:
@@ -51,7 +56,7 @@ def write_file(path: str | Path, data: bytes | str, *, overwrite: bool = False) 
     """Write ``data`` (text as UTF-8) to ``path``, whole or not at all.
 
     Raises:
-        OutputExistsError: ``path`` exists and ``overwrite`` is false.
+        OutputExistsError: ``path`` exists, or appears meanwhile, and ``overwrite`` is false.
         DiskError: the file system refused; what was at ``path`` before is untouched.
     """
     target = Path(path)
@@ -60,9 +65,10 @@ def write_file(path: str | Path, data: bytes | str, *, overwrite: bool = False) 
     check_free_space(target, len(payload))
     temporary = target.absolute().parent / f".tmp-{target.name}-{os.getpid()}"
     with reported(target, "write"):
+        remove_stale(temporary)
         try:
             write_synced(temporary, payload)
-            os.rename(temporary, target)
+            _move_into_place(temporary, target, overwrite)
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
@@ -71,19 +77,81 @@ def write_file(path: str | Path, data: bytes | str, *, overwrite: bool = False) 
 
 @contextmanager
 def open_new(path: str | Path, *, overwrite: bool = False) -> Iterator[BinaryIO]:
-    """A binary file that appears at ``path`` when the block ends well, and leaves nothing otherwise."""
+    """A binary file that appears at ``path`` when the block ends well, and leaves nothing otherwise.
+
+    Raises:
+        OutputExistsError, DiskError: as :func:`write_file`; an ``OSError`` of the block that is about
+            something else stays what it is.
+    """
     target = Path(path)
     require_absent(target, overwrite)
     temporary = target.absolute().parent / f".tmp-{target.name}-{os.getpid()}"
     with reported(target, "write"):
+        remove_stale(temporary)
+        file = HashedFile(temporary)
+    try:
         try:
-            with HashedFile(temporary) as file:
+            with file:
                 yield cast(BinaryIO, file)
-            os.rename(temporary, target)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-        sync_directory(target.absolute().parent)
+        except OSError as problem:
+            if not concerns(problem, temporary):
+                raise
+            raise DiskError.of(target, problem, free=free_bytes(target)) from problem
+        with reported(target, "write"):
+            _move_into_place(temporary, target, overwrite)
+            sync_directory(target.absolute().parent)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def link(source: Path, target: Path) -> bool:
+    """Let ``target`` be another name of the file ``source``; False where the file system has no links.
+
+    Raises:
+        OSError: anything else, such as a ``target`` that exists.
+    """
+    try:
+        os.link(source, target)
+    except OSError as problem:
+        if problem.errno in _NO_LINKS:
+            return False
+        raise
+    return True
+
+
+def remove_stale(temporary: Path) -> None:
+    """Remove what a killed process with this process's number left (numbers come again in containers)."""
+    if temporary.is_dir() and not temporary.is_symlink():
+        shutil.rmtree(temporary)
+    else:
+        temporary.unlink(missing_ok=True)
+
+
+def concerns(problem: OSError, temporary: Path) -> bool:
+    """Whether ``problem`` is about ``temporary`` or what is in it, rather than another file or a socket."""
+    if problem.filename is None:
+        return problem.errno in _DISK_ERRORS
+    if isinstance(problem.filename, int):
+        return False
+    return Path(os.fsdecode(problem.filename)).absolute().is_relative_to(temporary)
+
+
+def _move_into_place(temporary: Path, target: Path, overwrite: bool) -> None:
+    """Rename; without ``overwrite`` in a way that fails if ``target`` has appeared meanwhile."""
+    if overwrite:
+        os.rename(temporary, target)
+        return
+    try:
+        linked = link(temporary, target)
+    except FileExistsError:
+        raise OutputExistsError(target) from None
+    if linked:
+        temporary.unlink()
+    elif os.path.lexists(target):  # without links a moment remains between this and the next line
+        raise OutputExistsError(target)
+    else:
+        os.rename(temporary, target)
 
 
 class HashedFile(io.RawIOBase):

@@ -64,11 +64,15 @@ def read_manifest(
     if kind is not None and found != kind:
         raise error.at(folder, f"a {kind}", f"a {found}")
     claimed = record.pop("digest", None)
-    if claimed != digest_of(record):
+    try:
+        actual = digest_of(record)
+    except UnicodeEncodeError:
+        raise error.at(path, "JSON of Unicode characters", "half of a surrogate pair") from None
+    if claimed != actual:
         raise DigestError.at(
             path,
             f"a manifest with digest {str(claimed)[:12]}…",
-            f"{digest_of(record)[:12]}…",
+            f"{actual[:12]}…",
             hint="changed or damaged",
         )
     files = record.pop("files")
