@@ -27,6 +27,7 @@ class Recipe(Settings):
     steps: int = Field(100, ge=1)
     name: str = "x"
     optimizer: Optimizer = Optimizer()
+    fast: bool = False
 
 
 def test_layers_and_origins(tmp_path: Path) -> None:
@@ -39,6 +40,7 @@ def test_layers_and_origins(tmp_path: Path) -> None:
         "name": "default",
         "optimizer.learning_rate": str(file),
         "optimizer.weight_decay": "default",
+        "fast": "default",
     }
 
 
@@ -93,3 +95,59 @@ def test_differences_and_round_trip() -> None:
     assert from_json(Recipe, new.model_dump(mode="json"), "settings.json") == new
     with pytest.raises(SettingsError, match=r"settings\.json"):
         from_json(Recipe, {"steps": "many"}, "settings.json")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("steps = true", "steps: expected a valid integer, got True"),
+        ('steps = "10"', 'steps: expected a valid integer, got "10"'),
+        ("steps = 10.0", "steps: expected a valid integer, got 10.0"),
+        ('fast = "yes"', 'fast: expected a valid boolean, got "yes"'),
+        ("fast = 1", "fast: expected a valid boolean, got 1"),
+        ('optimizer.weight_decay = "0.1"', 'optimizer.weight_decay: expected a valid number, got "0.1"'),
+        ("optimizer.weight_decay = true", "optimizer.weight_decay: expected a valid number, got True"),
+    ],
+)
+def test_types_are_taken_at_their_word(tmp_path: Path, text: str, message: str) -> None:
+    file = tmp_path / "recipe.toml"
+    file.write_text(text)
+    with pytest.raises(SettingsError) as caught:
+        load(Recipe, file=file)
+    assert caught.value.message == f"{file}: {message}"
+    with pytest.raises(SettingsError) as caught:
+        load(Recipe, overrides=parse_assignments([text]))
+    assert caught.value.message == message
+
+
+def test_a_whole_number_is_a_number() -> None:
+    decay = load(Recipe, overrides=parse_assignments(["optimizer.weight_decay=1"])).value.optimizer
+    assert repr(decay.weight_decay) == "1.0"
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ("9" * 5000, "4300 digits"),
+        ("[" * 100_000, "nested less deep"),
+        ("1\nb = 2", "expected one value"),
+    ],
+)
+def test_values_that_cannot_be_read(tmp_path: Path, value: str, message: str) -> None:
+    with pytest.raises(SettingsError, match=message) as caught:
+        parse_assignments([f"steps={value}"])
+    assert "\n" not in caught.value.message
+    if "\n" not in value:
+        file = tmp_path / "recipe.toml"
+        file.write_text(f"steps = {value}")
+        with pytest.raises(SettingsError, match=message):
+            load(Recipe, file=file)
+
+
+def test_names_that_are_too_deep(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="at most 64 deep"):
+        parse_assignments([f"{'a.' * 100_000}b=1"])
+    file = tmp_path / "recipe.toml"
+    file.write_text(f"{'a.' * 5000}b = 1")
+    with pytest.raises(SettingsError, match="nested less deep"):
+        load(Recipe, file=file)

@@ -93,6 +93,11 @@ def test_runs_by_time_have_their_own_defaults() -> None:
         ({"batch_size": 0}, "batch_size"),
         ({"steps": 0}, "steps"),
         ({"steps": 1.5}, "steps"),
+        ({"steps": "10"}, "steps: expected a valid integer"),
+        ({"seed": True}, "seed: expected a valid integer"),
+        ({"whole_word": "yes"}, "whole_word: expected a valid boolean"),
+        ({"hidden_act": "foo"}, 'hidden_act: expected one of gelu_pytorch_tanh, .*, got "foo"'),
+        ({"num_attention_heads": 7}, "num_attention_heads: expected a divisor of hidden_size 768, got 7"),
     ],
 )
 def test_what_is_refused(values: dict[str, Any], message: str) -> None:
@@ -108,9 +113,9 @@ def test_all_mistakes_are_told() -> None:
 
 def test_sizes_that_do_not_fit() -> None:
     with pytest.raises(SettingsError, match="num_attention_heads"):
-        _settings(hidden_size=100, num_attention_heads=3).bert_config(100)
+        _settings(hidden_size=100, num_attention_heads=3)
     with pytest.raises(SettingsError, match="hidden_act"):
-        _settings(hidden_act="__import__('os').system('x')").bert_config(100)
+        _settings(hidden_act="__import__('os').system('x')")
 
 
 def test_a_changed_width_brings_its_heads() -> None:

@@ -17,13 +17,23 @@ from pydantic.fields import FieldInfo
 from bertwright.errors import SettingsError, quote, shown_path
 
 _FILE_LIMIT = 1 << 20
+_DEEPEST = 64
 
 
 class Settings(BaseModel):
-    """Frozen, without unknown keys; the string under each field is its documentation."""
+    """Frozen, without unknown keys; the string under each field is its documentation.
+
+    Types are taken at their word: "10", true and 1.0 are no whole numbers, "yes" is no truth value. Only a
+    whole number is accepted as a number with decimals.
+    """
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", validate_default=True, use_attribute_docstrings=True, allow_inf_nan=False
+        frozen=True,
+        extra="forbid",
+        strict=True,
+        validate_default=True,
+        use_attribute_docstrings=True,
+        allow_inf_nan=False,
     )
 
 
@@ -75,7 +85,8 @@ def parse_assignments(assignments: Sequence[str]) -> dict[str, object]:
     """``["a.b=1", "c=text"]`` (``--set``) as dotted names; values are read as TOML, else as plain text.
 
     Raises:
-        SettingsError: an assignment without ``=`` or a name given twice.
+        SettingsError: an assignment without ``=``, a name given twice, more than one value, or a value
+            that no parser takes (nested too deep, a number of thousands of digits).
     """
     result: dict[str, object] = {}
     problems = []
@@ -85,8 +96,13 @@ def parse_assignments(assignments: Sequence[str]) -> dict[str, object]:
             problems.append(f"--set: expected NAME=VALUE, got {quote(assignment)}")
         elif name.strip() in result:
             problems.append(f"--set: {name.strip()} is given twice")
+        elif name.count(".") > _DEEPEST:
+            problems.append(f"--set: expected names at most {_DEEPEST} deep, got {quote(name)}")
         else:
-            result[name.strip()] = _toml_value(text.strip())
+            try:
+                result[name.strip()] = _toml_value(text.strip())
+            except ValueError as problem:
+                problems.append(f"--set: {quote(name.strip())}: {problem}")
     if problems:
         raise SettingsError(problems)
     return result
@@ -145,21 +161,30 @@ def read_toml(file: Path) -> dict[str, Any]:
     if not data.strip():
         raise SettingsError(f"{shown_path(file)}: expected settings in TOML, got an empty file")
     try:
-        return tomllib.loads(data.decode("utf-8"))
+        values = tomllib.loads(data.decode("utf-8"))
+        _leaves(values)
     except UnicodeDecodeError as problem:
         raise SettingsError(
             f"{shown_path(file)}: expected UTF-8, got byte 0x{data[problem.start]:02x}"
             f" at offset {problem.start}"
         ) from None
-    except (tomllib.TOMLDecodeError, RecursionError) as problem:
+    except RecursionError:
+        raise SettingsError(f"{shown_path(file)}: expected TOML that is nested less deep") from None
+    except ValueError as problem:  # not TOML, or a number of thousands of digits
         raise SettingsError(f"{shown_path(file)}: expected TOML: {problem}") from None
+    return values
 
 
 def _toml_value(text: str) -> object:
     try:
-        return tomllib.loads(f"value = {text}")["value"]
+        found = tomllib.loads(f"value = {text}")
     except tomllib.TOMLDecodeError:
         return text
+    except RecursionError:
+        raise ValueError("expected a value that is nested less deep") from None
+    if len(found) > 1:
+        raise ValueError(f"expected one value, got {quote(text)}")
+    return found["value"]
 
 
 def _leaves(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

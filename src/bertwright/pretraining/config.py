@@ -12,6 +12,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from bertwright.config.settings import Settings
 from bertwright.data.instance_settings import InstanceSettings
+from bertwright.errors import SettingsError
 from bertwright.model.config import BertConfig, Size
 from bertwright.training.choices import OptimizerName, PrecisionName
 from bertwright.training.schedule import DecayShape
@@ -44,6 +45,7 @@ BATCH_SIZES: dict[Size, int] = {
 FREE_TO_CHANGE = frozenset({"keep", "checkpoint_every", "checkpoint_interval", "tensorboard"})
 """Settings that change nothing of the result, and so may differ when a run is resumed."""
 
+_ANY_VOCABULARY = 30_522  # the network's sizes are checked before the store's vocabulary is known
 WARMUP_STEPS = 10_000
 MICRO_BATCH_TOKENS = 8192
 
@@ -204,6 +206,10 @@ class PretrainingSettings(Settings):
                 f"micro_batch_size: expected at most batch_size {self.instances_per_update}, "
                 f"got {self.micro_batch_size}"
             )
+        try:
+            self.bert_config(_ANY_VOCABULARY)
+        except SettingsError as error:
+            yield from error.problems
 
     # -- what the settings that were left open come to ------------------------------------------------
 
