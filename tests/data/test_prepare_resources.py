@@ -64,8 +64,9 @@ if __name__ == "__main__":
         prepare([sys.argv[1]], vocabulary=sys.argv[2], output=sys.argv[3], workers=int(sys.argv[5]))
     except Exception as problem:
         print("error:", problem, file=sys.stderr)
-    usages = map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    print(max(usage.ru_maxrss for usage in usages) // 1024)
+    # Not ru_maxrss of this process: it remembers the size of the process that started it.
+    own = next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM"))
+    print(max(own, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss) // 1024)
 """
 
 
