@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import multiprocessing
 import os
 import random
@@ -20,10 +21,8 @@ from small_corpora import TOKENIZER, Watch, contents, expected, random_text, tre
 from bertwright.data import parts
 from bertwright.data import prepare as prepare_module
 from bertwright.data.prepare import prepare
-from bertwright.errors import (
-    OutputExistsError,
-    WorkerError,
-)
+from bertwright.errors import DigestError, DiskError, Interrupted, OutputExistsError, WorkerError
+from bertwright.tokenization.tokenizer import Tokenizer
 
 
 def stop_after(count: int, error: type[BaseException], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -131,6 +130,67 @@ if __name__ == "__main__":
     corpus, vocabulary, output, workers = sys.argv[1:]
     print(module.prepare([corpus], vocabulary=vocabulary, output=output, workers=int(workers)).reused_parts)
 """
+
+
+@pytest.mark.parametrize(
+    ("stop", "seen"),
+    [
+        (KeyboardInterrupt(), KeyboardInterrupt),
+        (Interrupted(15), Interrupted),
+        (OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), DiskError),
+    ],
+)
+@pytest.mark.parametrize("links", [True, False])
+def test_parts_outlive_a_stop_while_the_store_is_put_together(
+    tmp_path: Path,
+    vocabulary: Path,
+    small_parts: None,
+    monkeypatch: pytest.MonkeyPatch,
+    stop: BaseException,
+    seen: type[BaseException],
+    links: bool,
+) -> None:
+    def without(_source: Path, _target: Path) -> None:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    def stopped(_tokenizer: Tokenizer) -> dict[str, bytes]:
+        raise stop
+
+    corpus = [write(tmp_path / "a.txt", random_text(200))]
+    whole = prepare(corpus, vocabulary=vocabulary, output=tmp_path / "whole", workers=1)
+    if not links:
+        monkeypatch.setattr(os, "link", without)
+    with monkeypatch.context() as patch:
+        patch.setattr(Tokenizer, "files", stopped)
+        with pytest.raises(seen):
+            prepare(corpus, vocabulary=vocabulary, output=tmp_path / "s", workers=1)
+    assert sorted(p.name for p in tmp_path.iterdir()) == [".s.parts", "a.txt", "whole"]
+    again = prepare(corpus, vocabulary=vocabulary, output=tmp_path / "s", workers=1)
+    assert again.reused_parts == whole.shards > 1
+    assert tree(tmp_path / "s") == tree(tmp_path / "whole")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.txt", "s", "whole"]
+
+
+def test_a_part_that_was_damaged_since_it_was_made(
+    tmp_path: Path, vocabulary: Path, small_parts: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def damaging(task: parts.PartTask) -> parts.Part:
+        part = parts.make_part(task)
+        if task.number == 1:
+            shard = task.folder / "part-000001/shard.arrow"
+            data = bytearray(shard.read_bytes())
+            data[len(data) // 2] ^= 1
+            shard.write_bytes(data)
+        return part
+
+    corpus = [write(tmp_path / "a.txt", random_text(200))]
+    with monkeypatch.context() as patch:
+        patch.setattr(prepare_module, "make_part", damaging)
+        with pytest.raises(DigestError, match=r"part-000001/shard\.arrow: expected SHA-256"):
+            prepare(corpus, vocabulary=vocabulary, output=tmp_path / "s", workers=1)
+    again = prepare(corpus, vocabulary=vocabulary, output=tmp_path / "s", workers=1)
+    assert again.reused_parts == again.shards - 1
+    assert contents(tmp_path / "s") == expected(*corpus)
 
 
 def killed_until_done(arguments: list[str], output: Path, moments: Iterator[float]) -> int:

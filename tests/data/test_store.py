@@ -237,6 +237,8 @@ def test_what_is_no_store(tmp_path: Path, example: tuple[Path, Documents]) -> No
     [
         ({"shards": ["../outside.arrow"]}, DigestError),
         ({"shards": []}, StoreError),
+        ({"shards": [[]]}, StoreError),
+        ({"shards": [1]}, StoreError),
         ({"shards": None}, StoreError),
         ({"tokens": 5}, StoreError),
         ({"documents": "many"}, StoreError),

@@ -20,7 +20,6 @@ from bertwright.data.prepare_settings import PrepareSettings
 from bertwright.data.segment_builder import SegmentBuilder
 from bertwright.data.shards import ShardWriter
 from bertwright.data.word_table import WordTable
-from bertwright.durable.files import reported
 from bertwright.errors import DigestError, OutputExistsError, RunError, StoreError, shown_path
 from bertwright.tokenization.tokenizer import Tokenizer
 
@@ -107,18 +106,32 @@ class PartsFolder:
             if self._is_same_request():
                 return self._finished()
             self.remove()
-        with reported(self.path, "create"):
+        with durable.reported(self.path, "create"):
             self.path.mkdir()
         durable.write_file(self.path / _REQUEST, strict_json.dump({"request": self._request}))
         return {}
 
     def link(self, part: Part, target: Path) -> None:
-        """Let ``target`` be the shard of ``part``; where the file system has no links, move it there."""
+        """Let ``target`` be the shard of ``part``, or a copy of it where the file system has no links."""
         source = self.path / _name(part.number) / _SHARD
-        try:
-            os.link(source, target)
-        except OSError:
-            os.rename(source, target)
+        if not durable.link(source, target):
+            shutil.copyfile(source, target)
+
+    def check(self, part: Part, digest: str) -> None:
+        """Refuse a shard whose SHA-256 is not the one with which ``part`` was made.
+
+        Raises:
+            DigestError: it was damaged since; the next preparation makes this part again.
+        """
+        folder = self.path / _name(part.number)
+        expected = durable.read_manifest(folder, _KIND, error=StoreError).files[_SHARD]["sha256"]
+        if digest != expected:
+            raise DigestError.at(
+                folder / _SHARD,
+                f"SHA-256 {expected[:16]}…",
+                f"{digest[:16]}…",
+                hint="damaged since it was made: start again, and only this part is made anew",
+            )
 
     def remove(self) -> None:
         """Remove the folder with all parts; killed in between, it is found by :func:`remove_abandoned`."""

@@ -77,8 +77,8 @@ def prepare(
     """Write the documents of ``corpus`` as ids into a new token store.
 
     The store's bytes depend on the corpus (files in the order given), the vocabulary and the settings, and on
-    nothing else. A preparation that is killed leaves its finished parts in ``.NAME.parts`` beside ``output``;
-    the same call goes on from there.
+    nothing else. A preparation that is stopped or killed leaves its finished parts in ``.NAME.parts`` beside
+    ``output``; the same call goes on from there.
 
     Args:
         corpus: files and directories; see :mod:`bertwright.corpus`.
@@ -126,9 +126,12 @@ def prepare(
             counts.add(part.counts)
         try:
             _refuse_useless(counts, masked_lm_only)
-            shards = job.commit([part for part in parts if part.counts.documents], counts, overwrite)
-        finally:
+        except CorpusError:
             job.folder.remove()
+            raise
+        # Whatever stops this, the parts stay: the same call needs to do only this again.
+        shards = job.commit([part for part in parts if part.counts.documents], counts, overwrite)
+        job.folder.remove()
     warnings = (*found.warnings, *_warnings(counts, masked_lm_only))
     return PrepareSummary(counts, shards, reused, time.monotonic() - started, target, warnings)
 
@@ -179,7 +182,7 @@ class _Job:
         with durable.NewDirectory(self._target, kind=KIND, overwrite=overwrite) as new:
             for name, part in zip(names, parts, strict=True):
                 self.folder.link(part, new.path / name)
-                new.adopt(name)
+                self.folder.check(part, new.adopt(name))
             for name, data in self._tokenizer.files().items():
                 new.write(name, data)
             new.manifest.update(

@@ -227,7 +227,7 @@ def _digest_of(segment: Segment, vocab_size: int) -> str:
 
 def _names(shards: Any, manifest: durable.Manifest) -> bool:
     """Whether ``shards`` names files of the manifest; a name that is not among them could lead anywhere."""
-    if not isinstance(shards, list) or not shards:
+    if not isinstance(shards, list) or not shards or not all(isinstance(name, str) for name in shards):
         return False
     for name in shards:
         if name not in manifest.files:
