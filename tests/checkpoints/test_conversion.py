@@ -169,3 +169,16 @@ def test_other_precisions_become_float32(dtype: torch.dtype) -> None:
 def test_a_name_outside_the_table_cannot_be_written() -> None:
     with pytest.raises(KeyError):
         to_hugging_face({"encoder.surprise": torch.ones(1)}, CONFIG)
+
+
+@pytest.mark.parametrize(
+    ("name", "twin"),
+    [
+        ("bert.embeddings.LayerNorm.weight", "bert.embeddings.LayerNorm.gamma"),
+        ("bert.pooler.dense.bias", "pooler.dense.bias"),
+    ],
+)
+def test_two_names_of_one_tensor_are_refused(name: str, twin: str) -> None:
+    tensors = hugging_face()
+    with pytest.raises(ModelError, match=f'tensor {name}: expected a single name, got "also {twin}"'):
+        read(tensors | {twin: tensors[name] + 1})

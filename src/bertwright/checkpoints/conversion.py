@@ -44,9 +44,10 @@ def from_hugging_face(tensors: Mapping[str, Tensor], config: BertConfig, source:
 
     Raises:
         ModelError: missing or unknown tensors (five named, all counted), a shape that does not fit the
-            configuration, a decoder that contradicts the word embeddings it is tied to.
+            configuration, a decoder that contradicts the word embeddings it is tied to, two names of one
+            tensor.
     """
-    found = {_canonical(name): tensor for name, tensor in tensors.items()}
+    found = _renamed(tensors, source)
     for buffer in _BUFFERS:
         found.pop(buffer, None)
     _check_tied(found, source)
@@ -104,6 +105,16 @@ def to_hugging_face(
         for name, piece in zip(theirs, tensor.chunk(len(theirs)), strict=True):
             result[name if prefix else name.removeprefix("bert.")] = piece
     return result
+
+
+def _renamed(tensors: Mapping[str, Tensor], source: str | Path) -> dict[str, Tensor]:
+    """All under canonical names, of which none may come twice."""
+    names: dict[str, str] = {}
+    for name in tensors:
+        first = names.setdefault(_canonical(name), name)
+        if first != name:
+            raise ModelError.at(source, "a single name", f"also {name}", field=f"tensor {first}")
+    return {canonical: tensors[name] for canonical, name in names.items()}
 
 
 def _canonical(name: str) -> str:
