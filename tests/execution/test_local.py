@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import multiprocessing.context
 import os
 import signal
 import time
@@ -72,3 +74,12 @@ def test_items_are_drawn_only_a_little_ahead() -> None:
     assert next(results) == 0
     assert len(drawn) <= 5
     results.close()  # type: ignore[attr-defined]
+
+
+def test_a_worker_that_cannot_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(_process: object) -> None:
+        raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+
+    monkeypatch.setattr(multiprocessing.context.SpawnProcess, "start", refused)
+    with pytest.raises(WorkerError, match="worker 0 cannot be started: Resource temporarily unavailable"):
+        list(map_ordered(square, range(9), workers=2))

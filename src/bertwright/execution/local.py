@@ -44,7 +44,7 @@ def map_ordered(
         describe: an item's name for messages.
 
     Raises:
-        WorkerError: a worker died (naming its item), or raised something unexpected.
+        WorkerError: a worker could not be started, died (naming its item), or raised something unexpected.
         BertwrightError: what ``function`` raised on purpose, as it was.
     """
     if workers <= 1:
@@ -62,9 +62,8 @@ class _Crew:
         self._describe = describe
         self._workers = workers
         self._function = function
-        self._context = multiprocessing.get_context(
-            "spawn"
-        )  # fork is not safe beside threads of native libraries
+        # fork is not safe beside threads of native libraries
+        self._context = multiprocessing.get_context("spawn")
         self._processes: list[BaseProcess] = []
         self._lines: list[Connection] = []
 
@@ -95,13 +94,23 @@ class _Crew:
                 wanted += 1
 
     def _hire(self) -> int:
-        here, there = self._context.Pipe()
-        process = self._context.Process(target=_serve, args=(there, self._function), daemon=True)
-        process.start()
-        there.close()
+        worker = len(self._processes)
+        try:
+            here, there = self._context.Pipe()
+            with there:
+                process = self._context.Process(target=_serve, args=(there, self._function), daemon=True)
+                try:
+                    process.start()
+                except BaseException:
+                    here.close()
+                    raise
+        except OSError as problem:  # no more processes, descriptors or memory
+            raise WorkerError(
+                f"worker {worker} cannot be started: {problem.strerror or problem}"
+            ) from problem
         self._processes.append(process)
         self._lines.append(here)
-        return len(self._processes) - 1
+        return worker
 
     def _give(self, worker: int, item: Any, busy: dict[int, tuple[int, Any]], number: int) -> None:
         busy[worker] = (number, item)
