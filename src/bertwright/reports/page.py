@@ -37,7 +37,7 @@ th, td { padding: .4rem .7rem .4rem 0; vertical-align: top; }
 td { border-bottom: 1px solid var(--line); overflow-wrap: anywhere; }
 th.r, td.r { text-align: right; white-space: nowrap; overflow-wrap: normal; }
 tr.best td { font-weight: 650; color: var(--good); }
-.blank { border: 1px solid var(--line); border-radius: 10px; padding: .75rem .9rem; margin: .7rem 0; }
+.blank { border: 1px solid var(--line); border-radius: 10px; padding: .75rem .9rem; }
 .blank p { margin: 0 0 .5rem; overflow-wrap: anywhere; }
 mark { background: var(--mark); color: inherit; border-radius: 4px; padding: 0 .25em; font-weight: 600; }
 .guess { display: grid; grid-template-columns: minmax(5rem, 9rem) 1fr 3.6rem; gap: .6rem; align-items: center;
@@ -115,7 +115,7 @@ def table(
 def figures(drawings: Sequence[tuple[str, str]]) -> str:
     """SVG drawings side by side where there is room: (svg, caption)."""
     parts = (f"<figure>{svg}<figcaption>{escape(caption)}</figcaption></figure>" for svg, caption in drawings)
-    return f'<div class="figures">{"".join(parts)}</div>'
+    return columns(list(parts))
 
 
 def blank(before: str, truth: str, after: str, guesses: Sequence[tuple[str, float]]) -> str:
@@ -127,6 +127,11 @@ def blank(before: str, truth: str, after: str, guesses: Sequence[tuple[str, floa
     )
     sentence = f"{escape(before)} <mark>{escape(truth)}</mark> {escape(after)}"
     return f'<div class="blank"><p>{sentence}</p>{bars}</div>'
+
+
+def columns(parts: Sequence[str]) -> str:
+    """Ready-made parts side by side where there is room."""
+    return f'<div class="figures">{"".join(parts)}</div>'
 
 
 def pieces(words: Sequence[str]) -> str:

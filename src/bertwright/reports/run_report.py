@@ -17,6 +17,8 @@ from bertwright.reports.curves import BLUE, GREEN, GREY, ORANGE, Level, Line, dr
 from bertwright.reports.run_folder import Adaptation, RunFolder, read_run
 
 REPORT = "report.html"
+BLANKS_SHOWN = 6
+"""Filled blanks that are not folded."""
 
 
 def write_report(
@@ -47,7 +49,7 @@ def write_report(
 
 def render(run: RunFolder, adaptation: Adaptation | None = None) -> str:
     """The page as HTML text."""
-    result = page.Page(f"{run.path.absolute().name}: a BERT of your own", _subtitle(run))
+    result = page.Page("A BERT of your own", _subtitle(run))
     _headline(result, run, adaptation)
     if run.blanks:
         _blanks(result, run.blanks)
@@ -64,6 +66,7 @@ def render(run: RunFolder, adaptation: Adaptation | None = None) -> str:
 def _subtitle(run: RunFolder) -> str:
     steps = run.training[-1]["step"] if run.training else 0
     shown = [
+        str(run.path),
         f"{steps:,} steps",
         f"bertwright {bertwright.__version__}",
         f"Python {platform.python_version()}",
@@ -102,10 +105,13 @@ def _headline(result: page.Page, run: RunFolder, adaptation: Adaptation | None) 
 
 def _blanks(result: page.Page, blanks: Sequence[FilledBlank]) -> None:
     parts = [page.blank(b.before, b.truth, b.after, b.guesses) for b in blanks]
+    shown = page.columns(parts[:BLANKS_SHOWN])
+    if parts[BLANKS_SHOWN:]:
+        shown += page.details(f"{len(parts) - BLANKS_SHOWN} more", page.columns(parts[BLANKS_SHOWN:]))
     result.section(
         "Fill in the blank",
         "Held-out sentences with one word hidden (marked). Bars: the model's best guesses; green is right.",
-        *parts,
+        shown,
     )
 
 
