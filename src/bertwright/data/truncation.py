@@ -1,8 +1,7 @@
 """Cutting a pair of segments to the length of an instance.
 
 As the original's ``truncate_seq_pair``: one token at a time from the longer segment (from B when both are
-equally long), from its front or its back with probability 0.5 each, so that neither end is
-favoured.
+equally long), from its front or its back with probability 0.5 each, so that neither end is favoured.
 
 :func:`truncate` is the definition. Which segment loses how many tokens follows from the lengths alone, and
 how many of them go from the front is the number of ones among that many random bits, so the kernel needs

@@ -79,10 +79,7 @@ class BertEncoder(nn.Module):
         Raises:
             ModelError: S exceeds ``max_position_embeddings``.
         """
-        hidden = self.embeddings(input_ids, token_type_ids)  # (B, S, H)
-        bias = (
-            None if attention_mask is None else attention_bias(attention_mask, hidden.dtype)
-        )  # (B, 1, 1, S)
+        hidden, bias = self._embedded(input_ids, token_type_ids, attention_mask)
         states: tuple[Tensor, ...] | None = (hidden,) if output_hidden_states else None
         for layer in self.layers:
             hidden = layer(hidden, bias)
@@ -109,9 +106,7 @@ class BertEncoder(nn.Module):
         Returns:
             (K, H).
         """
-        hidden: Tensor = self.embeddings(input_ids, token_type_ids)  # (B, S, H)
-        # (B, 1, 1, S)
-        bias = None if attention_mask is None else attention_bias(attention_mask, hidden.dtype)
+        hidden, bias = self._embedded(input_ids, token_type_ids, attention_mask)
         packing = None if attention_mask is None else packing_of(attention_mask, positions)
         if packing is not None:
             hidden, positions = packing.pack(hidden), packing.places[positions]  # (T, H), (K,)
@@ -127,6 +122,13 @@ class BertEncoder(nn.Module):
         first = first_positions(input_ids)
         pooled: Tensor = self.pooler(self.at_positions(input_ids, token_type_ids, attention_mask, first))
         return pooled
+
+    def _embedded(
+        self, input_ids: Tensor, token_type_ids: Tensor | None, attention_mask: Tensor | None
+    ) -> tuple[Tensor, Tensor | None]:
+        """What the first block reads: embeddings (B, S, H), and the mask as a bias (B, 1, 1, S)."""
+        hidden: Tensor = self.embeddings(input_ids, token_type_ids)
+        return hidden, None if attention_mask is None else attention_bias(attention_mask, hidden.dtype)
 
 
 def first_positions(input_ids: Tensor) -> Tensor:

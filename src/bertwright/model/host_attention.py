@@ -38,9 +38,8 @@ class _HostAttention(torch.autograd.Function):
     def forward(ctx: Any, fused: Tensor, bias: Tensor | None, heads: int, probability: float) -> Tensor:
         rows, length, width = fused.shape[0], fused.shape[1], fused.shape[2] // 3
         size = width // heads
-        stacked = (
-            fused.view(rows, length, 3, heads, size).permute(2, 0, 3, 1, 4).contiguous()
-        )  # (3, B, N, S, D)
+        # (3, B, N, S, D)
+        stacked = fused.view(rows, length, 3, heads, size).permute(2, 0, 3, 1, 4).contiguous()
         query, key, value = stacked.view(3, rows * heads, length, size).unbind(0)  # three times (BN, S, D)
         if bias is None:
             added = fused.new_zeros(1)

@@ -41,11 +41,14 @@ def masked_language_loss(
 def next_sentence_loss(logits: Tensor, labels: Tensor, *, total: float | None = None) -> Tensor:
     """Mean cross-entropy of (B, 2) logits against (B,) labels, 0 = follows, 1 = random; float32.
 
-    ``total`` is the number of rows of the whole batch, when this is only a part of it.
+    ``total`` as in :func:`classification_loss`.
     """
-    return F.cross_entropy(logits.float(), labels, reduction="sum") / (total or labels.shape[0])
+    return classification_loss(logits, labels, total=total)
 
 
 def classification_loss(logits: Tensor, labels: Tensor, *, total: float | None = None) -> Tensor:
-    """Mean cross-entropy of (B, C) logits against (B,) class numbers; float32."""
+    """Mean cross-entropy of (B, C) logits against (B,) class numbers; float32.
+
+    ``total`` is the number of rows of the whole batch, when this is only a part of it.
+    """
     return F.cross_entropy(logits.float(), labels, reduction="sum") / (total or labels.shape[0])

@@ -15,9 +15,8 @@ def resolve(name: PrecisionName, device: torch.device) -> Precision:
         return name
     if device.type == "cuda":
         return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
-    flags: dict[str, bool] = getattr(
-        torch.cpu, "get_capabilities", dict
-    )()  # absent in older releases: fp32 then
+    # absent in older releases: fp32 then
+    flags: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
     return "bf16" if flags.get("avx512_bf16") or flags.get("amx_bf16") or flags.get("bf16") else "fp32"
 
 
