@@ -69,6 +69,21 @@ Device = Annotated[
 ]
 """Where a model computes."""
 
+TextColumn = Annotated[str | None, Parameter(help="The column with the texts, or its number from 1.")]
+"""Of a labelled file, as are the next two."""
+
+PairColumn = Annotated[str | None, Parameter(help="The column with the second texts of pairs.")]
+
+LabelColumn = Annotated[str | None, Parameter(help="The column with the labels.")]
+
+ColumnNames = Annotated[
+    str | None, Parameter(help="Names for the columns of a file without header, separated by commas.")
+]
+"""What such a file cannot say itself."""
+
+TableFormat = Annotated[str, Parameter(help="tsv, csv, jsonl or parquet, where the name does not say.")]
+"""Of a single file."""
+
 Whole = Annotated[int, Parameter(converter=_whole, validator=_at_least(0))]
 """A whole number of at least 0: digits only, so that ``1e4`` and ``1_000`` are refused with a hint."""
 

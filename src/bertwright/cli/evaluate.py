@@ -7,7 +7,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from bertwright.cli.arguments import Common
+from bertwright.cli.arguments import ColumnNames, Common, LabelColumn, PairColumn, TableFormat, TextColumn
 
 
 def evaluate(
@@ -18,15 +18,11 @@ def evaluate(
     output: Annotated[
         Path | None, Parameter(name=["--output", "-o"], help="Every row's answer and label, as JSON lines.")
     ] = None,
-    text: Annotated[str | None, Parameter(help="The column with the texts, or its number from 1.")] = None,
-    text_pair: Annotated[str | None, Parameter(help="The column with the second texts of pairs.")] = None,
-    label: Annotated[str | None, Parameter(help="The column with the labels.")] = None,
-    columns: Annotated[
-        str | None, Parameter(help="Names for the columns of a file without header, separated by commas.")
-    ] = None,
-    format: Annotated[
-        str, Parameter(help="tsv, csv, jsonl or parquet, where the name does not say.")
-    ] = "auto",
+    text: TextColumn = None,
+    text_pair: PairColumn = None,
+    label: LabelColumn = None,
+    columns: ColumnNames = None,
+    format: TableFormat = "auto",
     overwrite: Annotated[bool, Parameter(help="Replace OUTPUT.")] = False,
     common: Common = Common(),
 ) -> None:
@@ -42,15 +38,13 @@ def evaluate(
     from bertwright.tasks.columns import Columns
     from bertwright.tasks.evaluation import evaluate as run
 
-    names = tuple(name.strip() for name in columns.split(",")) if columns is not None else None
     with Console(common) as console:
         if output is not None:
             if output.resolve() == file.resolve():
                 raise UsageError.at(output, "an output other than the input")
             require_absent(output, overwrite)
-        result = run(
-            model, file, columns=Columns(text, text_pair, label, names), format=format, progress=console
-        )
+        chosen = Columns.of(text, text_pair, label, names=columns)
+        result = run(model, file, columns=chosen, format=format, progress=console)
         for warning in result.warnings:
             console.warn(warning)
         if output is not None:

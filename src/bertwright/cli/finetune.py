@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from bertwright.cli.arguments import Common, Count, Real, Whole
+from bertwright.cli.arguments import Common, Count, LabelColumn, PairColumn, Real, TextColumn, Whole
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -23,9 +23,9 @@ def finetune(
     train: Annotated[Path, Parameter(help="Labelled rows: .tsv, .csv, .jsonl or .parquet.")],
     dev: Annotated[Path, Parameter(help="Labelled rows that decide which epoch and seed is best.")],
     output: Annotated[Path, Parameter(name=["--output", "-o"], help="The model folder to be made.")],
-    text: Annotated[str | None, Parameter(help="The column with the texts, or its number from 1.")] = None,
-    text_pair: Annotated[str | None, Parameter(help="The column with the second texts of pairs.")] = None,
-    label: Annotated[str | None, Parameter(help="The column with the labels.")] = None,
+    text: TextColumn = None,
+    text_pair: PairColumn = None,
+    label: LabelColumn = None,
     columns: Annotated[
         str | None, Parameter(help="Names for the columns of files without header, separated by commas.")
     ] = None,
@@ -72,7 +72,6 @@ def finetune(
     }
     overrides = {name: value for name, value in flags.items() if value is not None}
     settings = load(FinetuneSettings, file=recipe, overrides=parse_assignments(set) | overrides).value
-    names = tuple(name.strip() for name in columns.split(",")) if columns is not None else None
     with Console(common) as console:
         summary = run(
             model,
@@ -80,7 +79,7 @@ def finetune(
             train=train,
             dev=dev,
             output=output,
-            columns=Columns(text, text_pair, label, names),
+            columns=Columns.of(text, text_pair, label, names=columns),
             settings=settings,
             seeds=range(seed, seed + seeds),
             format=format,

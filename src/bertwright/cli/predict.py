@@ -7,7 +7,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from bertwright.cli.arguments import Common, Device
+from bertwright.cli.arguments import ColumnNames, Common, Device, PairColumn, TableFormat, TextColumn
 from bertwright.cli.console import Console
 
 
@@ -17,14 +17,10 @@ def predict(
     /,
     *,
     output: Annotated[Path, Parameter(name=["--output", "-o"], help="A .jsonl file.")],
-    text: Annotated[str | None, Parameter(help="The column with the texts, or its number from 1.")] = None,
-    text_pair: Annotated[str | None, Parameter(help="The column with the second texts of pairs.")] = None,
-    columns: Annotated[
-        str | None, Parameter(help="Names for the columns of a file without header, separated by commas.")
-    ] = None,
-    format: Annotated[
-        str, Parameter(help="tsv, csv, jsonl or parquet, where the name does not say.")
-    ] = "auto",
+    text: TextColumn = None,
+    text_pair: PairColumn = None,
+    columns: ColumnNames = None,
+    format: TableFormat = "auto",
     strict: Annotated[bool, Parameter(help="Refuse a file that has a row without a usable text.")] = False,
     resume: Annotated[bool, Parameter(help="Go on with work that was interrupted.")] = False,
     overwrite: Annotated[bool, Parameter(help="Replace OUTPUT.")] = False,
@@ -42,13 +38,12 @@ def predict(
     from bertwright.inference.prediction_file import predict_file
     from bertwright.tasks.columns import Columns
 
-    names = tuple(name.strip() for name in columns.split(",")) if columns is not None else None
     with Console(common) as console:
         summary = predict_file(
             load(model, device=device),
             file,
             output,
-            columns=Columns(text, text_pair, None, names),
+            columns=Columns.of(text, text_pair, names=columns),
             format=format,
             strict=strict,
             resume=resume,

@@ -63,6 +63,14 @@ class Columns:
     label: str | None = None
     names: tuple[str, ...] | None = None
 
+    @classmethod
+    def of(
+        cls, text: str | None, text_pair: str | None, label: str | None = None, *, names: str | None = None
+    ) -> Columns:
+        """As a command line says it: ``names`` are separated by commas."""
+        listed = None if names is None else tuple(name.strip() for name in names.split(","))
+        return cls(text, text_pair, label, listed)
+
     def to_dict(self) -> dict[str, Any]:
         """As stored with a model."""
         return asdict(self)

@@ -48,10 +48,14 @@ def finetune(
         model: a model folder.
         kind: the kind of task, see :data:`bertwright.tasks.kinds.KINDS`.
         train, dev: labelled files (TSV, CSV, JSON lines, Parquet); ``dev`` decides which epoch and seed is
-        best. output: the new model folder. columns: which columns are text and label; guessed when there is
-        only one way to read ``train``. settings: the recipe. seeds: one run each. format: of ``train`` and
-        ``dev``; by default from their names. overwrite: replace a model folder that is there. progress: is
-        told what was guessed, what is odd about the data, and how the runs go.
+            best.
+        output: the new model folder.
+        columns: which columns are text and label; guessed when there is only one way to read ``train``.
+        settings: the recipe.
+        seeds: one run each.
+        format: of ``train`` and ``dev``; by default from their names.
+        overwrite: replace a model folder that is there.
+        progress: is told what was guessed, what is odd about the data, and how the runs go.
 
     Raises:
         InputError: something named here is wrong (see the subclasses); nothing was written.
