@@ -156,6 +156,7 @@ def test_parts_outlive_a_stop_while_the_store_is_put_together(
     def stopped(_tokenizer: Tokenizer) -> dict[str, bytes]:
         raise stop
 
+    watch = Watch()
     corpus = [write(tmp_path / "a.txt", random_text(200))]
     whole = prepare(corpus, vocabulary=vocabulary, output=tmp_path / "whole", workers=1)
     if not links:
@@ -163,7 +164,8 @@ def test_parts_outlive_a_stop_while_the_store_is_put_together(
     with monkeypatch.context() as patch:
         patch.setattr(Tokenizer, "files", stopped)
         with pytest.raises(seen):
-            prepare(corpus, vocabulary=vocabulary, output=tmp_path / "s", workers=1)
+            prepare(corpus, vocabulary=vocabulary, output=tmp_path / "s", workers=1, progress=watch)
+    assert f"{whole.shards} parts are finished and kept" in watch.said[-1]
     assert sorted(p.name for p in tmp_path.iterdir()) == [".s.parts", "a.txt", "whole"]
     again = prepare(corpus, vocabulary=vocabulary, output=tmp_path / "s", workers=1)
     assert again.reused_parts == whole.shards > 1

@@ -129,8 +129,11 @@ def prepare(
         except CorpusError:
             job.folder.remove()
             raise
-        # Whatever stops this, the parts stay: the same call needs to do only this again.
-        shards = job.commit([part for part in parts if part.counts.documents], counts, overwrite)
+        try:
+            shards = job.commit([part for part in parts if part.counts.documents], counts, overwrite)
+        except BaseException:
+            watch.say(_kept(len(parts)))
+            raise
         job.folder.remove()
     warnings = (*found.warnings, *_warnings(counts, masked_lm_only))
     return PrepareSummary(counts, shards, reused, time.monotonic() - started, target, warnings)
@@ -164,9 +167,7 @@ class _Job:
                 watch.advance(part.stored_bytes, note=f"{tokens:,} tokens")
         except (KeyboardInterrupt, Interrupted, WorkerError):
             if finished:
-                watch.say(
-                    f"{len(finished):,} parts are finished and kept: the same command goes on from there"
-                )
+                watch.say(_kept(len(finished)))
             else:
                 self.folder.remove()
             raise
@@ -225,6 +226,10 @@ class _Job:
                 "part_bytes": self._part_bytes,
             }
         )
+
+
+def _kept(parts: int) -> str:
+    return f"{parts:,} parts are finished and kept: the same command goes on from there"
 
 
 def _workers_for(corpus: Corpus) -> int:
