@@ -132,9 +132,12 @@ def test_run(command, a_run: Path) -> None:  # type: ignore[no-untyped-def]
 
 
 def test_run_with_a_damaged_checkpoint(command, a_run: Path) -> None:  # type: ignore[no-untyped-def]
-    """Told, and not an error: the other one is sound."""
+    """Everything is told, the sound one too, and the exit code says that something is wrong."""
     flip(a_run / "checkpoints" / "step-20" / "weights.safetensors")
-    found = inspected(command, a_run)
+    answer = command("inspect", a_run, "--json")
+    assert answer.code == 2
+    found = answer.json
+    assert found["damaged"] is True
     assert found["checkpoints"] == [{"step": 10, "sound": True}, {"step": 20, "sound": False}]
     assert "weights.safetensors: expected SHA-256" in found["notes"][0]  # type: ignore[index]
 
@@ -149,6 +152,14 @@ def test_checkpoint(command, a_run: Path) -> None:  # type: ignore[no-untyped-de
     assert answer.code == 2
     assert "step-20: expected a checkpoint directory, got" in answer.err
     assert "unfinished" in answer.err
+
+
+def test_store_without_its_manifest(command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "part-0.arrow").write_bytes(b"ARROW1")
+    (tmp_path / "vocab.txt").write_text("[PAD]\n")
+    answer = command("inspect", tmp_path)
+    assert answer.code == 2
+    assert "no manifest.json" in answer.err
 
 
 def test_unfinished_work(command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]

@@ -191,7 +191,9 @@ class TestOther:
         other = Vocabulary.from_tokens([*SMALL.tokens[:-2], *SMALL.tokens[:-3:-1]])
         assert len(other) == len(SMALL) and set(other.tokens) == set(SMALL.tokens)
         digests = {
-            Tokenizer(v, TokenizerSettings(do_lower_case=c)).digest for v in (SMALL, other) for c in (0, 1)
+            Tokenizer(v, TokenizerSettings(do_lower_case=c)).digest
+            for v in (SMALL, other)
+            for c in (False, True)
         }
         assert len(digests) == 4
         assert Tokenizer(SMALL).digest == Tokenizer(SMALL, TokenizerSettings()).digest

@@ -86,7 +86,7 @@ def run(arguments: Sequence[str]) -> int:
     except SystemExit as problem:
         if isinstance(problem.__context__, BrokenPipeError):  # as rich tells it
             return _unread()
-        raise
+        return problem.code if isinstance(problem.code, int) else 1
 
 
 def main() -> None:

@@ -44,7 +44,7 @@ def show(
 
     Later origins win: defaults, then FILE, then --set.
 
-        bertwright config show recipe.toml --set optimizer.learning_rate=2e-4
+        bertwright config show recipe.toml --set learning_rate=2e-4
     """
     from bertwright.config.settings import flatten, parse_assignments
 

@@ -43,7 +43,7 @@ def finetune(
     metric: Annotated[str | None, Parameter(help="What decides; accuracy by default.")] = None,
     freeze: Annotated[bool, Parameter(help="Train the output layer only.")] = False,
     from_scratch: Annotated[bool, Parameter(help="New weights in MODEL's shape, for comparison.")] = False,
-    recipe: Annotated[Path | None, Parameter(help="Settings in a TOML file; flags go before it.")] = None,
+    recipe: Annotated[Path | None, Parameter(help="Settings in a TOML file; flags override them.")] = None,
     set: Annotated[list[str], Parameter(help="Any other setting as NAME=VALUE, e.g. weight_decay=0.")] = [],  # noqa: B006  (cyclopts reads the default; it is never changed)
     overwrite: Annotated[bool, Parameter(help="Replace OUTPUT.")] = False,
     common: Common = Common(),

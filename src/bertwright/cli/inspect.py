@@ -29,6 +29,7 @@ def inspect(
 
     It knows vocabularies, token stores, runs, checkpoints and models: bertwright's own, Hugging Face folders,
     TensorFlow 1 checkpoints and bare safetensors files. Nothing is changed, and nothing in it is executed.
+    The exit code is 2 where a file is damaged.
 
         bertwright inspect RUN/model
     """
@@ -41,6 +42,8 @@ def inspect(
                 console.warn(note)
         checked = "no manifest to verify" if found.verified is None else f"{found.verified} files verified"
         console.result(found.to_dict(), [f"{found.path}: {found.title} ({checked})", _outline(found.facts)])
+    if found.damaged:
+        raise SystemExit(2)
 
 
 def _outline(facts: Mapping[str, Any]) -> RenderableType:

@@ -20,7 +20,7 @@ _LENGTHS = ("steps", "epochs", "budget")
 
 
 def pretrain(
-    recipe: Annotated[Path | None, Parameter(help="Settings in a TOML file; flags go before it.")] = None,
+    recipe: Annotated[Path | None, Parameter(help="Settings in a TOML file; flags override them.")] = None,
     /,
     *,
     data: Annotated[Path, Parameter(help="The token store that `bertwright prepare` made.")],

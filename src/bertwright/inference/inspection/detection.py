@@ -53,6 +53,8 @@ def inspect_path(path: Path, *, progress: Progress | None = None) -> Findings:
         if kind in _OURS:
             return _OURS[kind](path, progress)
         raise InputError.at(path, f"one of: {', '.join(_OURS)}", kind, field="format")
+    if any(path.glob("*.arrow")):
+        return inspect_store(path, progress)  # says that its manifest is missing
     if any((path / name).exists() for name in ("vocab.txt", "tokenizer.json")):
         return inspect_vocabulary(path, progress)
     if _STEP.fullmatch(path.name):

@@ -24,6 +24,8 @@ class Findings:
     """Files compared with the SHA-256 of a manifest; None where there is no manifest."""
     notes: tuple[str, ...] = field(default=())
     """What a careful user wants to know."""
+    damaged: bool = False
+    """Whether a part of it is not what its manifest says; the rest was found all the same."""
 
     @property
     def title(self) -> str:
@@ -36,6 +38,7 @@ class Findings:
             "kind": self.kind,
             "path": str(self.path),
             "verified": self.verified,
+            "damaged": self.damaged,
             **self.facts,
             "notes": list(self.notes),
         }

@@ -20,7 +20,7 @@ _SETTINGS_LIMIT = 1 << 20
 def inspect_run(path: Path, progress: Progress | None = None) -> Findings:
     """A run folder: its settings, how far it came, and whether each checkpoint is sound.
 
-    A damaged checkpoint is a note, not an error: the run may have a sound one besides.
+    A damaged checkpoint is noted, and does not hide the others: the run may have a sound one besides.
     """
     last: dict[str, dict[str, Any]] = {}
     for record in durable.LogFile(path / "metrics.jsonl").records():
@@ -46,7 +46,8 @@ def inspect_run(path: Path, progress: Progress | None = None) -> Findings:
     }
     if not facts["finished"]:
         notes.append("not finished: bertwright pretrain --resume goes on")
-    return Findings("run", path, facts, verified, tuple(notes))
+    damaged = not all(checkpoint["sound"] for checkpoint in checkpoints)
+    return Findings("run", path, facts, verified, tuple(notes), damaged)
 
 
 def inspect_checkpoint(path: Path, progress: Progress | None = None) -> Findings:
