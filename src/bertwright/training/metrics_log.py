@@ -31,8 +31,7 @@ class MetricsLog:
 
     def keep(self, lines: int) -> None:
         """Keep the first ``lines`` records only."""
-        numbers = iter(range(lines))
-        self._file.keep(lambda record: next(numbers, None) is not None)
+        self._file.keep_first(lines)
         self._lines = lines
 
     def write(self, record: dict[str, Any]) -> None:
