@@ -14,17 +14,24 @@ _LAYER_OVERHEAD = 64 << 10
 """Bytes of Python objects a Transformer block costs beside its numbers, measured roughly and rounded up."""
 
 
-def require_memory(config: BertConfig, source: str | Path) -> None:
+def require_memory(config: BertConfig, source: str | Path, *, copies: int = 1) -> None:
     """Refuse a configuration whose float32 parameters do not fit into the memory that is free.
+
+    Args:
+        config: the network.
+        source: what asks for it, for the message.
+        copies: how often the parameters are held: once to use a model, four times to train one (weights,
+            gradients, two moments).
 
     Raises:
         ModelError: naming both amounts.
     """
-    needed = 4 * config.num_pretraining_parameters() + _LAYER_OVERHEAD * config.num_hidden_layers
+    needed = 4 * copies * config.num_pretraining_parameters() + _LAYER_OVERHEAD * config.num_hidden_layers
     available = available_bytes()
     if available is not None and needed > available:
         have = f"{available / 2**30:,.1f} GiB are free"
-        raise ModelError(f"{source}: this network needs {needed / 2**30:,.1f} GiB of memory, {have}")
+        what = "this network needs" if copies == 1 else "training this network takes"
+        raise ModelError(f"{source}: {what} {needed / 2**30:,.1f} GiB of memory, {have}")
 
 
 def available_bytes() -> int | None:
