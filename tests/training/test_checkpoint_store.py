@@ -212,3 +212,28 @@ def test_weights_of_another_model(tmp_path: Path) -> None:
         load_weights(model, {"weight": torch.zeros(2, 3)}, tmp_path)
     with pytest.raises(ResumeError, match="weight"):
         load_weights(model, {"weight": torch.zeros(3, 2), "bias": torch.zeros(2)}, tmp_path)
+
+
+def test_a_damaged_newer_one_does_not_push_out_the_one_just_saved(tmp_path: Path) -> None:
+    store = _store(tmp_path, steps=range(4, 10))
+    for step in (8, 9):  # damaged in a way that the manifest does not tell
+        file = tmp_path / f"checkpoints/step-{step}/weights.safetensors"
+        data = bytearray(file.read_bytes())
+        data[-1] ^= 1
+        file.write_bytes(bytes(data))
+    store.save(_checkpoint(5))
+    assert 5 in store.steps()
+
+
+def test_passed_over_checkpoints_are_set_aside(tmp_path: Path) -> None:
+    store = _store(tmp_path, keep=5, steps=range(5))
+    (tmp_path / "checkpoints/step-3/manifest.json").unlink()
+    (tmp_path / "checkpoints/.damaged-step-4").mkdir()
+    store.set_aside_after(2)
+    assert store.steps() == [0, 1, 2]
+    names = {path.name for path in (tmp_path / "checkpoints").iterdir() if path.name.startswith(".")}
+    assert names == {".damaged-step-3", ".damaged-step-4", ".damaged-step-4-2"}
+    store.save(_checkpoint(3))  # which a folder without a manifest would refuse
+    loaded = store.load()
+    assert loaded is not None and loaded.step == 3
+    assert (tmp_path / "checkpoints/.damaged-step-3/weights.safetensors").exists()

@@ -58,4 +58,24 @@ def test_jumping_over_a_phase_starts_both() -> None:
     pace = BudgetPace(9.0, (1 / 3, 1 / 3, 1 / 3), (1.0, 1.0, 1.0))
     moment = pace.moment(4, 8.0)
     assert moment and (moment.phase, moment.step_in_phase) == (2, 0)
-    assert pace.state() == {"phase": 2, "phase_starts": [0, 4, 4]}
+    assert pace.state() == {"seconds": 9.0, "phase": 2, "phase_starts": [0, 4, 4]}
+
+
+def test_a_resumed_run_keeps_the_clock_it_had() -> None:
+    """Whatever was left of the budget when it was resumed: neither its end nor its phase moves."""
+    pace = BudgetPace(10.0, (0.5, 0.5), (1.0, 1.0))
+    before = pace.moment(7, 5.5)
+    other = BudgetPace(20.0, (0.5, 0.5), (1.0, 1.0))
+    other.restore(pace.state())
+    assert other.length == 10.0
+    assert other.moment(7, 5.5) == before
+    assert other.moment(9, 10.0) is None
+
+
+@given(st.lists(st.floats(0, 9.99), min_size=1, max_size=20))
+def test_a_phase_never_comes_back(clock: list[float]) -> None:
+    pace = BudgetPace(10.0, (0.3, 0.3, 0.4), (1.0, 2.0, 3.0))
+    moments = [pace.moment(step, elapsed) for step, elapsed in enumerate(clock)]
+    phases = [moment.phase for moment in moments if moment]
+    assert phases == sorted(phases)
+    assert all(moment and moment.step_in_phase >= 0 and 0 <= moment.share < 1 for moment in moments)

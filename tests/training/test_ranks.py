@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch.distributed as dist
 from training import toy_run
 from training.toy_run import Toy, records
 
@@ -185,3 +186,27 @@ def test_one_process_needs_no_group() -> None:
         assert ranks.agree(3, 15, 1.5) == (15, 1.5)
         assert ranks.all_well(False) is False
         ranks.require_equal({"anything": "x"})
+
+
+def test_a_restart_remembers_what_its_launch_did(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With one rank too: ``torchrun`` counts its restarts, and keeps a store."""
+    store = dist.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
+    variables = {"WORLD_SIZE": "1", "RANK": "0", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(store.port)}
+    for name, value in {**variables, "TORCHELASTIC_USE_AGENT_STORE": "True"}.items():
+        monkeypatch.setenv(name, value)
+    for attempt, known in enumerate([False, False, True]):
+        monkeypatch.setenv("TORCHELASTIC_RESTART_COUNT", str(attempt))
+        with Ranks.join() as ranks:
+            assert ranks.attempt == attempt
+            assert ranks.remembers("run") is known
+            if attempt == 1:
+                ranks.remember("run")
+            assert ranks.remembers("another run") is False
+
+
+def test_a_restart_without_a_store_remembers_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TORCHELASTIC_RESTART_COUNT", "1")
+    with Ranks.join() as ranks:
+        assert ranks.attempt == 1
+        ranks.remember("run")
+        assert ranks.remembers("run") is False

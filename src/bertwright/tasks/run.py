@@ -17,7 +17,8 @@ from bertwright.tasks.evaluation import run_model
 from bertwright.tasks.examples import Example
 from bertwright.tasks.settings import FinetuneSettings
 from bertwright.tasks.task import Outputs, Task
-from bertwright.training.loop import GlobalBatch, Loop, LoopSettings, StepLoss
+from bertwright.training.loop import GlobalBatch, Loop, StepLoss
+from bertwright.training.loop_settings import LoopSettings
 from bertwright.training.optimizers import build_optimizer
 from bertwright.training.pace import Moment, StepPace
 from bertwright.training.precision import resolve

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import json
+import itertools
+import os
 import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -48,8 +49,7 @@ class CheckpointStore:
         folder: made when the first checkpoint is saved.
         keep: how many of the newest stay, at least 2 (with 1, a damaged newest would leave nothing).
         facts: what a checkpoint is only good with (name -> value, e.g. the store's digest): stored, and
-        compared
-            when it is loaded.
+            compared when it is loaded.
     """
 
     def __init__(self, folder: Path, keep: int = 2, facts: Mapping[str, Any] | None = None) -> None:
@@ -78,15 +78,20 @@ class CheckpointStore:
         with NewDirectory(target, kind=KIND, overwrite=True, needed_bytes=needed) as new:
             write_tensors(new, WEIGHTS, checkpoint.weights, {})
             write_tensors(new, MOMENTS, checkpoint.moments, {})
-            new.write(STATE, json.dumps(checkpoint.state, indent=1))
+            new.write(STATE, strict_json.dump(checkpoint.state))
             new.manifest = {"step": checkpoint.step, "facts": self._facts}
-        self._purge()
+        self._purge(checkpoint.step)
         return target
 
-    def _purge(self) -> None:
-        """Remove the oldest finished checkpoints, as long as ``keep`` newer ones have a sound manifest."""
+    def _purge(self, newest: int) -> None:
+        """Remove the oldest finished checkpoints, as long as ``keep`` newer ones have a sound manifest.
+
+        Later steps than ``newest``, the one just saved, are another attempt's and count for nothing.
+        """
         sound = []
         for step in sorted(self.steps(), reverse=True):
+            if step > newest:
+                continue
             with suppress(InputError):
                 sound.append(read_manifest(self.folder / f"step-{step}", KIND))
         for manifest in reversed(sound[self._keep :]):
@@ -105,6 +110,24 @@ class CheckpointStore:
                     for name in (WEIGHTS, MOMENTS, STATE, "manifest.json"):
                         (path / name).unlink(missing_ok=True)
                     path.rmdir()
+
+    def set_aside_after(self, step: int) -> None:
+        """Rename the checkpoints of later steps to ``.damaged-step-M``: the run goes on from ``step``.
+
+        Raises:
+            DiskError: the file system refused.
+        """
+        for later in (other for other in self.steps() if other > step):
+            path = self.folder / f"step-{later}"
+            aside = self.folder / f".damaged-step-{later}"
+            for number in itertools.count(2):
+                if not os.path.lexists(aside):
+                    break
+                aside = self.folder / f".damaged-step-{later}-{number}"
+            try:
+                path.rename(aside)
+            except OSError as problem:
+                raise DiskError.of(path, problem, doing="rename") from problem
 
     # -- reading ---------------------------------------------------------------
 
@@ -133,19 +156,20 @@ class CheckpointStore:
         steps = sorted(self.steps(), reverse=True)
         for step in steps:
             try:
-                return self._read(step)
-            except _Unfit as problem:
-                raise ResumeError(str(problem)) from None
+                checkpoint, facts = self._read(step)
             except InputError as problem:
                 if mode == "latest-valid":
                     say(f"step {step} is damaged and passed over: {problem.message}")
                     continue
                 raise type(problem)(f"{problem.message}; {self._fallback(step)}") from problem
+            self._require_same(step, facts)  # sound, but perhaps another run's: that is not passed over
+            return checkpoint
         if steps:
             raise ResumeError(f"{shown_path(self.folder)}: none of {len(steps)} checkpoints is sound")
         return None
 
-    def _read(self, step: int) -> Checkpoint:
+    def _read(self, step: int) -> tuple[Checkpoint, dict[str, Any]]:
+        """A checkpoint, found to be sound, and the facts it was made with."""
         folder = self.folder / f"step-{step}"
         manifest = read_manifest(folder, KIND, error=ResumeError)
         verify(manifest)
@@ -153,12 +177,12 @@ class CheckpointStore:
             raise ResumeError.at(
                 folder, f"the checkpoint of step {step}", f"that of step {manifest.fields.get('step')}"
             )
-        _compare(manifest.fields.get("facts", {}), self._facts)
         missing = {WEIGHTS, MOMENTS, STATE} - set(manifest.files)
         if missing:
             raise DigestError.at(folder, f"the file {min(missing)} in the manifest", "nothing")
         state = strict_json.load(folder / STATE, error=ResumeError)
-        return Checkpoint(step, read_tensors(folder / WEIGHTS), read_tensors(folder / MOMENTS), state)
+        checkpoint = Checkpoint(step, read_tensors(folder / WEIGHTS), read_tensors(folder / MOMENTS), state)
+        return checkpoint, dict(manifest.fields.get("facts", {}))
 
     def _fallback(self, damaged: int) -> str:
         for step in sorted(self.steps(), reverse=True):
@@ -168,15 +192,14 @@ class CheckpointStore:
                     return f"step {step} is sound: give --resume latest-valid to go on from there"
         return "no older checkpoint is sound"
 
-
-class _Unfit(InputError):
-    """The checkpoint is sound, and belongs to something else."""
-
-
-def _compare(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
-    changed = [f"{n}: {stored.get(n)} -> {wanted[n]}" for n in sorted(wanted) if stored.get(n) != wanted[n]]
-    if changed:
-        raise _Unfit("this run was made with something else: " + "; ".join(changed))
+    def _require_same(self, step: int, stored: Mapping[str, Any]) -> None:
+        wanted = self._facts
+        changed = [
+            f"{n}: {stored.get(n)} -> {wanted[n]}" for n in sorted(wanted) if stored.get(n) != wanted[n]
+        ]
+        if changed:
+            where = shown_path(self.folder / f"step-{step}")
+            raise ResumeError(f"{where}: was made with something else: {'; '.join(changed)}")
 
 
 def _remove_listed(folder: Path, manifest: Manifest) -> None:

@@ -16,12 +16,12 @@ from typing import Any, Generic, TypeVar, cast
 import torch
 from torch import Tensor, nn
 
-from bertwright.errors import DiskError, Interrupted, NonFiniteError, RankError
+from bertwright.errors import BertwrightError, Interrupted, NonFiniteError, RankError
 from bertwright.progress import Progress, Silent
 from bertwright.randomness import torch_seed
 from bertwright.training.checkpoint_store import Checkpoint, CheckpointStore, ResumeMode, load_weights, to_cpu
-from bertwright.training.choices import Precision
 from bertwright.training.gradients import Gradients
+from bertwright.training.loop_settings import LoopSettings
 from bertwright.training.machine import matmul_peak
 from bertwright.training.metrics_log import MetricsLog, Window
 from bertwright.training.optimizers import named_state, restore_state
@@ -60,26 +60,6 @@ class StepLoss:
     """Scalars to log; the same names every time."""
 
 
-@dataclass(frozen=True)
-class LoopSettings:
-    """The loop's own choices."""
-
-    seed: int = 0
-    precision: Precision = "fp32"
-    max_gradient_norm: float = 1.0
-    log_every: int = 10
-    evaluations: int = 0
-    """Evaluate so many times on the way, at equal shares of the run, besides the last time."""
-    evaluate_every: int = 0
-    """Evaluate after every so many updates instead."""
-    checkpoint_every: int = 0
-    """Save after every so many updates, and after the last; 0: by the clock only."""
-    checkpoint_seconds: float = math.inf
-    """Save when so much time has passed since the last checkpoint."""
-    compile: bool = False
-    """Run the forward and backward pass through ``torch.compile``."""
-
-
 class Loop(Generic[Part]):
     """One training run.
 
@@ -99,6 +79,7 @@ class Loop(Generic[Part]):
         seconds: since the run began, its interruptions not counted.
         busy_seconds: of them, spent on updates (the rest: evaluation, saving).
         last_evaluation: what ``evaluate`` said last.
+        resumed_at: the step of the checkpoint that the run went on from; -1 for a new one.
     """
 
     def __init__(
@@ -119,6 +100,7 @@ class Loop(Generic[Part]):
     ) -> None:
         self.model, self.optimizer, self.schedule, self.pace = model, optimizer, schedule, pace
         self.step = 0
+        self.resumed_at = -1
         self.tokens = 0
         self.seconds = 0.0
         self.busy_seconds = 0.0
@@ -134,7 +116,7 @@ class Loop(Generic[Part]):
         self._saved_step = -1
         self._share = 0.0
         self._evaluated: tuple[int, bool] = (0, False)  # at which step, and whether it was the last time
-        self._saved_at = 0.0
+        self._agreed_at = self._saved_at = 0.0  # by the first rank's clock, so that all decide alike
         # The fused kernel can skip an update on the device, so that the host need not wait to see the norm.
         self._deferred = self._device.type == "cuda" and bool(optimizer.defaults.get("fused"))
         self._unchecked: list[tuple[Moment, Tensor, Tensor]] = []
@@ -150,7 +132,7 @@ class Loop(Generic[Part]):
             RankError: another rank is gone.
         """
         begun = time.monotonic() - self.seconds
-        self._saved_at = self.seconds
+        self._agreed_at = self._saved_at = self.seconds
         self._progress.start(description, self.pace.length, self.pace.unit)
         self._progress.advance(self._position())
         self.model.train()
@@ -177,15 +159,26 @@ class Loop(Generic[Part]):
                 self._progress.advance(self._position() - before)
                 self._after_update()
             self._finish(begun)
+            self._stop_if_asked(signals, begun)  # a signal during the last evaluation
 
     def _next(self, signals: StopSignals, begun: float) -> Moment | None:
+        self._stop_if_asked(signals, begun)
+        moment = self.pace.moment(self.step, self.seconds)
+        due = self._agreed_at - self._saved_at >= self._settings.checkpoint_seconds
+        if due and moment is not None and self._saved_step != self.step:
+            self._save()
+        return moment
+
+    def _stop_if_asked(self, signals: StopSignals, begun: float) -> None:
+        """Set the clock by the first rank's; save and stop if any rank was asked to."""
         stop, self.seconds = self._ranks.agree(self.step, signals.requested, time.monotonic() - begun)
-        if stop:
-            if self._saved_step != self.step:
-                self._save()
-            hint = "; go on with --resume" if self._checkpoints else ""
-            raise Interrupted(stop, f"stopped by signal {stop} after step {self.step}{hint}")
-        return self.pace.moment(self.step, self.seconds)
+        self._agreed_at = self.seconds
+        if not stop:
+            return
+        if self._saved_step != self.step:
+            self._save()
+        hint = "; go on with --resume" if self._checkpoints else ""
+        raise Interrupted(stop, f"stopped by signal {stop} after step {self.step}{hint}")
 
     def _position(self) -> float:
         return self.seconds if self.pace.unit == "seconds" else self.step
@@ -194,8 +187,7 @@ class Loop(Generic[Part]):
         every = self._settings
         if self.step % every.log_every == 0:
             self._record()
-        due = every.checkpoint_every and self.step % every.checkpoint_every == 0
-        if due or self.seconds - self._saved_at >= every.checkpoint_seconds:
+        if every.checkpoint_every and self.step % every.checkpoint_every == 0:
             self._save()
 
     def _finish(self, begun: float) -> None:
@@ -312,8 +304,12 @@ class Loop(Generic[Part]):
         self._check_finite()
         self.model.eval()
         with torch.inference_mode(), autocast(self._settings.precision, self._device):
-            self.last_evaluation = evaluate(last)
+            figures = evaluate(last)
         self.model.train()
+        if not all(map(math.isfinite, figures.values())):
+            found = ", ".join(f"{name} {value}" for name, value in figures.items())
+            raise NonFiniteError(f"the evaluation after step {self.step} gave {found} (try a lower rate)")
+        self.last_evaluation = figures
         self._evaluated = (self.step, last)
         if self._log is not None:
             self._log.write(
@@ -322,14 +318,14 @@ class Loop(Generic[Part]):
 
     def _save(self) -> None:
         self._check_finite()
-        self._saved_at, self._saved_step = self.seconds, self.step
+        self._saved_at, self._saved_step = self._agreed_at, self.step
         if self._checkpoints is None:
             return
-        problem: DiskError | None = None
+        problem: BertwrightError | None = None
         if self._ranks.first:
             try:
                 self._checkpoints.save(self._checkpoint())
-            except DiskError as error:
+            except BertwrightError as error:  # the other ranks wait to hear of it
                 problem = error
         if not self._ranks.all_well(problem is None):
             raise problem or RankError("the first rank could not save: see its message")
@@ -370,7 +366,9 @@ class Loop(Generic[Part]):
         state = checkpoint.state
         load_weights(self.model, checkpoint.weights, self._checkpoints.folder)
         restore_state(self.model, self.optimizer, checkpoint.moments)
-        self.step = self._saved_step = checkpoint.step
+        if mode == "latest-valid" and self._ranks.all_well(True) and self._ranks.first:
+            self._checkpoints.set_aside_after(checkpoint.step)  # now that no rank looks at them any more
+        self.step = self._saved_step = self.resumed_at = checkpoint.step
         self.tokens, self.seconds = int(state["tokens"]), float(state["seconds"])
         self.busy_seconds = float(state["busy_seconds"])
         self.pace.restore(state["pace"])

@@ -101,12 +101,15 @@ class BudgetPace:
     def __init__(
         self, seconds: float, shares: Sequence[float] = (1.0,), costs: Sequence[float] = (1.0,)
     ) -> None:
-        weights = [share * cost for share, cost in zip(shares, costs, strict=True)]
-        times = [seconds * weight / sum(weights) for weight in weights]
-        self._ends = [*itertools.accumulate(times[:-1]), seconds]
+        self._weights = [share * cost for share, cost in zip(shares, costs, strict=True)]
         self._shares = [share / sum(shares) for share in shares]
-        self._starts = [0] * len(times)
+        self._starts = [0] * len(self._weights)
         self._phase = 0
+        self._last_until(seconds)
+
+    def _last_until(self, seconds: float) -> None:
+        times = [seconds * weight / sum(self._weights) for weight in self._weights]
+        self._ends = [*itertools.accumulate(times[:-1]), seconds]
         self.seconds = seconds
 
     @property
@@ -120,18 +123,19 @@ class BudgetPace:
     def moment(self, step: int, elapsed: float) -> Moment | None:
         if elapsed >= self.seconds:
             return None
-        phase = next(number for number, end in enumerate(self._ends) if elapsed < end)
+        phase = max(self._phase, next(number for number, end in enumerate(self._ends) if elapsed < end))
         while self._phase < phase:
             self._phase += 1
             self._starts[self._phase] = step
         begin = self._ends[phase - 1] if phase else 0.0
-        within = (elapsed - begin) / (self._ends[phase] - begin)
+        within = max(0.0, elapsed - begin) / (self._ends[phase] - begin)
         share = sum(self._shares[:phase]) + self._shares[phase] * within
         return Moment(step, phase, step - self._starts[phase], share, share)
 
     def state(self) -> dict[str, Any]:
-        return {"phase": self._phase, "phase_starts": list(self._starts)}
+        return {"seconds": self.seconds, "phase": self._phase, "phase_starts": list(self._starts)}
 
     def restore(self, state: dict[str, Any]) -> None:
+        self._last_until(float(state["seconds"]))
         self._phase = int(state["phase"])
         self._starts = [int(start) for start in state["phase_starts"]]

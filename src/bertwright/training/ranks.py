@@ -22,6 +22,8 @@ from bertwright.errors import RankError
 
 TIMEOUT_SECONDS = 120.0
 JOIN_SECONDS = 60.0
+SAVING_SECONDS = 1800.0
+"""How long the ranks wait for the first one to save: a large model on a slow disk takes minutes."""
 
 
 @dataclass
@@ -40,6 +42,11 @@ class Ranks:
     attempt: int = 0
     """How often ``torchrun`` has restarted the ranks."""
     store: Any = field(default=None, repr=False)
+    """Keys of this attempt."""
+    launch: Any = field(default=None, repr=False)
+    """Keys of the whole launch, where ``torchrun`` has a store that outlives the ranks."""
+    saving: Any = field(default=None, repr=False)
+    """The group in which the ranks wait for a save."""
 
     @property
     def first(self) -> bool:
@@ -62,14 +69,15 @@ class Ranks:
             RankError: the environment is incomplete, or a rank did not join in time.
         """
         size = _number("WORLD_SIZE", 1)
-        if size <= 1:
-            yield cls()
-            return
         attempt = _number("TORCHELASTIC_RESTART_COUNT", 0)
+        if size <= 1:
+            yield cls(attempt=attempt, launch=_lone_launch(timeout))
+            return
         ranks = cls(_number("RANK"), size, _number("LOCAL_RANK", 0), attempt)
         backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
         try:
-            ranks.store = _meet(ranks, timeout, join_timeout)
+            ranks.launch = _base_store(size, timeout, server=ranks.first and not _has_agent_store())
+            ranks.store = _meet(ranks, join_timeout)
             dist.init_process_group(
                 backend,
                 store=ranks.store,
@@ -77,6 +85,7 @@ class Ranks:
                 world_size=size,
                 timeout=timedelta(seconds=timeout),
             )
+            ranks.saving = dist.new_group(backend="gloo", timeout=timedelta(seconds=SAVING_SECONDS))
         except (RuntimeError, ValueError) as problem:
             raise RankError(f"rank {ranks.rank} of {size} could not join: {problem}") from problem
         try:
@@ -121,8 +130,27 @@ class Ranks:
             return well
         flag = torch.tensor(int(well))
         with self._watched("saving"):
-            dist.all_reduce(flag, dist.ReduceOp.MIN)
+            dist.all_reduce(flag, dist.ReduceOp.MIN, group=self.saving)
         return bool(flag.item())
+
+    def remember(self, what: str) -> None:
+        """Note that this launch has done something, for the ranks that ``torchrun`` may start after us."""
+        if self.launch is not None:
+            with self._watched("noting what was done"):
+                self.launch.set(f"done/{what}", "1")
+
+    def remembers(self, what: str) -> bool:
+        """Whether an earlier attempt of this launch has noted ``what``, as the first rank finds it.
+
+        To be asked once: the answer is kept for the ranks that come to ask.
+        """
+        with self._watched("asking what was done"):
+            found = bool(self.attempt and self.launch is not None and self.launch.check([f"done/{what}"]))
+            if self.size == 1:
+                return found
+            if self.first:
+                self.store.set("remembered", str(int(found)))
+            return bool(self.store.get("remembered") == b"1")
 
     def require_equal(self, facts: Mapping[str, str]) -> None:
         """Refuse to start if a rank has other settings, data, code or weights.
@@ -168,18 +196,32 @@ class Ranks:
         return "rank " + " or ".join(map(str, others))
 
 
-def _meet(ranks: Ranks, timeout: float, join_timeout: float) -> Any:
-    """A store of this attempt's own, in which every rank has signed."""
-    agent = os.environ.get("TORCHELASTIC_USE_AGENT_STORE", "") == "True"
-    base = dist.TCPStore(  # type: ignore[attr-defined]
+def _has_agent_store() -> bool:
+    """Whether ``torchrun`` itself keeps the store, so that it outlives the ranks."""
+    return os.environ.get("TORCHELASTIC_USE_AGENT_STORE", "") == "True"
+
+
+def _lone_launch(timeout: float) -> Any:
+    """The store of a launch of one rank; None without one (it only serves a restart)."""
+    with contextlib.suppress(RuntimeError, RankError):
+        return _base_store(1, timeout, server=False) if _has_agent_store() else None
+    return None
+
+
+def _base_store(size: int, timeout: float, *, server: bool) -> Any:
+    return dist.TCPStore(  # type: ignore[attr-defined]
         os.environ.get("MASTER_ADDR", "127.0.0.1"),
         _number("MASTER_PORT"),
-        world_size=None if agent else ranks.size,
-        is_master=ranks.first and not agent,
+        world_size=None if _has_agent_store() else size,
+        is_master=server,
         timeout=timedelta(seconds=timeout),
         wait_for_workers=False,
     )
-    store = dist.PrefixStore(f"attempt_{ranks.attempt}", base)  # type: ignore[attr-defined]
+
+
+def _meet(ranks: Ranks, join_timeout: float) -> Any:
+    """A store of this attempt's own, in which every rank has signed."""
+    store = dist.PrefixStore(f"attempt_{ranks.attempt}", ranks.launch)  # type: ignore[attr-defined]
     store.set(f"joined/{ranks.rank}", "1")
     deadline = time.monotonic() + join_timeout
     for other in range(ranks.size):

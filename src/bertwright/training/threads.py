@@ -18,7 +18,7 @@ MOST_SECONDS = 10.0
 
 
 def fastest_threads(work: Callable[[], object], candidates: tuple[int, ...] | None = None) -> int:
-    """The number of threads, among ``candidates``, with which ``work`` takes the least time (median of three).
+    """The number of threads, among ``candidates``, with which ``work`` is fastest (median of three).
 
     The number that torch uses is as before when this returns.
 
