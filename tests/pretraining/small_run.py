@@ -84,7 +84,9 @@ def records(output: Path) -> list[dict[str, Any]]:
 
 def fingerprint(output: Path) -> str:
     """SHA-256 over the newest checkpoint's weights and moments, the final model's weights, and the log."""
-    newest = max((output / "checkpoints").iterdir(), key=lambda path: int(path.name.removeprefix("step-")))
+    newest = max(
+        (output / "checkpoints").glob("step-*"), key=lambda path: int(path.name.removeprefix("step-"))
+    )
     digest = hashlib.sha256(json.dumps(records(output)).encode())
     files = [
         newest / "weights.safetensors",

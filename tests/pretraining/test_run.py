@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch.distributed as dist
 from pretraining import small_run
 from pretraining.small_run import fingerprint, memory_store, records, run, tree
 from torch import nn
@@ -29,10 +30,15 @@ from bertwright.errors import (
     StoreError,
     UsageError,
 )
+from bertwright.pretraining.assembly import Assembly, RunData
 from bertwright.pretraining.config import FREE_TO_CHANGE
 from bertwright.pretraining.run import pretrain
+from bertwright.pretraining.run_folder import RunFolder
 from bertwright.pretraining.step import PretrainingPart, PretrainingStep
+from bertwright.progress import Silent
+from bertwright.training import ranks
 from bertwright.training.loop import StepLoss
+from bertwright.training.ranks import Ranks
 
 STEPS = 12
 Breaker = Callable[[int], None]
@@ -286,3 +292,67 @@ def test_a_store_that_is_too_small(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="at least 4 documents"):
         pretrain(store, tmp_path / "run", small_run.settings(), tokenizer=words)
     assert not list(tmp_path.iterdir())
+
+
+# -- checkpoints and runs that do not belong together ---------------------------------------------------
+
+
+def test_resuming_a_finished_run_leaves_its_model_alone(unbroken: Path, tmp_path: Path) -> None:
+    shutil.copytree(unbroken, tmp_path / "run")
+    (tmp_path / "run/model/notes.txt").write_text("keep me")
+    before = tree(tmp_path / "run/model")
+    run(tmp_path / "run", resume=True)
+    assert tree(tmp_path / "run/model") == before
+    (tmp_path / "run/model/config.json").unlink()
+    run(tmp_path / "run", resume=True)
+    assert open_model(tmp_path / "run/model").pretraining_model().config.hidden_size == 32
+
+
+def test_stored_settings_that_were_edited(unbroken: Path, tmp_path: Path) -> None:
+    shutil.copytree(unbroken, tmp_path / "run")
+    file = tmp_path / "run/settings.json"
+    values = json.loads(file.read_text())
+    file.write_text(json.dumps(values | {"weight_decay": 0.5}))
+    with pytest.raises(ResumeError, match=r"step-12: was made with something else: settings: \w+ -> \w+"):
+        run(tmp_path / "run", resume=True, weight_decay=0.5)
+
+
+def test_a_checkpoint_of_another_run(unbroken: Path, tmp_path: Path) -> None:
+    run(tmp_path / "run", steps=12)
+    shutil.rmtree(tmp_path / "run/checkpoints/step-12")
+    shutil.copytree(unbroken / "checkpoints/step-12", tmp_path / "run/checkpoints/step-12")
+    with pytest.raises(ResumeError, match=r"step-12: was made with something else: run: \w+ -> \w+"):
+        run(tmp_path / "run", resume=True)
+
+
+def test_micro_batches_that_the_ranks_cannot_share(tmp_path: Path) -> None:
+    data = RunData.read(*memory_store(), small_run.settings())
+    folder = RunFolder(tmp_path / "run")
+    for size in range(2, 9):
+        given = small_run.settings(micro_batch_size=8)
+        with pytest.raises(UsageError, match=f"{size} ranks cannot share .* expected at most") as refused:
+            Assembly(given, folder, data, Ranks(0, size), Silent())
+        largest = int(re.findall("at most ([0-9]+)", str(refused.value))[0])
+        assert -(-8 // largest) >= size > -(-8 // (largest + 1))
+        Assembly(small_run.settings(micro_batch_size=largest), folder, data, Ranks(0, size), Silent())
+    with pytest.raises(UsageError, match="at least the number of ranks 9, got 8"):
+        Assembly(small_run.settings(), folder, data, Ranks(0, 9), Silent())
+    assert not folder.path.exists()
+
+
+def test_a_restart_resumes_only_what_its_launch_began(
+    unbroken: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``torchrun`` starts us again with the same arguments, also after a refusal."""
+    launch = dist.HashStore()
+    monkeypatch.setattr(ranks, "_lone_launch", lambda timeout: launch)
+    monkeypatch.setenv("TORCHELASTIC_RESTART_COUNT", "1")
+    shutil.copytree(unbroken, tmp_path / "old")
+    with pytest.raises(OutputExistsError, match="--resume to go on"):
+        run(tmp_path / "old")
+    with monkeypatch.context() as patch, pytest.raises(Stopped):
+        _breaking(patch, 15, _die)
+        run(tmp_path / "run")
+    monkeypatch.setenv("TORCHELASTIC_RESTART_COUNT", "2")
+    run(tmp_path / "run")
+    assert fingerprint(tmp_path / "run") == fingerprint(unbroken)

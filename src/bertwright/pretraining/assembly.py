@@ -19,7 +19,7 @@ from bertwright.data.store import TokenStore
 from bertwright.errors import StoreError, UsageError
 from bertwright.model.host_memory import keep_freed_memory
 from bertwright.model.pretraining_model import BertForPreTraining
-from bertwright.pretraining.config import PretrainingSettings
+from bertwright.pretraining.config import FREE_TO_CHANGE, PretrainingSettings
 from bertwright.pretraining.evaluation import Evaluation, read_held_out
 from bertwright.pretraining.run_folder import RunFolder
 from bertwright.pretraining.source import PhasedSource
@@ -28,13 +28,15 @@ from bertwright.progress import Progress
 from bertwright.tokenization.tokenizer import Tokenizer
 from bertwright.training import precision
 from bertwright.training.checkpoint_store import CheckpointStore, ResumeMode
-from bertwright.training.loop import Loop, LoopSettings
+from bertwright.training.loop import Loop
+from bertwright.training.loop_settings import LoopSettings
 from bertwright.training.metrics_log import MetricsLog
 from bertwright.training.optimizers import build_optimizer
 from bertwright.training.pace import BudgetPace, Pace, StepPace
 from bertwright.training.ranks import Ranks
 from bertwright.training.schedule import LinearSchedule
 
+_COPIES = 4  # weights, gradients, two moments
 _MIN_DOCUMENTS = 4  # to train on, to hold out, and to draw a random next sentence from, in both
 
 
@@ -90,9 +92,13 @@ class Assembly:
         self.device = _device(settings, ranks)
         self.config = settings.bert_config(data.store.vocab_size)
         self.precision = precision.resolve(settings.precision, self.device)
-        require_memory(self.config, folder.path)
+        if self.device.type == "cpu":
+            require_memory(self.config, folder.path, copies=_COPIES)
+        else:
+            require_memory(self.config, folder.path)
         vocabulary = data.tokenizer.vocabulary
         self.source = PhasedSource.of(data.training, vocabulary, settings, self.config)
+        _require_shares(settings, ranks)
 
     def facts(self) -> dict[str, Any]:
         """What decides the run besides its settings; a resumed run must have the same."""
@@ -103,16 +109,18 @@ class Assembly:
             "precision": self.precision,
         }
 
-    def open(self, mode: ResumeMode | None) -> None:
-        """Make the folder, or see that it holds this very run (on the first rank).
+    def claim(self, mode: ResumeMode | None) -> None:
+        """Make the folder, or see that it holds this very run (on the first rank); then compare the ranks.
 
         Raises:
             ResumeError: it does not; each difference is named.
         """
         if mode is None and self.ranks.first:
             self.folder.begin(self.settings, self.facts())
+            self.ranks.remember(self.folder.key)
         elif self.ranks.first:
             self.folder.require_same(self.settings, self.facts())
+            self.ranks.remember(self.folder.key)
         text = strict_json.dump({**self.facts(), **self.settings.model_dump(mode="json")})
         self.ranks.require_equal({"settings, data or code": hashlib.sha256(text.encode()).hexdigest()})
 
@@ -128,7 +136,8 @@ class Assembly:
         model = self._model()
         settings, step = self.settings, PretrainingStep(self.device)
         evaluation = Evaluation(model, self.data.held_out, step, self.ranks, settings.evaluation_instances)
-        pace = self._pace(evaluation, begun)
+        checkpoints = CheckpointStore(self.folder.checkpoints, settings.keep, self._checkpoint_facts())
+        pace = self._pace(evaluation, begun, resuming=mode is not None and bool(checkpoints.steps()))
         schedule = LinearSchedule(
             settings.peak_rate,
             pace.total,
@@ -153,7 +162,7 @@ class Assembly:
             settings=self._loop_settings(),
             evaluate=evaluation,
             ranks=self.ranks,
-            checkpoints=CheckpointStore(self.folder.checkpoints, settings.keep, self.facts()),
+            checkpoints=checkpoints,
             log=self._log(),
             progress=self.progress,
         )
@@ -162,6 +171,12 @@ class Assembly:
         self.ranks.require_equal({"weights": _fingerprint(model)})
         return loop
 
+    def _checkpoint_facts(self) -> dict[str, Any]:
+        """What a checkpoint is only good with: this run, and all that decides its result."""
+        values = self.settings.model_dump(mode="json", exclude=set(FREE_TO_CHANGE))
+        digest = hashlib.sha256(strict_json.dump(values).encode()).hexdigest()
+        return {**self.facts(), "settings": digest, "run": self.folder.run_id()}
+
     def _model(self) -> BertForPreTraining:
         model = BertForPreTraining(self.config, seed=self.settings.seed)
         if self.settings.objective == "mlm":  # what no loss reaches is not trained, nor decayed
@@ -169,7 +184,7 @@ class Assembly:
             model.encoder.pooler.requires_grad_(False)
         return model.to(self.device)
 
-    def _pace(self, evaluation: Evaluation, begun: float) -> Pace:
+    def _pace(self, evaluation: Evaluation, begun: float, *, resuming: bool) -> Pace:
         settings = self.settings
         shares = [phase.share for phase in settings.phases]
         if settings.steps is not None:
@@ -177,7 +192,8 @@ class Assembly:
         if settings.epochs is not None:
             return StepPace(self.source.steps_of(settings.epochs, shares), shares)
         budget = settings.budget or 0.0
-        reserve = self._evaluation_seconds(evaluation)
+        # A resumed run goes by the clock that its checkpoint tells.
+        reserve = 0.0 if resuming else self._evaluation_seconds(evaluation)
         left = max(budget / 2, budget - (time.monotonic() - begun) - reserve)
         _, agreed = self.ranks.agree(0, 0, left)
         return BudgetPace(agreed, shares, list(self.source.costs()))
@@ -214,6 +230,24 @@ class Assembly:
             return None
         board = self.folder.tensorboard if self.settings.tensorboard else None
         return MetricsLog(self.folder.metrics, board)
+
+
+def _require_shares(settings: PretrainingSettings, ranks: Ranks) -> None:
+    """Every rank needs a micro-batch of its own in every phase.
+
+    Raises:
+        UsageError: naming the largest micro-batch size that works.
+    """
+    rows = settings.instances_per_update
+    if rows < ranks.size:
+        raise UsageError(f"batch_size: expected at least the number of ranks {ranks.size}, got {rows}")
+    largest = max(settings.instances_at_once(phase.length) for phase in settings.phases)
+    if -(-rows // largest) < ranks.size:
+        fitting = -(-rows // (ranks.size - 1)) - 1
+        raise UsageError(
+            f"micro_batch_size: {ranks.size} ranks cannot share the micro-batches of an update of {rows}, "
+            f"expected at most {fitting}, got {largest} (give --set micro_batch_size={fitting})"
+        )
 
 
 def _device(settings: PretrainingSettings, ranks: Ranks) -> torch.device:

@@ -42,29 +42,31 @@ def fill_blanks(
     """
     training = model.training
     model.eval()
-    device = next(model.parameters()).device
-    filled = []
-    for question in _questions(held_out, tokenizer, count, seed, model.config.max_position_embeddings):
-        vocabulary = tokenizer.vocabulary
-        hidden = list(question.sentence)
-        truth = hidden[question.place]
-        hidden[question.place] = vocabulary.mask_id
-        ids = [vocabulary.cls_id, *question.context, *hidden, vocabulary.sep_id]
-        position = 1 + len(question.context) + question.place
-        output = model(
-            torch.tensor([ids], device=device), None, None, torch.tensor([position], device=device)
-        )
-        best = output.mlm_logits[0].float().softmax(-1).topk(top)
-        guesses = zip(best.indices.tolist(), best.values.tolist(), strict=True)
-        filled.append(
-            FilledBlank(
-                before=tokenizer.decode(question.sentence[: question.place]),
-                truth=vocabulary.tokens[truth],
-                after=tokenizer.decode(question.sentence[question.place + 1 :]),
-                guesses=tuple((vocabulary.tokens[index], share) for index, share in guesses),
+    try:
+        device = next(model.parameters()).device
+        filled = []
+        for question in _questions(held_out, tokenizer, count, seed, model.config.max_position_embeddings):
+            vocabulary = tokenizer.vocabulary
+            hidden = list(question.sentence)
+            truth = hidden[question.place]
+            hidden[question.place] = vocabulary.mask_id
+            ids = [vocabulary.cls_id, *question.context, *hidden, vocabulary.sep_id]
+            position = 1 + len(question.context) + question.place
+            output = model(
+                torch.tensor([ids], device=device), None, None, torch.tensor([position], device=device)
             )
-        )
-    model.train(training)
+            best = output.mlm_logits[0].float().softmax(-1).topk(top)
+            guesses = zip(best.indices.tolist(), best.values.tolist(), strict=True)
+            filled.append(
+                FilledBlank(
+                    before=tokenizer.decode(question.sentence[: question.place]),
+                    truth=vocabulary.tokens[truth],
+                    after=tokenizer.decode(question.sentence[question.place + 1 :]),
+                    guesses=tuple((vocabulary.tokens[index], share) for index, share in guesses),
+                )
+            )
+    finally:
+        model.train(training)
     return filled
 
 

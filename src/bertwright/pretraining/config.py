@@ -241,7 +241,7 @@ class PretrainingSettings(Settings):
     @property
     def betas(self) -> tuple[float, float]:
         """Decay rates of Adam's moments."""
-        return self.adam_beta1, self._open(self.adam_beta2, paper=0.999, hasty=0.98)
+        return self.adam_beta1, self._default(self.adam_beta2, paper=0.999, hasty=0.98)
 
     def warmup(self, total: float) -> float:
         """Length of the warm-up in a run of ``total`` updates (1.0 where the clock decides)."""
@@ -264,7 +264,7 @@ class PretrainingSettings(Settings):
             changes["hidden_size"] = self.hidden_size
             changes.setdefault("num_attention_heads", max(1, self.hidden_size // 64))
             changes.setdefault("intermediate_size", 4 * self.hidden_size)
-        dropout = self._open(self.dropout, paper=0.1, hasty=0.0)
+        dropout = self._default(self.dropout, paper=0.1, hasty=0.0)
         config = BertConfig.published(
             self.size,
             vocab_size=vocab_size,
@@ -276,7 +276,7 @@ class PretrainingSettings(Settings):
         )
         spread = 0.02 * math.sqrt(768 / config.hidden_size)
         return config.model_copy(
-            update={"initializer_range": self._open(self.initializer_range, paper=0.02, hasty=spread)}
+            update={"initializer_range": self._default(self.initializer_range, paper=0.02, hasty=spread)}
         )
 
     def instances(self, length: int) -> InstanceSettings:
@@ -284,7 +284,7 @@ class PretrainingSettings(Settings):
         return InstanceSettings(
             max_length=length,
             short_sequence_probability=self.short_sequence_probability,
-            masked_lm_probability=self._open(self.masked_lm_probability, paper=0.15, hasty=0.25),
+            masked_lm_probability=self._default(self.masked_lm_probability, paper=0.15, hasty=0.25),
             whole_word=self.whole_word,
             mask_share=self.mask_share,
             random_share=self.random_share,
@@ -301,9 +301,12 @@ class PretrainingSettings(Settings):
             }
         )
 
-    def _open(self, value: float | None, *, paper: float, hasty: float) -> float:
-        """What was given; else the paper's value, or where the clock ends the run (it will see little text
-        twice, and must leave the unigram plateau soon) what learned fastest (docs/pretraining.md)."""
+    def _default(self, value: float | None, *, paper: float, hasty: float) -> float:
+        """``value``, or if it is None the default: ``paper``, and ``hasty`` for runs by a time budget.
+
+        Such a run sees little text twice, and must leave the plateau of word frequencies soon: ``hasty`` is
+        what learned fastest (docs/pretraining.md).
+        """
         if value is not None:
             return value
         return paper if self.budget is None else hasty

@@ -74,22 +74,20 @@ def pretrain(
     """Pre-train a BERT on a token store; ``output/model`` is the model folder.
 
     Under ``torchrun`` every rank calls this with the same arguments; ranks that it restarts go on by
-    themselves from the newest checkpoint.
+    themselves from the newest checkpoint of the run that they had begun.
 
     Args:
         data: a store made by ``bertwright prepare``, or an opened one.
         output: the run's folder: new, or with ``resume`` that of the run to go on with.
         tokenizer: of a store that lives in memory; others carry their own.
         resume: True or ``"latest"`` goes on from the newest checkpoint, ``"latest-valid"`` passes over
-        damaged
-            ones. A run that was stopped before its first checkpoint begins anew.
+            damaged ones. A run that was stopped before its first checkpoint begins anew.
         overwrite: replace a run that is there.
 
     Raises:
         StoreError, DigestError: the store is damaged, too small, or does not fit.
         OutputExistsError, OutputBusyError, ResumeError, SettingsError, UsageError: the request is wrong;
-        nothing
-            was changed.
+            nothing was changed.
         Interrupted: a signal stopped the run; its state was saved.
         NonFiniteError, DiskError, RankError: it failed while running; the newest checkpoint is good.
     """
@@ -97,7 +95,7 @@ def pretrain(
     folder = RunFolder(output)
     with Ranks.join() as ranks:
         mode: ResumeMode | None = "latest-valid" if resume == "latest-valid" else "latest" if resume else None
-        if ranks.attempt and folder.is_run():
+        if ranks.remembers(folder.key):
             mode = mode or "latest"  # torchrun started us again, with the arguments of the first time
         if mode is None and ranks.first:
             folder.require_new(overwrite)
@@ -105,7 +103,9 @@ def pretrain(
             settings, folder, RunData.read(data, tokenizer, settings), ranks, progress or Silent()
         )
         with folder.held() if ranks.first else contextlib.nullcontext():
-            assembly.open(mode)
+            if mode is None and ranks.first:
+                folder.require_new(overwrite)  # again: another run may have come and gone since
+            assembly.claim(mode)
             loop = assembly.loop(mode, begun)
             loop.run("pre-training")
             return _finished(assembly, loop)
@@ -148,6 +148,7 @@ def _finished(assembly: Assembly, loop: Loop[Any]) -> PretrainingSummary:
         "training": figures_told,
         "settings": assembly.settings.model_dump(mode="json"),
     }
-    save_model(folder.model, loop.model, data.tokenizer, task=None, provenance=provenance, overwrite=True)
+    if loop.step > loop.resumed_at or not folder.has_model():
+        save_model(folder.model, loop.model, data.tokenizer, task=None, provenance=provenance, overwrite=True)
     folder.write_summary(summary.to_dict())
     return summary

@@ -16,29 +16,27 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
+import re
 import shutil
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from bertwright import strict_json
+from bertwright.checkpoints.members import MANIFEST_NAME
 from bertwright.config.settings import differences, flatten, from_json
-from bertwright.durable import lock, write_file
-from bertwright.errors import DiskError, OutputExistsError, ResumeError, UsageError, shown_path
+from bertwright.durable import lock, read_manifest, require_absent, verify, write_file
+from bertwright.errors import DiskError, InputError, OutputExistsError, ResumeError, shown_path
 from bertwright.pretraining.config import FREE_TO_CHANGE, PretrainingSettings
 
 FORMAT = "bertwright/run/1"
 
-_OURS = (
-    "run.json",
-    "settings.json",
-    "summary.json",
-    "metrics.jsonl",
-    "report.html",
-    "blanks.json",
-)
+_RESULTS = ("summary.json", "metrics.jsonl", "report.html", "blanks.json")
+_HALF = re.compile(r"\.tmp-(run|settings)\.json-\d+")
 _OUR_FOLDERS = ("checkpoints", "tensorboard", "model")
 
 
@@ -64,30 +62,31 @@ class RunFolder:
     def model(self) -> Path:
         return self.path / "model"
 
+    @property
+    def key(self) -> str:
+        """A name of this folder for the ranks to exchange."""
+        return hashlib.sha256(os.path.abspath(self.path).encode("utf-8", "backslashreplace")).hexdigest()
+
     def require_new(self, overwrite: bool) -> None:
         """Refuse a folder that holds something, unless it is a run and may be replaced.
 
         Raises:
             OutputExistsError, UsageError: nothing was changed.
         """
-        if "\0" in str(self.path):
-            raise UsageError(f"{shown_path(self.path)}: a path cannot contain a NUL character")
+        require_absent(self.path, overwrite=True)
         if not os.path.lexists(self.path):
-            if not self.path.absolute().parent.is_dir():
-                raise UsageError(
-                    f"{shown_path(self.path)}: its parent directory does not exist (create it first)"
-                )
             return
         if not self.path.is_dir():
             raise OutputExistsError(self.path, "it is not a directory: choose another output")
-        if not any(self.path.iterdir()):
-            return
-        if self.is_run() and not overwrite:
-            raise OutputExistsError(
-                self.path,
-                "give --resume to go on with this run, --overwrite to start over, or another output",
-            )
-        if not self.is_run():
+        if self.checkpoints.is_symlink():
+            raise OutputExistsError(self.checkpoints, "it is a link, so it is not replaced: remove it first")
+        if self.is_run():
+            if not overwrite:
+                raise OutputExistsError(
+                    self.path,
+                    "give --resume to go on with this run, --overwrite to start over, or another output",
+                )
+        elif not self._is_unbegun() and any(not _HALF.fullmatch(path.name) for path in self.path.iterdir()):
             raise OutputExistsError(
                 self.path, "it is not a run, so it is not replaced: choose another output"
             )
@@ -105,20 +104,33 @@ class RunFolder:
     def begin(self, settings: PretrainingSettings, facts: Mapping[str, Any]) -> None:
         """Make the folder of a new run; one that is replaced loses what belonged to the old run.
 
+        A run is there as soon as it has settings: they go first and come last, so that a folder that was
+        left in between can be begun again.
+
         Raises:
             DiskError: the file system refused.
         """
         try:
             self.path.mkdir(exist_ok=True)
-            for name in _OURS:
-                (self.path / name).unlink(missing_ok=True)
+            (self.path / "settings.json").unlink(missing_ok=True)
+        except OSError as problem:
+            raise DiskError.of(self.path, problem, doing="create") from problem
+        run = _json({"format": FORMAT, "id": uuid.uuid4().hex, **facts})
+        write_file(self.path / "run.json", run, overwrite=True)
+        self._clear()
+        write_file(self.path / "settings.json", _json(settings.model_dump(mode="json")))
+
+    def _clear(self) -> None:
+        """Remove what belongs to an old run, and what a killed one had half written."""
+        try:
+            for path in self.path.iterdir():
+                if path.name in _RESULTS or _HALF.fullmatch(path.name):
+                    path.unlink()
             for name in _OUR_FOLDERS:
                 if (self.path / name).is_dir() and not (self.path / name).is_symlink():
                     shutil.rmtree(self.path / name)
         except OSError as problem:
-            raise DiskError.of(self.path, problem, doing="create") from problem
-        write_file(self.path / "settings.json", _json(settings.model_dump(mode="json")))
-        write_file(self.path / "run.json", _json({"format": FORMAT, **facts}))
+            raise DiskError.of(self.path, problem, doing="clear") from problem
 
     def stored_settings(self) -> PretrainingSettings:
         """What the run was started with.
@@ -128,6 +140,8 @@ class RunFolder:
         """
         self._facts()
         source = self.path / "settings.json"
+        if not source.exists():
+            raise ResumeError(f"{shown_path(self.path)}: this run was not begun (start it without --resume)")
         values = strict_json.load(source, error=ResumeError)
         if not isinstance(values, dict):
             raise ResumeError.at(source, "the settings of a run")
@@ -155,6 +169,13 @@ class RunFolder:
             data = _json(settings.model_dump(mode="json"))
             write_file(self.path / "settings.json", data, overwrite=True)
 
+    def has_model(self) -> bool:
+        """Whether the final model folder is there and sound."""
+        with contextlib.suppress(InputError):
+            verify(read_manifest(self.model, "model", manifest_name=MANIFEST_NAME))
+            return True
+        return False
+
     def write_summary(self, summary: Mapping[str, Any]) -> None:
         """The figures at the end."""
         write_file(self.path / "summary.json", _json(dict(summary)), overwrite=True)
@@ -167,7 +188,23 @@ class RunFolder:
         """Whether this is the folder of a run."""
         with contextlib.suppress(ResumeError):
             self._facts()
-            return True
+            return (self.path / "settings.json").exists()
+        return False
+
+    def run_id(self) -> str | None:
+        """What tells this run from all others; None for a run of an older version.
+
+        Raises:
+            ResumeError: this is no run folder.
+        """
+        value = self._facts().get("id")
+        return None if value is None else str(value)
+
+    def _is_unbegun(self) -> bool:
+        """Whether a run was killed while it made this folder."""
+        with contextlib.suppress(ResumeError):
+            self._facts()
+            return not (self.path / "settings.json").exists()
         return False
 
     def _facts(self) -> dict[str, Any]:

@@ -1,0 +1,103 @@
+"""The folder of a run can always be begun, resumed or replaced, whatever moment a kill chose."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pretraining.small_run import settings
+
+from bertwright.errors import OutputExistsError, ResumeError, UsageError
+from bertwright.pretraining.run_folder import RunFolder
+
+FACTS = {"version": "1", "store": "abc"}
+CALLS = ("mkdir", "rename", "unlink", "rmdir", "fsync", "link")
+
+
+class Killed(BaseException):
+    """Stands for a death: nothing handles it, and nothing can be cleaned up after it."""
+
+
+def _begun(path: Path) -> RunFolder:
+    folder = RunFolder(path)
+    folder.begin(settings(), FACTS)
+    return folder
+
+
+def _kill_at(patch: pytest.MonkeyPatch, number: int) -> list[int]:
+    """From call ``number`` (from 0) of the file system on, nothing is done any more; tells how many came."""
+    calls = [0]
+
+    def killing(original: Any) -> Any:
+        def call(*args: object, **options: object) -> object:
+            calls[0] += 1
+            if calls[0] > number:
+                raise Killed
+            return original(*args, **options)
+
+        return call
+
+    for name in CALLS:
+        patch.setattr(os, name, killing(getattr(os, name)))
+    return calls
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_kill_while_it_is_begun(overwrite: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At every call of the file system: the folder can be resumed, or begun with the same request."""
+    for number in range(100):
+        folder = RunFolder(tmp_path / f"run-{number}")
+        if overwrite:
+            _begun(folder.path)
+            folder.metrics.write_text("old")
+            (folder.checkpoints / "step-1").mkdir(parents=True)
+        with monkeypatch.context() as patch:
+            _kill_at(patch, number)
+            try:
+                folder.begin(settings(), FACTS)
+            except Killed:
+                finished = False
+            else:
+                finished = True
+        if finished:
+            break
+        if folder.is_run():  # the old one, or the new one already
+            folder.require_same(settings(), FACTS)
+        folder.require_new(overwrite or folder.is_run())
+        folder.begin(settings(), FACTS)
+        assert sorted(path.name for path in folder.path.iterdir()) == ["run.json", "settings.json"]
+    assert finished and number >= 8
+
+
+def test_a_run_that_was_not_begun(tmp_path: Path) -> None:
+    folder = _begun(tmp_path / "run")
+    (folder.path / "settings.json").unlink()
+    assert not folder.is_run()
+    with pytest.raises(ResumeError, match=r"was not begun \(start it without --resume\)"):
+        folder.require_same(settings(), FACTS)
+    folder.require_new(False)
+
+
+def test_every_run_has_an_id_of_its_own(tmp_path: Path) -> None:
+    folder = _begun(tmp_path / "run")
+    first = folder.run_id()
+    folder.require_same(settings(), FACTS)
+    assert folder.run_id() == first
+    folder.begin(settings(), FACTS)
+    assert first != folder.run_id() is not None
+
+
+def test_linked_checkpoints_are_not_taken_over(tmp_path: Path) -> None:
+    folder = _begun(tmp_path / "run")
+    (tmp_path / "elsewhere").mkdir()
+    folder.checkpoints.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(OutputExistsError, match="it is a link"):
+        folder.require_new(True)
+
+
+def test_a_path_that_cannot_be_one(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="NUL"):
+        RunFolder("a\0b").require_new(False)
+    assert RunFolder("a\0b").key != RunFolder("a").key == RunFolder(Path("a").absolute()).key
