@@ -39,6 +39,16 @@ def test_manifest_describes_the_files(tmp_path: Path) -> None:
     assert sorted(p.name for p in tmp_path.iterdir()) == ["out"]
 
 
+def test_what_is_not_sealed_may_be_edited(tmp_path: Path) -> None:
+    with durable.NewDirectory(tmp_path / "out", kind="store") as new:
+        new.write("a.bin", b"1")
+        new.write("README.md", "plain", sealed=False)
+    (tmp_path / "out" / "README.md").write_text("much better")
+    manifest = durable.read_manifest(tmp_path / "out")
+    assert set(manifest.files) == {"a.bin"}
+    durable.verify(manifest)
+
+
 def test_nothing_is_overwritten_unasked(tmp_path: Path) -> None:
     make(tmp_path / "out", b"old")
     before = tree(tmp_path)

@@ -78,7 +78,7 @@ def save_model(
         new.write(members.CONFIG, json.dumps(fields, ensure_ascii=False, indent=2) + "\n")
         for name, data in tokenizer.files(model_max_length=config.max_position_embeddings).items():
             new.write(name, data)
-        new.write(members.CARD, text)
+        new.write(members.CARD, text, sealed=False)  # a card is there to be completed
         write_tensors(new, members.WEIGHTS, tensors, {"format": "pt"})
         new.manifest = {
             "architecture": architecture,

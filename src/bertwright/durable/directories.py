@@ -64,6 +64,7 @@ class NewDirectory:
         self._needed = needed_bytes
         self._files: dict[str, dict[str, Any]] = {}
         self._open: list[tuple[str, HashedFile]] = []
+        self._unsealed: set[str] = set()
         self.path = self.target.absolute().parent / f".tmp-{self.target.name}-{os.getpid()}"
 
     def __enter__(self) -> NewDirectory:
@@ -74,10 +75,12 @@ class NewDirectory:
             self.path.mkdir()
         return self
 
-    def write(self, name: str, data: bytes | str) -> None:
-        """Write a whole file."""
+    def write(self, name: str, data: bytes | str, *, sealed: bool = True) -> None:
+        """Write a whole file; one that is not ``sealed`` is left out of the manifest, for people to edit."""
         with self.open(name) as file:
             file.write(data.encode() if isinstance(data, str) else data)
+        if not sealed:
+            self._unsealed.add(name)
 
     def open(self, name: str) -> BinaryIO:
         """A new file inside, hashed while it is written."""
@@ -118,9 +121,10 @@ class NewDirectory:
         stray = {entry.name for entry in self.path.iterdir()} - set(self._files)
         if stray:
             raise RuntimeError(f"files written behind the manifest's back: {sorted(stray)}")
+        sealed = {name: entry for name, entry in self._files.items() if name not in self._unsealed}
         record = {
             "format": f"bertwright/{self.kind}/1",
-            "files": dict(sorted(self._files.items())),
+            "files": dict(sorted(sealed.items())),
             **self.manifest,
         }
         record["digest"] = digest_of(record)
