@@ -26,3 +26,11 @@ def test_both_amounts_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     require_memory(config, "config.json")
     monkeypatch.setattr(memory, "available_bytes", lambda: None)
     require_memory(config, "config.json")
+
+
+def test_training_takes_four_times_as_much(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = BertConfig.published("base")
+    monkeypatch.setattr(memory, "available_bytes", lambda: 2**30)
+    require_memory(config, "run")
+    with pytest.raises(ModelError, match=r"^run: training this network takes 1.6 GiB of memory, 1.0 GiB are"):
+        require_memory(config, "run", copies=4)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
 from bertwright.data.store import TokenStore
@@ -68,6 +69,18 @@ def test_too_little_text_gives_fewer() -> None:
     model, _ = make()
     store = TokenStore.from_documents([[[8, 9]], [[10]]], vocab_size=len(TOKENIZER.vocabulary))
     assert fill_blanks(model, store, TOKENIZER, count=3, seed=7) == []
+
+
+def test_a_model_that_fails_is_in_the_mode_it_was_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*inputs: object) -> None:
+        raise RuntimeError("out of memory")
+
+    model, store = make()
+    model.train()
+    monkeypatch.setattr(model, "forward", fails)
+    with pytest.raises(RuntimeError, match="out of memory"):
+        fill_blanks(model, store, TOKENIZER, count=3, seed=7)
+    assert model.training
 
 
 def test_json_round_trip() -> None:
