@@ -85,7 +85,7 @@ def test_unusable_rows_are_set_apart(classifier: Model, tmp_path: Path) -> None:
     ("name", "lines", "failed"),
     [
         ("rows.tsv", ["id\ttext", "1\tthe sea", "2", "3\tgood\t!", "4\tgood"], [(1, 3), (2, 4)]),
-        ("rows.csv", ["id,text", "1,the sea", "2", "", '3,"a, b"'], [(1, 3)]),
+        ("rows.csv", ["id,text", "1,the sea", "2", "", '3,"a, b"'], [(1, 3), (2, 4)]),
         (
             "rows.jsonl",
             [
@@ -211,3 +211,14 @@ def test_rows_that_are_no_texts(classifier: Model, rows: Any, message: str) -> N
 
 def test_nothing_to_predict(classifier: Model) -> None:
     assert classifier.predict([]) == []
+
+
+def test_a_blank_line_is_a_row_without_an_answer(classifier: Model, tmp_path: Path) -> None:
+    file, output = tmp_path / "rows.tsv", tmp_path / "answers.jsonl"
+    file.write_text(f"text\n{WORDS[0]}\n\n{WORDS[1]}\n\n")  # the one behind the last row is none
+    summary = predict_file(classifier, file, output)
+    assert (summary.rows, summary.failed) == (3, 1)
+    assert [answer["row"] for answer in records(output)] == [0, 2]
+    errors = records(tmp_path / "answers.errors.jsonl")
+    assert [(error["row"], error["line"]) for error in errors] == [(1, 3)]
+    assert "a blank line" in str(errors[0])

@@ -48,7 +48,12 @@ class DelimitedTable(Table):
         records = self._records()
         if self._has_header:
             next(records)
+        told = len(self.blank_lines)
         for line, cells in records:
+            if lenient:  # answers must line up with the file: a blank line is a row without an answer
+                for blank in self.blank_lines[told:]:
+                    yield self.damaged(blank, self.error("a row", "a blank line", line=blank), lenient)
+                told = len(self.blank_lines)
             try:
                 self._check_width(line, cells)
             except InputError as problem:
