@@ -32,7 +32,7 @@ def demo(
         Parameter(help="Your own text instead of Python's documentation.", consume_multiple=True),
     ] = None,
     size: Annotated[Count, Parameter(help="Pieces of the vocabulary.")] = 4096,
-    budget: Annotated[Count, Parameter(help="Seconds of pre-training.")] = 270,
+    budget: Annotated[Count, Parameter(help="Seconds of pre-training.")] = 390,
     seeds: Annotated[Count, Parameter(help="How often each way of learning the task is tried.")] = 3,
     overwrite: Annotated[bool, Parameter(help="Replace OUTPUT if an earlier demo made it.")] = False,
     common: Common = Common(),

@@ -49,7 +49,7 @@ class DemoPlan:
     corpus: tuple[Path, ...] = ()
     """The user's own text; Python's documentation when empty."""
     vocabulary_size: int = 4096
-    budget: float = 270.0
+    budget: float = 390.0
     """Seconds of pre-training."""
     seeds: tuple[int, ...] = (1, 2, 3)
 
@@ -63,8 +63,8 @@ RECIPE: dict[str, Any] = {
     "sequence_length": 64,
     "long_sequence_length": 128,
     "max_position_embeddings": 128,
-    "batch_size": 16,
-    "learning_rate": 2e-3,
+    "batch_size": 32,
+    "learning_rate": 3e-3,
 }
 
 
