@@ -313,7 +313,9 @@ def test_stored_settings_that_were_edited(unbroken: Path, tmp_path: Path) -> Non
     file = tmp_path / "run/settings.json"
     values = json.loads(file.read_text())
     file.write_text(json.dumps(values | {"weight_decay": 0.5}))
-    with pytest.raises(ResumeError, match=r"step-12: was made with something else: settings: \w+ -> \w+"):
+    with pytest.raises(
+        ResumeError, match=r"step-12: was made with something else: digest of the settings: \w+ -> \w+"
+    ):
         run(tmp_path / "run", resume=True, weight_decay=0.5)
 
 
@@ -321,7 +323,9 @@ def test_a_checkpoint_of_another_run(unbroken: Path, tmp_path: Path) -> None:
     run(tmp_path / "run", steps=12)
     shutil.rmtree(tmp_path / "run/checkpoints/step-12")
     shutil.copytree(unbroken / "checkpoints/step-12", tmp_path / "run/checkpoints/step-12")
-    with pytest.raises(ResumeError, match=r"step-12: was made with something else: run: \w+ -> \w+"):
+    with pytest.raises(
+        ResumeError, match=r"step-12: was made with something else: id of the run: \w+ -> \w+"
+    ):
         run(tmp_path / "run", resume=True)
 
 

@@ -175,7 +175,7 @@ class Assembly:
         """What a checkpoint is only good with: this run, and all that decides its result."""
         values = self.settings.model_dump(mode="json", exclude=set(FREE_TO_CHANGE))
         digest = hashlib.sha256(strict_json.dump(values).encode()).hexdigest()
-        return {**self.facts(), "settings": digest, "run": self.folder.run_id()}
+        return {**self.facts(), "digest of the settings": digest[:16], "id of the run": self.folder.run_id()}
 
     def _model(self) -> BertForPreTraining:
         model = BertForPreTraining(self.config, seed=self.settings.seed)
@@ -246,7 +246,7 @@ def _require_shares(settings: PretrainingSettings, ranks: Ranks) -> None:
         fitting = -(-rows // (ranks.size - 1)) - 1
         raise UsageError(
             f"micro_batch_size: {ranks.size} ranks cannot share the micro-batches of an update of {rows}, "
-            f"expected at most {fitting}, got {largest} (give --set micro_batch_size={fitting})"
+            f"expected at most {fitting}, got {largest} (even shares: --set micro_batch_size={rows // ranks.size})"
         )
 
 

@@ -115,7 +115,7 @@ class RunFolder:
             (self.path / "settings.json").unlink(missing_ok=True)
         except OSError as problem:
             raise DiskError.of(self.path, problem, doing="create") from problem
-        run = _json({"format": FORMAT, "id": uuid.uuid4().hex, **facts})
+        run = _json({"format": FORMAT, "id": uuid.uuid4().hex[:16], **facts})
         write_file(self.path / "run.json", run, overwrite=True)
         self._clear()
         write_file(self.path / "settings.json", _json(settings.model_dump(mode="json")))
