@@ -246,7 +246,8 @@ def _require_shares(settings: PretrainingSettings, ranks: Ranks) -> None:
         fitting = -(-rows // (ranks.size - 1)) - 1
         raise UsageError(
             f"micro_batch_size: {ranks.size} ranks cannot share the micro-batches of an update of {rows}, "
-            f"expected at most {fitting}, got {largest} (even shares: --set micro_batch_size={rows // ranks.size})"
+            f"expected at most {fitting}, got {largest} "
+            f"(even shares: --set micro_batch_size={rows // ranks.size})"
         )
 
 
