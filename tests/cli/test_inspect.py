@@ -28,7 +28,7 @@ def inspected(command, path: Path) -> dict[str, object]:  # type: ignore[no-unty
 def test_model(command, pretrained_folder: Path) -> None:  # type: ignore[no-untyped-def]
     found = inspected(command, pretrained_folder)
     model = load(pretrained_folder)
-    assert (found["kind"], found["origin"], found["verified"]) == ("model", "bertwright", 7)
+    assert (found["kind"], found["origin"], found["verified"]) == ("model", "bertwright", 6)
     assert found["heads"] == ["masked_language", "next_sentence"]
     assert found["digest"] == model.folder.manifest["digest"]
     counts = found["parameters"]
@@ -174,7 +174,7 @@ def test_unfinished_work(command, tmp_path: Path) -> None:  # type: ignore[no-un
 def test_for_people(command, pretrained_folder: Path) -> None:  # type: ignore[no-untyped-def]
     answer = command("inspect", pretrained_folder)
     lines = answer.out.splitlines()
-    assert lines[0] == f"{pretrained_folder}: a model (7 files verified)"
+    assert lines[0] == f"{pretrained_folder}: a model (6 files verified)"
     assert next(line.strip() for line in lines if "hidden_size" in line).split() == ["hidden_size", "48"]
 
 

@@ -166,6 +166,8 @@ def main() -> None:
 if __name__ == "__main__":
     try:
         main()
+        if os.environ.get("WORLD_SIZE", "1") != "1":
+            os._exit(0)  # as the command does: native threads of a rank may outlive the interpreter
     except Exception as problem:
         print(f"{type(problem).__name__}: {problem}", file=sys.stderr, flush=True)
         sys.exit(getattr(problem, "exit_code", 1))

@@ -100,6 +100,7 @@ def main() -> None:
             getattr(stream, "reconfigure", lambda **_: None)(errors="backslashreplace")
         code = run(sys.argv[1:])
         sys.stdout.flush()
+        interrupts.ignore()  # all is done: Ctrl-C while the interpreter goes away changes nothing
     except KeyboardInterrupt:  # between the lines of run(): still one line and no traceback
         code = _stopped(130)
     except BrokenPipeError:

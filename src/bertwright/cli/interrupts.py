@@ -25,6 +25,13 @@ def install() -> None:
     signal.signal(signal.SIGALRM, _look_again)
 
 
+def ignore() -> None:
+    """From here on a signal changes nothing: the work is done and told."""
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM):
+        signal.signal(number, signal.SIG_IGN)
+
+
 def _received(number: int, frame: FrameType | None) -> None:
     if not _is_importing(frame):
         _raise(number)

@@ -93,7 +93,7 @@ def carve_task(
             del whole[number]
         for number in order[DEV_EACH : DEV_EACH + POOL_EACH]:
             pool.append(Row(passage(texts[number].paragraphs, label), label))
-    return list(whole.values()), LabelledTask(question, tuple(pool), tuple(dev))
+    return list(whole.values()), LabelledTask(question, _apart(pool, dev), tuple(dev))
 
 
 def passage(paragraphs: Sequence[str], label: str) -> str:
@@ -126,7 +126,14 @@ def _by_document(texts: Sequence[SourceText], seed: int) -> tuple[list[tuple[str
             pool.append(Row(passage([texts[number].paragraphs[place]], title), title))
     left = [tuple(line for line in paragraphs if line) for paragraphs in corpus]
     question = "Which document does a paragraph come from?"
-    return [paragraphs for paragraphs in left if paragraphs], LabelledTask(question, tuple(pool), tuple(dev))
+    task = LabelledTask(question, _apart(pool, dev), tuple(dev))
+    return [paragraphs for paragraphs in left if paragraphs], task
+
+
+def _apart(pool: Sequence[Row], dev: Sequence[Row]) -> tuple[Row, ...]:
+    """The rows of the pool whose passage, as far as it is shown, is none of dev's."""
+    known = {row.text for row in dev}
+    return tuple(row for row in pool if row.text not in known)
 
 
 def _largest(groups: Mapping[str, Sequence[int]]) -> list[str]:

@@ -35,6 +35,7 @@ from bertwright.training.optimizers import build_optimizer
 from bertwright.training.pace import BudgetPace, Pace, StepPace
 from bertwright.training.ranks import Ranks
 from bertwright.training.schedule import LinearSchedule
+from bertwright.training.threads import fastest_threads
 
 _COPIES = 4  # weights, gradients, two moments
 _MIN_DOCUMENTS = 4  # to train on, to hold out, and to draw a random next sentence from, in both
@@ -135,6 +136,8 @@ class Assembly:
             keep_freed_memory()
         model = self._model()
         settings, step = self.settings, PretrainingStep(self.device)
+        if settings.budget is not None and self.device.type == "cpu" and self.ranks.size == 1:
+            torch.set_num_threads(fastest_threads(lambda: self._try(model, step)))
         evaluation = Evaluation(model, self.data.held_out, step, self.ranks, settings.evaluation_instances)
         checkpoints = CheckpointStore(self.folder.checkpoints, settings.keep, self._checkpoint_facts())
         pace = self._pace(evaluation, begun, resuming=mode is not None and bool(checkpoints.steps()))
@@ -183,6 +186,15 @@ class Assembly:
             model.next_sentence_head.requires_grad_(False)
             model.encoder.pooler.requires_grad_(False)
         return model.to(self.device)
+
+    def _try(self, model: nn.Module, step: PretrainingStep) -> None:
+        """Forward and backward of the first micro-batch, as the loop will do it; nothing is changed."""
+        whole, size = self.source.phases[0].batch(0), self.source.micro_batch_sizes[0]
+        part = PretrainingPart(whole.rows(0, size), len(whole.masked_labels), len(whole))
+        with precision.autocast(self.precision, self.device):
+            loss = step(model, part).loss
+        loss.backward()  # type: ignore[no-untyped-call]
+        model.zero_grad(set_to_none=True)
 
     def _pace(self, evaluation: Evaluation, begun: float, *, resuming: bool) -> Pace:
         settings = self.settings

@@ -22,6 +22,7 @@ from bertwright.tokenization.tokenizer import Tokenizer
 from bertwright.training.checkpoint_store import ResumeMode
 from bertwright.training.loop import Loop
 from bertwright.training.ranks import Ranks
+from bertwright.training.threads import threads_as_before
 
 BLANKS = 12
 """Held-out sentences with a blank that a run leaves for people to look at."""
@@ -93,7 +94,7 @@ def pretrain(
     """
     begun = time.monotonic()
     folder = RunFolder(output)
-    with Ranks.join() as ranks:
+    with threads_as_before(), Ranks.join() as ranks:
         mode: ResumeMode | None = "latest-valid" if resume == "latest-valid" else "latest" if resume else None
         if ranks.remembers(folder.key):
             mode = mode or "latest"  # torchrun started us again, with the arguments of the first time
