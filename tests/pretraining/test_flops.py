@@ -33,5 +33,13 @@ def test_forward_and_backward(rows: int, length: int, masked: int) -> None:
         output = model(ids, None, None, torch.arange(masked))
         forward = counter.get_total_flops()
         (output.mlm_logits.sum() + output.nsp_logits.sum()).backward()
-    assert forward == forward_flops(config, rows, length, masked)
-    assert counter.get_total_flops() == training_flops(config, rows, length, masked)
+    assert forward == forward_flops(config, rows, length, masked, rows * length)
+    assert counter.get_total_flops() == training_flops(config, rows, length, masked, rows * length)
+
+
+def test_padding_costs_attention_only() -> None:
+    config = BertConfig.published("tiny", vocab_size=70)  # H 128, I 512, two layers
+    saved = forward_flops(config, 4, 16, 6, 64) - forward_flops(config, 4, 16, 6, 54)
+    query_key_value, rest = 3 * 128 * 128, 128 * 128 + 2 * 128 * 512
+    # The last layer's other products are made at the chosen positions alone, however many others there are.
+    assert saved == 2 * 10 * (2 * query_key_value + rest)

@@ -15,6 +15,7 @@ from bertwright.pretraining.filled_blank import FilledBlank
 from bertwright.tokenization.tokenizer import Tokenizer
 
 _SHORTEST, _LONGEST = 8, 30  # pieces of a sentence: long enough to give a hint, short enough to read
+_LETTERS = 0.75  # share of pieces that are letters: prose, no tables or formulas
 _CONTEXT = 60  # pieces of the sentences before it that the model may read too
 
 
@@ -37,37 +38,38 @@ def fill_blanks(
 ) -> list[FilledBlank]:
     """Hide one whole word in each of ``count`` held-out sentences and let the model guess.
 
-    Words of a single piece of at least two letters are hidden. The model sees the sentence after up to 60
-    pieces of what stands before it in the document, as segment A of a text without a B.
+    Words of a single piece of at least two letters are hidden. The model sees a pair, as in training: A is up
+    to 60 pieces of what stands before the sentence in its document, B the sentence.
     """
     training = model.training
     model.eval()
+    questions = _questions(held_out, tokenizer, count, seed, model.config.max_position_embeddings)
     try:
-        device = next(model.parameters()).device
-        filled = []
-        for question in _questions(held_out, tokenizer, count, seed, model.config.max_position_embeddings):
-            vocabulary = tokenizer.vocabulary
-            hidden = list(question.sentence)
-            truth = hidden[question.place]
-            hidden[question.place] = vocabulary.mask_id
-            ids = [vocabulary.cls_id, *question.context, *hidden, vocabulary.sep_id]
-            position = 1 + len(question.context) + question.place
-            output = model(
-                torch.tensor([ids], device=device), None, None, torch.tensor([position], device=device)
-            )
-            best = output.mlm_logits[0].float().softmax(-1).topk(top)
-            guesses = zip(best.indices.tolist(), best.values.tolist(), strict=True)
-            filled.append(
-                FilledBlank(
-                    before=tokenizer.decode(question.sentence[: question.place]),
-                    truth=vocabulary.tokens[truth],
-                    after=tokenizer.decode(question.sentence[question.place + 1 :]),
-                    guesses=tuple((vocabulary.tokens[index], share) for index, share in guesses),
-                )
-            )
+        return [_answered(model, question, tokenizer, top) for question in questions]
     finally:
         model.train(training)
-    return filled
+
+
+def _answered(model: BertForPreTraining, question: _Question, tokenizer: Tokenizer, top: int) -> FilledBlank:
+    vocabulary, device = tokenizer.vocabulary, next(model.parameters()).device
+    hidden = list(question.sentence)
+    hidden[question.place] = vocabulary.mask_id
+    first = [vocabulary.cls_id, *question.context, vocabulary.sep_id]
+    second = [*hidden, vocabulary.sep_id]
+    output = model(
+        torch.tensor([first + second], device=device),
+        torch.tensor([[0] * len(first) + [1] * len(second)], device=device),
+        None,
+        torch.tensor([len(first) + question.place], device=device),
+    )
+    best = output.mlm_logits[0].float().softmax(-1).topk(top)
+    guesses = zip(best.indices.tolist(), best.values.tolist(), strict=True)
+    return FilledBlank(
+        before=tokenizer.decode(question.sentence[: question.place]),
+        truth=vocabulary.tokens[question.sentence[question.place]],
+        after=tokenizer.decode(question.sentence[question.place + 1 :]),
+        guesses=tuple((vocabulary.tokens[index], share) for index, share in guesses),
+    )
 
 
 def _questions(
@@ -77,7 +79,7 @@ def _questions(
     found = 0
     for number in chance.permutation(store.num_documents):
         sentences = store.document(int(number))
-        order = chance.permutation(len(sentences))
+        order = 1 + chance.permutation(len(sentences) - 1)  # the first sentence has nothing before it
         for place in order:
             question = _question(sentences, int(place), tokenizer, chance, positions)
             if question is not None:
@@ -92,7 +94,7 @@ def _question(
     sentences: list[list[int]], number: int, tokenizer: Tokenizer, chance: np.random.Generator, positions: int
 ) -> _Question | None:
     sentence = sentences[number]
-    if not _SHORTEST <= len(sentence) <= min(_LONGEST, positions - 2):
+    if not _SHORTEST <= len(sentence) <= min(_LONGEST, positions - 3 - _SHORTEST):
         return None
     vocabulary = tokenizer.vocabulary
     starts = vocabulary.starts_word
@@ -104,9 +106,10 @@ def _question(
         and vocabulary.tokens[piece].isalpha()
         and (place + 1 == len(sentence) or starts[sentence[place + 1]])
     ]
-    if not whole or vocabulary.unk_id in sentence:
+    letters = sum(vocabulary.tokens[piece].removeprefix("##").isalpha() for piece in sentence)
+    if not whole or vocabulary.unk_id in sentence or letters < _LETTERS * len(sentence):
         return None
-    room = min(_CONTEXT, positions - 2 - len(sentence))
+    room = min(_CONTEXT, positions - 3 - len(sentence))
     earlier = [piece for other in sentences[:number] for piece in other]
     context = earlier[len(earlier) - room :] if room < len(earlier) else earlier
     return _Question(context, sentence, int(chance.choice(whole)))

@@ -54,7 +54,7 @@ class PhasedSource:
         parts = [
             PretrainingPart(whole.rows(begin, begin + size), masked, rows) for begin in range(0, rows, size)
         ]
-        flops = training_flops(self.config, rows, whole.input_ids.shape[1], masked)
+        flops = training_flops(self.config, rows, whole.input_ids.shape[1], masked, whole.num_tokens)
         return GlobalBatch(parts, whole.num_tokens, flops)
 
     def steps_of(self, epochs: float, shares: Sequence[float]) -> int:
@@ -70,4 +70,4 @@ class PhasedSource:
         for batches in self.phases:
             rows, length = batches.batch_size, batches.settings.max_length
             masked = rows * batches.settings.prediction_counts()[-1]
-            yield training_flops(self.config, rows, length, masked)
+            yield training_flops(self.config, rows, length, masked, rows * length)
