@@ -22,6 +22,7 @@ from bertwright.config.settings import flatten
 from bertwright.durable import lock
 from bertwright.errors import (
     DigestError,
+    DiskError,
     InputError,
     Interrupted,
     OutputBusyError,
@@ -360,3 +361,11 @@ def test_a_restart_resumes_only_what_its_launch_began(
     monkeypatch.setenv("TORCHELASTIC_RESTART_COUNT", "2")
     run(tmp_path / "run")
     assert fingerprint(tmp_path / "run") == fingerprint(unbroken)
+
+
+def test_a_full_disk_is_told_before_any_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    full = shutil.disk_usage(tmp_path)._replace(free=100_000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: full)
+    with pytest.raises(DiskError, match=r"[\d,]+ bytes needed, 100,000 bytes free"):
+        run(tmp_path / "run")
+    assert not (tmp_path / "run").exists()

@@ -16,6 +16,7 @@ from bertwright import strict_json
 from bertwright.checkpoints.memory import require_memory
 from bertwright.data.pretraining_batch import PretrainingBatch
 from bertwright.data.store import TokenStore
+from bertwright.durable import check_free_space
 from bertwright.errors import StoreError, UsageError
 from bertwright.model.host_memory import keep_freed_memory
 from bertwright.model.pretraining_model import BertForPreTraining
@@ -115,7 +116,12 @@ class Assembly:
 
         Raises:
             ResumeError: it does not; each difference is named.
+            DiskError: there is no room for the checkpoints that the run will keep.
         """
+        if self.ranks.first:
+            # Weights and two moments in each of the kept checkpoints and the one that is being written.
+            kept = 3 * 4 * self.config.num_pretraining_parameters() * (self.settings.keep + 1)
+            check_free_space(self.folder.path, kept)
         if mode is None and self.ranks.first:
             self.folder.begin(self.settings, self.facts())
             self.ranks.remember(self.folder.key)

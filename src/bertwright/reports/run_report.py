@@ -173,7 +173,7 @@ def _accuracy_curve(run: RunFolder, breaks: Sequence[float]) -> tuple[str, str] 
         percent=True,
         breaks=breaks,
     )
-    return drawing, "Share of masked words guessed exactly, beside two simple baselines."
+    return drawing, "Share of masked words guessed exactly, beside three guesses that need no network."
 
 
 def _next_sentence_curve(run: RunFolder, breaks: Sequence[float]) -> tuple[str, str] | None:
