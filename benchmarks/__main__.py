@@ -47,7 +47,7 @@ def instance_rows(result: dict[str, Any]) -> Iterator[list[str]]:
 
 def vocabulary_rows(result: dict[str, Any]) -> Iterator[list[str]]:
     """Learning a vocabulary."""
-    for case in result["results"]:
+    for case in result["vocabulary"]:
         ours, theirs = case["ours"], case["tokenizers"]
         yield [
             f"vocabulary: {case['text']}, {case['size']:,}",
