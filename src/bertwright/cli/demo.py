@@ -167,8 +167,7 @@ def _machine(
 def _what_next(plan: DemoPlan, page: Path) -> str:
     run = plan.output / "run"
     lines = [f"Everything on one page: {page}", "", "Go on:"]
-    if plan.seeds:
-        lines.append(f'  bertwright fill-mask {run}/model "Return the [MASK] of the array."')
+    lines.append(f'  bertwright fill-mask {run}/model "Return the [MASK] of the array."')
     lines.append(f"  bertwright embed {run}/model texts.txt -o vectors.npy")
     lines.append(
         f"  bertwright finetune {run}/model --task classify --train train.tsv --dev dev.tsv -o my-task"

@@ -87,11 +87,11 @@ def carve_task(
     pool: list[Row] = []
     dev: list[Row] = []
     for label in chosen:
-        order = _shuffled(by_label[label], seed, label)
-        for number in order[:DEV_EACH]:
+        for_dev, for_pool = _dealt(by_label[label], seed, label)
+        for number in for_dev:
             dev.append(Row(passage(texts[number].paragraphs, label), label))
             del whole[number]
-        for number in order[DEV_EACH : DEV_EACH + POOL_EACH]:
+        for number in for_pool:
             pool.append(Row(passage(texts[number].paragraphs, label), label))
     return list(whole.values()), LabelledTask(question, _apart(pool, dev), tuple(dev))
 
@@ -118,11 +118,11 @@ def _by_document(texts: Sequence[SourceText], seed: int) -> tuple[list[tuple[str
     dev: list[Row] = []
     for number in map(int, chosen):
         title = f"{number + 1}: {texts[number].paragraphs[0][:40]}"
-        order = _shuffled(long[str(number)], seed, title)
-        for place in order[:DEV_EACH]:
+        for_dev, for_pool = _dealt(long[str(number)], seed, title)
+        for place in for_dev:
             dev.append(Row(passage([texts[number].paragraphs[place]], title), title))
             corpus[number][place] = ""
-        for place in order[DEV_EACH : DEV_EACH + POOL_EACH]:
+        for place in for_pool:
             pool.append(Row(passage([texts[number].paragraphs[place]], title), title))
     left = [tuple(line for line in paragraphs if line) for paragraphs in corpus]
     question = "Which document does a paragraph come from?"
@@ -141,8 +141,8 @@ def _largest(groups: Mapping[str, Sequence[int]]) -> list[str]:
     return sorted(sorted(enough, key=lambda label: (-len(groups[label]), label))[:LABELS])
 
 
-def _shuffled(numbers: Sequence[int], seed: int, label: str) -> list[int]:
-    order: list[int] = (
-        randomness.generator(seed, f"demo task {label}").permutation(np.array(numbers)).tolist()
-    )
-    return order
+def _dealt(numbers: Sequence[int], seed: int, label: str) -> tuple[list[int], list[int]]:
+    """Which of a label's passages judge, and which may be learned from."""
+    chance = randomness.generator(seed, f"demo task {label}")
+    order: list[int] = chance.permutation(np.array(numbers)).tolist()
+    return order[:DEV_EACH], order[DEV_EACH : DEV_EACH + POOL_EACH]

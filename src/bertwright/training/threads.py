@@ -37,13 +37,12 @@ def fastest_threads(work: Callable[[], object], candidates: tuple[int, ...] | No
         work: a piece of the real work; called a few times, its result is dropped.
         candidates: all cores and one when None; of equals the first wins.
     """
-    before = torch.get_num_threads()
-    tried = candidates or tuple(dict.fromkeys((before, 1)))
+    tried = candidates or tuple(dict.fromkeys((torch.get_num_threads(), 1)))
     if len(tried) == 1:
         return tried[0]
     times: dict[int, list[float]] = {threads: [] for threads in tried}
     begun = time.perf_counter()
-    try:
+    with threads_as_before():
         work()  # the first call pays for what is made once
         for _ in range(TRIALS):
             for threads in tried:
@@ -53,6 +52,4 @@ def fastest_threads(work: Callable[[], object], candidates: tuple[int, ...] | No
                 times[threads].append(time.perf_counter() - start)
             if time.perf_counter() - begun > MOST_SECONDS:
                 break
-    finally:
-        torch.set_num_threads(before)
     return min(tried, key=lambda threads: statistics.median(times[threads]))
