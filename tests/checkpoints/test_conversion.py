@@ -141,7 +141,7 @@ def test_what_the_network_does_not_have_is_refused(name: str) -> None:
 
 
 def test_heads_of_others_are_reported() -> None:
-    assert read({**hugging_face(), "qa_outputs.weight": torch.ones(2, 12)}).ignored == ("qa_outputs.weight",)
+    assert read({**hugging_face(), "lm_head.weight": torch.ones(2, 12)}).ignored == ("lm_head.weight",)
 
 
 def test_wrong_shapes_name_both() -> None:

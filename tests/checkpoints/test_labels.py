@@ -12,10 +12,21 @@ from bertwright.errors import ModelError
 
 def test_there_and_back() -> None:
     labels = tuple(f"label {index}" for index in range(12))  # "10" sorts before "2"
-    fields = label_fields(labels)
+    fields = label_fields({"kind": "classify", "labels": labels})
     assert read_labels(fields, "config.json") == labels
     assert fields["label2id"]["label 11"] == 11
+    assert fields["problem_type"] == "single_label_classification"
     assert read_labels({}, "config.json") is None
+
+
+def test_other_problems() -> None:
+    assert label_fields(None) == {}
+    assert label_fields({"kind": "answer"}) == {}
+    assert "problem_type" not in label_fields({"kind": "tag", "labels": ["B", "O"]})
+    several = {"kind": "classify", "labels": ["a", "b"], "problem_type": "multi_label_classification"}
+    assert label_fields(several)["problem_type"] == "multi_label_classification"
+    number = label_fields({"kind": "regress", "problem_type": "regression"})
+    assert number == {"id2label": {"0": "score"}, "label2id": {"score": 0}, "problem_type": "regression"}
 
 
 @pytest.mark.parametrize(

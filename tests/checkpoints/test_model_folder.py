@@ -22,6 +22,7 @@ from bertwright.errors import (
     InputError,
     ModelError,
 )
+from bertwright.model.classifier import SequenceClassifier
 
 
 def test_a_masked_language_model_without_pooler(folder: Path) -> None:
@@ -43,8 +44,10 @@ def test_a_classifier_of_others(folder: Path) -> None:
     config = transformers.BertConfig.from_pretrained(folder, num_labels=4)
     transformers.BertForSequenceClassification(config).save_pretrained(folder)
     opened = open_model(folder)
-    assert opened.task == {"kind": "classify", "labels": ["LABEL_0", "LABEL_1", "LABEL_2", "LABEL_3"]}
-    assert opened.classifier().num_labels == 4
+    labels = ["LABEL_0", "LABEL_1", "LABEL_2", "LABEL_3"]
+    problem = "single_label_classification"
+    assert opened.task == {"kind": "classify", "labels": labels, "problem_type": problem}
+    assert opened.task_model(SequenceClassifier).num_labels == 4
     edit_config(folder, problem_type="regression")
     assert open_model(folder).task is None
     edit_config(folder, problem_type=None, id2label={"0": "a", "1": "b"})
@@ -53,8 +56,8 @@ def test_a_classifier_of_others(folder: Path) -> None:
 
 
 def test_heads_that_are_not_ours_are_noted(folder: Path) -> None:
-    edit_weights(folder, lambda tensors: tensors.update({"qa_outputs.weight": torch.ones(2, 48)}))
-    assert open_model(folder).notes == ("1 tensors of other heads are not used: qa_outputs.weight",)
+    edit_weights(folder, lambda tensors: tensors.update({"lm_head.weight": torch.ones(2, 48)}))
+    assert open_model(folder).notes == ("1 tensors of other heads are not used: lm_head.weight",)
 
 
 def test_weights_in_several_files(folder: Path) -> None:

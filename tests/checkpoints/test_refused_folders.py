@@ -18,6 +18,7 @@ from bertwright.errors import (
     ModelError,
     VocabularyError,
 )
+from bertwright.model.classifier import SequenceClassifier
 from bertwright.model.encoder import BertEncoder
 
 
@@ -152,7 +153,7 @@ def test_missing_head_is_named(saved: Path) -> None:
     with pytest.raises(
         ModelError, match='a model with a sequence head, got "heads: masked_language, next_sentence'
     ):
-        open_model(saved).classifier()
+        open_model(saved).task_model(SequenceClassifier)
 
 
 def test_the_encoder_of_every_kind_of_folder(saved: Path, tmp_path: Path) -> None:

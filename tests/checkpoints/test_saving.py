@@ -69,7 +69,8 @@ def test_a_classifier_goes_to_transformers_and_back_with_its_labels(tmp_path: Pa
     assert theirs.config.id2label == dict(enumerate(small_models.LABELS))
     batch = inputs(path)
     with torch.no_grad():
-        ours = opened.classifier()(batch["input_ids"], batch["token_type_ids"], batch["attention_mask"])
+        model = opened.task_model(SequenceClassifier)
+        ours = model(batch["input_ids"], batch["token_type_ids"], batch["attention_mask"])
         torch.testing.assert_close(ours, theirs(**batch).logits, rtol=0, atol=1e-5)
 
 
@@ -106,7 +107,7 @@ def test_networks_from_one_folder_share_no_memory(saved: Path) -> None:
 
 def test_a_new_classifier_has_the_stored_encoder_and_a_seeded_layer(saved: Path) -> None:
     opened = open_model(saved)
-    first, second = opened.new_classifier(3, seed=1), opened.new_classifier(3, seed=2)
+    first, second = (opened.new_task_model(SequenceClassifier, 3, seed=seed) for seed in (1, 2))
     for name, tensor in opened.encoder().state_dict().items():
         assert torch.equal(first.encoder.state_dict()[name], tensor)
     assert not torch.equal(first.head.output.weight, second.head.output.weight)

@@ -16,7 +16,7 @@ def test_json(command, classifier_folder: Path, tmp_path: Path) -> None:  # type
     errors = tmp_path / "answers.errors.jsonl"
     found = {name: value for name, value in answer.json.items() if name != "seconds"}
     assert found == {"rows": 3, "failed": 1, "truncated": 0, "output": str(output), "errors": str(errors)}
-    assert answer.err == f"warning: 1 of 3 rows have no usable text, the first at line 3: see {errors}\n"
+    assert answer.err == f"warning: 1 of 3 rows are unusable, the first at line 3: see {errors}\n"
     rows = [json.loads(line) for line in output.read_text().splitlines()]
     assert [row["row"] for row in rows] == [0, 2]
     for row in rows:

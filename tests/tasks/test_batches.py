@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import ClassVar
+
 import numpy as np
 import pytest
 import torch
@@ -80,3 +83,28 @@ def test_steps(rows: int, batch_size: int, steps: int) -> None:
     batches = TrainingBatches([row(3)] * rows, batch_size, 0, seed=0)
     assert batches.steps_per_epoch == steps
     assert sum(batches.batch(step).input_ids.shape[0] for step in range(steps)) == rows
+
+
+def test_rows_of_one_example_stay_together() -> None:
+    rows = [row(length, example) for example in range(7) for length in (5, 9, 3)]
+    batches = TrainingBatches(rows, batch_size=2, pad_id=0, seed=4, together=True)
+    assert batches.steps_per_epoch == 4
+    plan = batches.plan(0)
+    assert sorted(np.concatenate(plan).tolist()) == list(range(21))
+    for step, indices in enumerate(plan):
+        owners = [rows[index].example for index in indices]
+        assert all(owners.count(owner) == 3 for owner in owners)
+        assert batches.batch(step).examples.tolist() == owners
+
+
+def test_targets_by_token_are_padded() -> None:
+    @dataclass(frozen=True, slots=True)
+    class Tagged(Features):
+        target_padding: ClassVar[int | None] = -100
+
+    rows = [
+        Tagged(np.arange(n, dtype=np.int32), np.zeros(n, np.int8), False, n, np.arange(n)) for n in (2, 4)
+    ]
+    targets = collate(rows, 0).targets
+    assert targets is not None
+    assert targets.tolist() == [[0, 1, -100, -100], [0, 1, 2, 3]]

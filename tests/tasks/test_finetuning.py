@@ -149,7 +149,7 @@ def test_transformers_opens_it_with_equal_logits(summary: FinetuneSummary, revie
         logits = theirs(**batch).logits.numpy()
     np.testing.assert_allclose(np.stack(ours), logits, atol=1e-5)
     labels = [theirs.config.id2label[index] for index in logits.argmax(axis=1)]
-    assert [answer.label for answer in task.decode(ours, features)] == labels
+    assert [answer.label for answer in task.decode(ours, features, texts)] == labels
 
 
 def test_a_classifier_of_transformers_opens_as_a_task(

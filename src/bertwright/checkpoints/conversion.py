@@ -34,7 +34,8 @@ class Weights:
 
     tensors: dict[str, Tensor]
     parts: frozenset[str]
-    """What is there: ``encoder``, ``pooler``, ``masked_language_head``, ``next_sentence_head``, ``head``."""
+    """What is there: ``encoder``, ``pooler``, ``masked_language_head``, ``next_sentence_head``, ``head``,
+    ``span_head``."""
     ignored: tuple[str, ...]
     """Tensors of heads that are not ours."""
 
@@ -53,7 +54,7 @@ def from_hugging_face(tensors: Mapping[str, Tensor], config: BertConfig, source:
     _check_tied(found, source)
     classes = found.get("classifier.weight")
     num_labels = classes.shape[0] if classes is not None and classes.dim() == 2 else None
-    names = names_of(config, num_labels)
+    names = names_of(config, num_labels, spans="qa_outputs.weight" in found)
     known = {theirs for name in names for theirs in name.hugging_face}
     unknown = [name for name in found if name not in known]
     misplaced = [name for name in unknown if name.startswith(_ROOMS)]
@@ -75,7 +76,7 @@ def from_tensorflow(available: Iterable[str], read: Read, config: BertConfig, so
     """
     present = [name for name in available if not name.endswith(_OPTIMIZER)]
     num_labels = read("output_weights").shape[0] if "output_weights" in present else None
-    names = names_of(config, num_labels)
+    names = names_of(config, num_labels, spans="cls/squad/output_weights" in present)
     known = {theirs for name in names for theirs in name.tensorflow}
     unknown = [name for name in present if name not in known]
     misplaced = [name for name in unknown if name.startswith(("bert/", "cls/"))]
@@ -98,7 +99,8 @@ def to_hugging_face(
         KeyError: a name outside the table.
     """
     head = tensors.get("head.output.weight")
-    table = {name.ours: name for name in names_of(config, None if head is None else head.shape[0])}
+    num_labels, spans = None if head is None else head.shape[0], "span_head.output.weight" in tensors
+    table = {name.ours: name for name in names_of(config, num_labels, spans=spans)}
     result = {}
     for key, tensor in tensors.items():
         theirs = table[key].hugging_face

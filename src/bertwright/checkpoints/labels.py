@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -33,12 +33,22 @@ def read_labels(values: Mapping[str, Any], source: str | Path) -> tuple[str, ...
     return labels
 
 
-def label_fields(labels: Sequence[str]) -> dict[str, Any]:
-    """What ``config.json`` says of a classifier into one of ``labels``; nothing where there are none."""
-    if not labels:
-        return {}
-    return {
-        "id2label": {str(index): label for index, label in enumerate(labels)},
-        "label2id": {label: index for index, label in enumerate(labels)},
-        "problem_type": "single_label_classification",
-    }
+def label_fields(task: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What ``config.json`` says of a model for ``task``: names of its classes, and the kind of problem.
+
+    ``task`` has ``labels`` where there are classes, and ``problem_type`` where it is one of the three that
+    ``transformers`` tells apart (for ``classify`` a single label unless it says otherwise).
+    """
+    task = task or {}
+    fields: dict[str, Any] = {}
+    if labels := task.get("labels"):
+        fields["id2label"] = {str(index): label for index, label in enumerate(labels)}
+        fields["label2id"] = {label: index for index, label in enumerate(labels)}
+    problem = task.get("problem_type")
+    if problem is None and task.get("kind") == "classify":
+        problem = "single_label_classification"
+    if problem is not None:
+        fields["problem_type"] = problem
+        if problem == "regression":
+            fields["id2label"], fields["label2id"] = {"0": "score"}, {"score": 0}
+    return fields

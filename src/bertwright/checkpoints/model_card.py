@@ -8,14 +8,22 @@ from typing import Any
 
 from bertwright.model.config import BertConfig
 
-_PIPELINES = {"BertForPreTraining": "fill-mask", "BertForSequenceClassification": "text-classification"}
+_PIPELINES = {
+    "BertForPreTraining": "fill-mask",
+    "BertForSequenceClassification": "text-classification",
+    "BertForTokenClassification": "token-classification",
+    "BertForQuestionAnswering": "question-answering",
+    "BertForMultipleChoice": "multiple-choice",
+}
 
 _USES = {
     "BertForPreTraining": 'bertwright fill-mask FOLDER "The capital of France is [MASK]."',
     "BertForSequenceClassification": "bertwright predict FOLDER rows.tsv -o predictions.jsonl",
+    "BertForTokenClassification": "bertwright predict FOLDER sentences.jsonl -o predictions.jsonl",
+    "BertForQuestionAnswering": "bertwright predict FOLDER questions.json -o predictions.jsonl",
+    "BertForMultipleChoice": "bertwright predict FOLDER questions.jsonl -o predictions.jsonl",
     "BertModel": "bertwright embed FOLDER texts.txt -o vectors.npy",
 }
-
 
 _LIMITS = (
     "## Limits",

@@ -13,30 +13,34 @@ from torch import Tensor, nn
 from bertwright import strict_json
 from bertwright.checkpoints import members
 from bertwright.checkpoints.conversion import Weights, from_hugging_face, from_tensorflow
+from bertwright.checkpoints.foreign_task import foreign_task
 from bertwright.checkpoints.labels import read_labels
 from bertwright.checkpoints.memory import require_memory
 from bertwright.checkpoints.names import ENCODER
-from bertwright.checkpoints.saving import save_model
+from bertwright.checkpoints.saving import ARCHITECTURES, save_model
 from bertwright.checkpoints.tensor_file import read_tensors, require_finite
 from bertwright.checkpoints.tensorflow_bundle import TensorBundle
 from bertwright.durable import read_manifest, verify
 from bertwright.errors import ModelError, shown_path
-from bertwright.model.classifier import SequenceClassifier
 from bertwright.model.config import BertConfig
 from bertwright.model.encoder import BertEncoder
 from bertwright.model.pretraining_model import BertForPreTraining
+from bertwright.model.task_model import HeadName, TaskModel
 from bertwright.tokenization.tokenizer import Tokenizer
 
 __all__ = ["Head", "ModelFolder", "open_model", "save_model"]
 
-Head = Literal["masked_language", "next_sentence", "sequence"]
+Head = Literal["masked_language", "next_sentence"] | HeadName
 Module = TypeVar("Module", bound=nn.Module)
+Model = TypeVar("Model", bound=TaskModel)
 
 _HEADS: Mapping[str, Head] = {
     "masked_language_head": "masked_language",
     "next_sentence_head": "next_sentence",
-    "head": "sequence",
+    "span_head": "span",
 }
+_CLASSIFIERS: tuple[HeadName, ...] = ("token", "choice")
+"""Heads whose tensors are named like the one for whole rows; the architecture tells them apart."""
 _PRETRAINING: tuple[Head, ...] = ("masked_language", "next_sentence")
 
 
@@ -50,14 +54,19 @@ class ModelFolder:
     weights: Weights = field(repr=False)
     manifest: Mapping[str, Any]
     """What ``bertwright.json`` says besides the files' digests: ``task``, ``provenance``, its own ``digest``.
-    For folders of others ``task`` is made from ``id2label``, and the rest is absent."""
+    For folders of others ``task`` is made from ``config.json``, and the rest is absent."""
     notes: tuple[str, ...] = ()
     """What a careful user wants to know: parts that are missing or not used, casing that was inferred."""
+    architecture: str | None = None
+    """What ``config.json`` calls the network, e.g. ``BertForTokenClassification``; None where it does not."""
 
     @property
     def heads(self) -> frozenset[Head]:
         """The heads whose weights are here."""
-        return frozenset(head for part, head in _HEADS.items() if part in self.weights.parts)
+        found = {head for part, head in _HEADS.items() if part in self.weights.parts}
+        if "head" in self.weights.parts:
+            found.add(_classifier_head(self.architecture))
+        return frozenset(found)
 
     @property
     def task(self) -> Mapping[str, Any] | None:
@@ -90,26 +99,27 @@ class ModelFolder:
         for head in require:
             self._require(head)
         seed = self._seed_for({"pooler", "masked_language_head", "next_sentence_head"})
-        own = {name: tensor for name, tensor in self.weights.tensors.items() if not name.startswith("head.")}
+        heads = ("head.", "span_head.")
+        own = {name: tensor for name, tensor in self.weights.tensors.items() if not name.startswith(heads)}
         return self._filled(BertForPreTraining(self.config, seed=seed), own)
 
-    def classifier(self) -> SequenceClassifier:
-        """The classifier that is stored here.
+    def task_model(self, cls: type[Model]) -> Model:
+        """The encoder with the output layer that is stored here.
 
         Raises:
-            ModelError: there is none.
+            ModelError: there is none of this class.
         """
-        self._require("sequence")
-        count = self.weights.tensors["head.output.bias"].shape[0]
-        model = SequenceClassifier(
-            self.config, count, encoder=BertEncoder(self.config, seed=self._seed_for({"pooler"})), seed=None
-        )
-        own = {name: t for name, t in self.weights.tensors.items() if name.startswith((ENCODER, "head."))}
+        self._require(cls.head_name)
+        prefix = f"{cls.part}."
+        count = self.weights.tensors[f"{prefix}output.bias"].shape[0]
+        encoder = BertEncoder(self.config, seed=self._seed_for({"pooler"}))
+        model = cls(self.config, count, encoder=encoder, seed=None)
+        own = {name: t for name, t in self.weights.tensors.items() if name.startswith((ENCODER, prefix))}
         return self._filled(model, own)
 
-    def new_classifier(self, num_labels: int, *, seed: int = 0) -> SequenceClassifier:
-        """The encoder with a new output layer over ``num_labels`` classes, drawn from ``seed``."""
-        return SequenceClassifier(self.config, num_labels, encoder=self.encoder(), seed=seed)
+    def new_task_model(self, cls: type[Model], num_labels: int, *, seed: int = 0) -> Model:
+        """The encoder with a new output layer of ``num_labels`` outputs, drawn from ``seed``."""
+        return cls(self.config, num_labels, encoder=self.encoder(), seed=seed)
 
     def _require(self, head: Head) -> None:
         if head not in self.heads:
@@ -177,10 +187,11 @@ def _open_hugging_face(path: Path, lower_case: bool | None, allow_nonfinite: boo
     if not allow_nonfinite:
         require_finite(tensors, files[0])
     weights = from_hugging_face(tensors, config, files[0])
+    architecture = next(iter(values.get("architectures") or ()), None)
     if "task" not in manifest:
-        manifest = {**manifest, "task": _foreign_task(values, labels, weights, source)}
-    notes += members.permission_notes(path) + _notes_on(weights, tensors)
-    return ModelFolder(path, config, tokenizer, weights, manifest, tuple(notes))
+        manifest = {**manifest, "task": foreign_task(values, labels, weights, source)}
+    notes += members.permission_notes(path) + _notes_on(weights, tensors, architecture)
+    return ModelFolder(path, config, tokenizer, weights, manifest, tuple(notes), architecture)
 
 
 def _open_tensorflow(
@@ -230,30 +241,17 @@ def _tokenizer(
     return (Tokenizer.load(path, lower_case=not cased), [note])
 
 
-def _foreign_task(
-    values: Mapping[str, Any], labels: tuple[str, ...] | None, weights: Weights, source: Path
-) -> dict[str, Any] | None:
-    """What the classifier of another library's folder answers."""
-    if "head" not in weights.parts:
-        return None
-    count = weights.tensors["head.output.bias"].shape[0]
-    names = labels or tuple(f"LABEL_{index}" for index in range(count))
-    if len(names) != count:
-        raise ModelError.at(
-            source, f"{count} names, one a class of the classifier", len(names), field="id2label"
-        )
-    problem = values.get("problem_type") or "single_label_classification"
-    if problem != "single_label_classification" or count == 1:
-        return None
-    return {"kind": "classify", "labels": list(names)}
+def _classifier_head(architecture: str | None) -> HeadName:
+    return next((head for head in _CLASSIFIERS if ARCHITECTURES[head] == architecture), "sequence")
 
 
-def _notes_on(weights: Weights, tensors: Mapping[str, Tensor]) -> list[str]:
+def _notes_on(weights: Weights, tensors: Mapping[str, Tensor], architecture: str | None = None) -> list[str]:
     notes = []
     if weights.ignored:
         shown = ", ".join(weights.ignored[:3]) + (", …" if len(weights.ignored) > 3 else "")
         notes.append(f"{len(weights.ignored)} tensors of other heads are not used: {shown}")
-    if "pooler" not in weights.parts:
+    by_token = architecture in (ARCHITECTURES["token"], ARCHITECTURES["span"])  # these never had one
+    if "pooler" not in weights.parts and not by_token:
         notes.append("no pooler is stored: the pooled output is that of initial weights")
     if any(tensor.dtype is torch.float64 for tensor in tensors.values()):
         notes.append("weights are stored as float64 and were rounded to float32")

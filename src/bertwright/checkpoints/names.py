@@ -19,7 +19,7 @@ class Name:
     """One parameter of ours and what it is elsewhere."""
 
     ours: str
-    """As in ``BertForPreTraining.state_dict()`` and ``SequenceClassifier.state_dict()``."""
+    """As in ``BertForPreTraining.state_dict()`` and that of every ``TaskModel``."""
     hugging_face: tuple[str, ...]
     """More than one: stacked along the first axis."""
     tensorflow: tuple[str, ...]
@@ -33,12 +33,17 @@ class Name:
         return "pooler" if second == "pooler" else first
 
 
-def names_of(config: BertConfig, num_labels: int | None = None) -> list[Name]:
-    """The table for ``config``: encoder, pooler, pre-training heads; a classifier with ``num_labels``."""
+def names_of(config: BertConfig, num_labels: int | None = None, *, spans: bool = False) -> list[Name]:
+    """The table for ``config``: encoder, pooler, pre-training heads; a classifier of rows, tokens or choices
+    (all have one name) with ``num_labels``; the head of answers with ``spans``."""
     names = _embeddings(config)
     for layer in range(config.num_hidden_layers):
         names += _layer(config, layer)
     names += _heads(config)
+    if spans:
+        ours, theirs, shape = "span_head.output.", "qa_outputs.", (2, config.hidden_size)
+        names.append(Name(f"{ours}weight", (f"{theirs}weight",), ("cls/squad/output_weights",), shape))
+        names.append(Name(f"{ours}bias", (f"{theirs}bias",), ("cls/squad/output_bias",), shape[:1]))
     if num_labels is not None:
         shape = (num_labels, config.hidden_size)
         names.append(Name("head.output.weight", ("classifier.weight",), ("output_weights",), shape))

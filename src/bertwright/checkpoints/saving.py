@@ -18,17 +18,22 @@ from bertwright.checkpoints.names import ENCODER
 from bertwright.checkpoints.tensor_file import require_finite, write_tensors
 from bertwright.durable import NewDirectory
 from bertwright.errors import ModelError
-from bertwright.model.classifier import SequenceClassifier
 from bertwright.model.config import BertConfig
 from bertwright.model.encoder import BertEncoder
 from bertwright.model.pretraining_model import BertForPreTraining
+from bertwright.model.task_model import HeadName, TaskModel
 from bertwright.tokenization.tokenizer import Tokenizer
 
-_ARCHITECTURES: Mapping[type[nn.Module], str] = {
-    BertEncoder: "BertModel",
-    BertForPreTraining: "BertForPreTraining",
-    SequenceClassifier: "BertForSequenceClassification",
+ARCHITECTURES: Mapping[HeadName, str] = {
+    "sequence": "BertForSequenceClassification",
+    "token": "BertForTokenClassification",
+    "span": "BertForQuestionAnswering",
+    "choice": "BertForMultipleChoice",
 }
+"""What ``transformers`` calls a model with one of the heads."""
+
+
+_POOLER = ENCODER + "pooler."
 
 
 def save_model(
@@ -45,9 +50,9 @@ def save_model(
 
     Args:
         path: the new folder.
-        module: a :class:`BertEncoder`, :class:`BertForPreTraining` or :class:`SequenceClassifier`; may be
-            compiled.
-        task: what it was adapted to, as JSON values: ``kind``, and ``labels`` in the order of the logits.
+        module: a :class:`BertEncoder`, :class:`BertForPreTraining` or :class:`TaskModel`; may be compiled.
+        task: what it was adapted to, as JSON values: ``kind``, and where there are classes ``labels`` in the
+            order of the logits.
         provenance: what it was made from, as JSON values.
         card: text of ``README.md``; a plain one is written when None.
         overwrite: replace a model folder of ours that is there.
@@ -58,7 +63,7 @@ def save_model(
         DiskError: the file system refused; what was there before is untouched.
     """
     module = getattr(module, "_orig_mod", module)  # what torch.compile wrapped
-    architecture = _ARCHITECTURES[type(module)]
+    architecture = _architecture(module)
     config, state = _checked_state(module, tokenizer, task, path)
     bare = isinstance(module, BertEncoder)
     if bare:
@@ -66,7 +71,7 @@ def save_model(
     tensors = to_hugging_face(state, config, prefix=not bare)
     parameters = sum(tensor.numel() for tensor in tensors.values())
     fields = {"architectures": [architecture], "model_type": "bert", **config.to_dict(), "dtype": "float32"}
-    fields |= label_fields((task or {}).get("labels", ()))
+    fields |= label_fields(task)
     text = card or model_card(config, architecture, parameters, task, provenance)
     with NewDirectory(
         path,
@@ -96,10 +101,18 @@ def _checked_state(
     if len(tokenizer.vocabulary) != config.vocab_size:
         expected = f"a vocabulary of {config.vocab_size:,} tokens, the network's"
         raise ModelError.at(path, expected, f"{len(tokenizer.vocabulary):,}")
-    if isinstance(module, SequenceClassifier):
-        labels = (task or {}).get("labels", ())
-        if len(labels) != module.num_labels:
-            raise ModelError.at(path, f"{module.num_labels} labels, the classifier's", len(labels))
     state = {name: tensor.detach().to("cpu", torch.float32) for name, tensor in module.state_dict().items()}
+    if isinstance(module, TaskModel):
+        labels = (task or {}).get("labels")
+        if labels is not None and len(labels) != module.num_labels:
+            raise ModelError.at(path, f"{module.num_labels} labels, the classifier's", len(labels))
+        if not module.pools:  # an untrained pooler would only mislead; transformers' classes have none either
+            state = {name: tensor for name, tensor in state.items() if not name.startswith(_POOLER)}
     require_finite(state, path)
     return config, state
+
+
+def _architecture(module: nn.Module) -> str:
+    if isinstance(module, TaskModel):
+        return ARCHITECTURES[module.head_name]
+    return {BertEncoder: "BertModel", BertForPreTraining: "BertForPreTraining"}[type(module)]

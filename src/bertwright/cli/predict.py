@@ -21,7 +21,7 @@ def predict(
     text_pair: PairColumn = None,
     columns: ColumnNames = None,
     format: TableFormat = "auto",
-    strict: Annotated[bool, Parameter(help="Refuse a file that has a row without a usable text.")] = False,
+    strict: Annotated[bool, Parameter(help="Refuse a file that has a row without a usable input.")] = False,
     resume: Annotated[bool, Parameter(help="Go on with work that was interrupted.")] = False,
     overwrite: Annotated[bool, Parameter(help="Replace OUTPUT.")] = False,
     device: Device = "auto",
@@ -29,7 +29,7 @@ def predict(
 ) -> None:
     """Predict every row of a file, in its order, as JSON lines.
 
-    Columns are those that the model was trained with unless they are named here. Rows without a usable text
+    Columns are those that the model was trained with unless they are named here. Rows that cannot be used
     go to a file of their own, beside OUTPUT. Interrupted work is kept there, too, and taken up with --resume.
 
         bertwright predict MODEL reviews.tsv -o answers.jsonl

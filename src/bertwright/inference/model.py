@@ -20,7 +20,7 @@ from bertwright.inference.blocks import fingerprint
 from bertwright.inference.embedding import Embedded, embed
 from bertwright.inference.fill_mask import FilledMask, fill_mask
 from bertwright.inference.next_sentence import NextSentence, next_sentence
-from bertwright.inference.prediction import TextRow, predict
+from bertwright.inference.prediction import predict
 from bertwright.model.encoder import BertEncoder
 from bertwright.model.pretraining_model import BertForPreTraining
 from bertwright.progress import Progress
@@ -137,7 +137,7 @@ class Model:
             progress=progress,
         )
 
-    def predict(self, rows: Sequence[TextRow], *, progress: Progress | None = None) -> list[Prediction]:
+    def predict(self, rows: Sequence[Any], *, progress: Progress | None = None) -> list[Prediction]:
         """The fine-tuned answer for every row: a text, or a pair of texts where the task has pairs.
 
         Raises:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,11 +10,9 @@ from typing import TYPE_CHECKING
 from bertwright import durable, strict_json
 from bertwright.errors import InputError, TableError, UsageError
 from bertwright.inference.blocks import BlockAnswer, Blocks, check_count, check_input, fingerprint
-from bertwright.inference.prediction import TextRow
 from bertwright.progress import Progress, Silent
-from bertwright.tasks.columns import ChosenTable, Columns, choose_table
-from bertwright.tasks.examples import text_cell
-from bertwright.tasks.table import Row
+from bertwright.tasks.columns import Columns
+from bertwright.tasks.examples import InputRow, InputStream
 
 if TYPE_CHECKING:
     from bertwright.inference.model import Model
@@ -46,7 +43,7 @@ class PredictionSummary:
         """One sentence about the rows that failed."""
         first = ", ".join(map(str, self.failed_lines))
         counts = f"{self.failed:,} of {self.rows:,} rows"
-        return f"{counts} have no usable text, the first at line {first}: see {self.errors}"
+        return f"{counts} are unusable, the first at line {first}: see {self.errors}"
 
 
 def predict_file(
@@ -66,8 +63,8 @@ def predict_file(
 
     Args:
         file: a table; see :mod:`bertwright.tasks.formats`.
-        output: a ``.jsonl`` file of ``{"row": 0, "label": ..., ...}``; rows count from 0. Those without a
-            usable text go to a file beside it, whose name ends in ``.errors.jsonl``.
+        output: a ``.jsonl`` file of ``{"row": 0, "label": ..., ...}``; rows count from 0. Unusable ones
+            go to a file beside it, whose name ends in ``.errors.jsonl``.
         columns: where they are not those that the model was trained with.
         strict: refuse a file with an unusable row.
         rows_per_block: rows between two points to resume from.
@@ -82,17 +79,17 @@ def predict_file(
     watch = progress or Silent()
     errors = output.with_name(output.stem + ".errors.jsonl")
     _check_outputs(file, output, errors, overwrite)
-    chosen = _choose(model, file, columns, format)
-    count, failed = _look_through(chosen, strict)
+    stream = model.task.stream(file, columns, format=format)
+    count, failed = _look_through(file, stream, strict)
 
-    def answer(start: int, rows: list[Row]) -> BlockAnswer:
-        return _answer(model, chosen, start, rows, watch)
+    def answer(start: int, rows: list[InputRow]) -> BlockAnswer:
+        return _answer(model, start, rows, watch)
 
-    request = {"model": model.digest, "file": fingerprint(file), "columns": chosen.columns.to_dict()}
+    request = {"model": model.digest, "file": fingerprint(file), "columns": stream.columns.to_dict()}
     blocks = Blocks(output, request | {"format": format}, rows_per_block)
     with blocks.open(resume=resume, overwrite=overwrite):
         watch.start("predicting", count, "rows")
-        blocks.fill(_rows(chosen), answer, watch)
+        blocks.fill(stream.rows(), answer, watch)
         watch.finish()
         check_count(file, count, blocks.rows)
         _assemble(blocks, output, "jsonl", overwrite)
@@ -108,7 +105,7 @@ def predict_file(
         output=output,
         errors=errors if failed else None,
         failed_lines=tuple(failed[:_FIRST]),
-        remarks=() if chosen.guess is None else (chosen.guess,),
+        remarks=() if stream.guess is None else (stream.guess,),
     )
 
 
@@ -120,60 +117,33 @@ def _check_outputs(file: Path, output: Path, errors: Path, overwrite: bool) -> N
         durable.require_absent(path, overwrite)
 
 
-def _choose(model: Model, file: Path, columns: Columns | None, format: str) -> ChosenTable:
-    """The table in ``file``; only its texts matter, so that a file without labels is as good as one with."""
-    wanted = (columns or Columns()).or_else(model.task.columns)
-    return choose_table(
-        file, Columns(wanted.text, wanted.text_pair, None, wanted.names), format=format, labelled=False
-    )
-
-
-def _look_through(chosen: ChosenTable, strict: bool) -> tuple[int, list[int]]:
-    """Number of rows, and the lines of those without a usable text; damage shows here, before any work."""
+def _look_through(file: Path, stream: InputStream, strict: bool) -> tuple[int, list[int]]:
+    """Number of rows, and the lines of the unusable ones; damage shows here, before any work."""
     count = 0
     failed: list[int] = []
-    for row in _rows(chosen):
+    first: InputError | None = None
+    for row in stream.rows():
         count += 1
-        try:
-            _texts(chosen, row)
-        except InputError:
+        if row.problem is not None:
             if strict:
-                raise
+                raise row.problem
+            first = first or row.problem
             failed.append(row.line)
     if not count:
-        raise TableError.at(chosen.table.path, "at least one row", "none")
-    if len(failed) == count:
-        _texts(chosen, next(_rows(chosen)))  # no row is usable: the first one says why
+        raise TableError.at(file, "at least one row", "none")
+    if first is not None and len(failed) == count:
+        raise first  # no row is usable: the first one says why
     return count, failed
 
 
-def _rows(chosen: ChosenTable) -> Iterator[Row]:
-    columns = (chosen.columns.text, chosen.columns.text_pair)
-    return chosen.table.rows([column for column in columns if column is not None], lenient=True)
-
-
-def _texts(chosen: ChosenTable, row: Row) -> TextRow:
-    columns, table = chosen.columns, chosen.table
-    if row.problem is not None:
-        raise row.problem
-    text = text_cell(table, row.line, columns.text or "", row.cells[0])
-    if columns.text_pair is None:
-        return text
-    return text, text_cell(table, row.line, columns.text_pair, row.cells[1])
-
-
-def _answer(
-    model: Model, chosen: ChosenTable, start: int, rows: list[Row], progress: Progress
-) -> BlockAnswer:
-    usable: list[tuple[int, TextRow]] = []
-    errors: list[str] = []
-    for number, row in enumerate(rows, start):
-        try:
-            usable.append((number, _texts(chosen, row)))
-        except InputError as problem:
-            record = {"row": number, "line": row.line, "error": problem.message}
-            errors.append(strict_json.dump(record) + "\n")
-    predictions = model.predict([texts for _, texts in usable], progress=progress)
+def _answer(model: Model, start: int, rows: list[InputRow], progress: Progress) -> BlockAnswer:
+    usable = [(number, row.input) for number, row in enumerate(rows, start) if row.problem is None]
+    errors = [
+        strict_json.dump({"row": number, "line": row.line, "error": row.problem.message}) + "\n"
+        for number, row in enumerate(rows, start)
+        if row.problem is not None
+    ]
+    predictions = model.predict([given for _, given in usable], progress=progress)
     progress.advance(len(errors))
     lines = [
         strict_json.dump({"row": number, **prediction.to_dict()}) + "\n"

@@ -47,15 +47,28 @@ class NextSentenceHead(nn.Module):
         return logits
 
 
-class SequenceHead(nn.Module):
-    """One class for the row: dropout, then a linear layer on the pooled output (``create_model``)."""
+class ClassHead(nn.Module):
+    """Dropout, then a linear layer: on the pooled output of a row, or on every token (``create_model``)."""
 
     def __init__(self, config: BertConfig, num_labels: int) -> None:
         super().__init__()
         self.dropout = Dropout(config.hidden_dropout_prob)
         self.output = nn.Linear(config.hidden_size, num_labels)
 
-    def forward(self, pooled: Tensor) -> Tensor:
-        """(B, H) -> logits (B, C)."""
-        logits: Tensor = self.output(self.dropout(pooled))
+    def forward(self, hidden: Tensor) -> Tensor:
+        """(..., H) -> logits (..., C)."""
+        logits: Tensor = self.output(self.dropout(hidden))
+        return logits
+
+
+class SpanHead(nn.Module):
+    """Where an answer begins and ends: a linear layer on every token (``run_squad.create_model``)."""
+
+    def __init__(self, config: BertConfig) -> None:
+        super().__init__()
+        self.output = nn.Linear(config.hidden_size, 2)
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """(..., H) -> logits (..., 2): start, end."""
+        logits: Tensor = self.output(hidden)
         return logits

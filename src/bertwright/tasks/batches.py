@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import torch
@@ -37,6 +37,9 @@ class Features:
     target: Any = None
     """What the task's loss wants: a class, a number, one class a token; None when it is to be predicted."""
 
+    target_padding: ClassVar[int | None] = None
+    """Targets by token are as long as the row, and are padded with this; None for all others."""
+
     @classmethod
     def of(cls, row: ModelInput, example: int, target: Any = None) -> Features:
         """From an assembled row."""
@@ -58,6 +61,8 @@ class TaskBatch(NamedTuple):
     """(B, S) bool, true for tokens; None when there is no padding"""
     targets: Tensor | None
     """As the task's loss wants them; None when there are none"""
+    examples: Tensor
+    """(B,) int64: which example each row was made from"""
 
     def to(self, device: torch.device) -> TaskBatch:
         """On ``device``."""
@@ -72,13 +77,23 @@ class TaskBatch(NamedTuple):
 def collate(features: Sequence[Features], pad_id: int) -> TaskBatch:
     """``features`` side by side, padded to the longest of them."""
     mask = padding_mask([len(row) for row in features])
-    targets = [row.target for row in features]
     return TaskBatch(
         torch.from_numpy(pad([row.input_ids for row in features], pad_id)),
         torch.from_numpy(pad([row.token_type_ids for row in features], 0)),
         None if mask is None else torch.from_numpy(mask),
-        None if any(target is None for target in targets) else torch.as_tensor(np.asarray(targets)),
+        _targets(features),
+        torch.tensor([row.example for row in features]),
     )
+
+
+def _targets(features: Sequence[Features]) -> Tensor | None:
+    targets = [row.target for row in features]
+    if any(target is None for target in targets):
+        return None
+    padding = features[0].target_padding
+    if padding is None:
+        return torch.as_tensor(np.asarray(targets))
+    return torch.from_numpy(pad(targets, padding))
 
 
 def unknown_share(features: Sequence[Features], unk_id: int) -> float:
@@ -94,20 +109,30 @@ class TrainingBatches:
         features: the training rows.
         batch_size: rows a batch; the last batch of an epoch may be smaller.
         seed: of the order.
+        together: keep the rows of one example in one batch, which then has ``batch_size`` examples.
     """
 
-    def __init__(self, features: Sequence[Features], batch_size: int, pad_id: int, seed: int) -> None:
+    def __init__(
+        self,
+        features: Sequence[Features],
+        batch_size: int,
+        pad_id: int,
+        seed: int,
+        *,
+        together: bool = False,
+    ) -> None:
         self._features = features
         self._batch_size = batch_size
         self._pad_id = pad_id
         self._seed = seed
+        self._units = _units(features, together)
         self._epoch = -1
         self._plan: list[NDArray[np.int64]] = []
 
     @property
     def steps_per_epoch(self) -> int:
         """Batches in one pass over the rows."""
-        return -(-len(self._features) // self._batch_size)
+        return -(-len(self._units) // self._batch_size)
 
     def batch(self, step: int) -> TaskBatch:
         """The batch of step ``step``, from 0."""
@@ -118,9 +143,21 @@ class TrainingBatches:
         """Row indices of every batch of an epoch; each row stands in exactly one."""
         if epoch != self._epoch:
             random = generator(self._seed, "fine-tuning order", epoch)
-            lengths = np.array([len(row) for row in self._features], dtype=np.int64)
-            self._plan, self._epoch = plan_epoch(lengths, self._batch_size, random), epoch
+            lengths = np.array([max(len(self._features[row]) for row in unit) for unit in self._units])
+            plan = plan_epoch(lengths, self._batch_size, random)
+            self._plan = [np.concatenate([self._units[index] for index in batch]) for batch in plan]
+            self._epoch = epoch
         return self._plan
+
+
+def _units(features: Sequence[Features], together: bool) -> list[NDArray[np.int64]]:
+    """Rows that are not to be separated: one by one, or all of an example."""
+    if not together:
+        return list(np.arange(len(features), dtype=np.int64)[:, None])
+    rows: dict[int, list[int]] = {}
+    for index, row in enumerate(features):
+        rows.setdefault(row.example, []).append(index)
+    return [np.array(unit, dtype=np.int64) for unit in rows.values()]
 
 
 def plan_epoch(

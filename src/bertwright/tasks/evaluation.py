@@ -109,7 +109,7 @@ def evaluate(
     features = task.encode(labelled.examples)
     pad_id = task.tokenizer.vocabulary.pad_id
     outputs = run_model(task.trained_model(folder), features, pad_id, progress)
-    predictions = task.decode(outputs, features)
+    predictions = task.decode(outputs, features, labelled.examples)
     return Evaluation(
         kind=task.kind,
         metrics=task.score(outputs, features, labelled.examples),

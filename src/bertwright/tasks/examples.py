@@ -2,16 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
-from bertwright.errors import InputError, TableError
-from bertwright.tasks.columns import ChosenTable
-from bertwright.tasks.table import Table
+from bertwright.errors import InputError, TableError, quote
+from bertwright.tasks.columns import ChosenTable, Columns
+from bertwright.tasks.table import Row, Table
 
 Target = TypeVar("Target")
+ExampleType = TypeVar("ExampleType", bound="AnyExample")
+
+
+class AnyExample(Protocol):
+    """What all kinds of examples have in common."""
+
+    @property
+    def line(self) -> int:
+        """Where it begins in its file, from 1; 0 when it comes from nowhere."""
+
+    @property
+    def target(self) -> Any:
+        """What is to be predicted of it; None when that is not known."""
+
+    @property
+    def texts(self) -> Hashable:
+        """The input without the target: equal for equal inputs."""
+
+    @property
+    def shown(self) -> str:
+        """The input for people, in one line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +50,18 @@ class Example(Generic[Target]):
         """The input without the target."""
         return self.text, self.text_pair
 
+    @property
+    def shown(self) -> str:
+        """The text, or both with a bar between them."""
+        return self.text if self.text_pair is None else f"{self.text} | {self.text_pair}"
+
 
 @dataclass(frozen=True)
-class ExampleFile(Generic[Target]):
+class ExampleFile(Generic[ExampleType]):
     """The examples of a file, and what is odd about it (sentences for people)."""
 
     path: Path
-    examples: list[Example[Target]]
+    examples: list[ExampleType]
     warnings: tuple[str, ...] = ()
 
     def __len__(self) -> int:
@@ -46,6 +72,30 @@ class ExampleFile(Generic[Target]):
     ) -> InputError:
         """A :class:`TableError` about this file."""
         return TableError.at(self.path, expected, got, line=line, hint=hint)
+
+
+@dataclass(frozen=True, slots=True)
+class InputRow:
+    """A row whose answer is asked for."""
+
+    line: int
+    """Where it begins in its file, from 1."""
+    input: Any
+    """What the task's ``encode`` takes; None when the row is unusable."""
+    problem: InputError | None = None
+    """Why it is."""
+
+
+@dataclass(frozen=True)
+class InputStream:
+    """The rows of a file whose answers are asked for: streamed, the unusable ones set apart."""
+
+    columns: Columns
+    """What was read, settled."""
+    guess: str | None
+    """What was guessed about the columns (a sentence)."""
+    rows: Callable[[], Iterator[InputRow]]
+    """A new pass over the file."""
 
 
 def text_cell(table: Table, line: int, column: str, cell: object) -> str:
@@ -67,6 +117,46 @@ def require_rows(chosen: ChosenTable, examples: Sequence[object]) -> None:
         raise chosen.table.error("rows", "0 examples: only a header is there")
 
 
+def text_stream(chosen: ChosenTable) -> InputStream:
+    """The texts or pairs of a table."""
+    columns, table = chosen.columns, chosen.table
+    wanted = [column for column in (columns.text, columns.text_pair) if column is not None]
+
+    def texts(row: Row) -> str | tuple[str, str]:
+        first = text_cell(table, row.line, wanted[0], row.cells[0])
+        return first if len(wanted) == 1 else (first, text_cell(table, row.line, wanted[1], row.cells[1]))
+
+    def rows() -> Iterator[InputRow]:
+        return (input_row(row, texts) for row in table.rows(wanted, lenient=True))
+
+    return InputStream(columns, chosen.guess, rows)
+
+
+def input_row(row: Row, read: Callable[[Row], Any]) -> InputRow:
+    """``row`` as ``read`` understands it, or with the reason why it cannot be used."""
+    if row.problem is not None:
+        return InputRow(row.line, None, row.problem)
+    try:
+        return InputRow(row.line, read(row))
+    except InputError as problem:
+        return InputRow(row.line, None, problem)
+
+
+def text_inputs(rows: Sequence[Any]) -> list[Any]:
+    """``rows``, each found to be a text or a pair of texts.
+
+    Raises:
+        InputError: one is not, or is empty.
+    """
+    for number, row in enumerate(rows):
+        texts = row if isinstance(row, (tuple, list)) else (row,)
+        if len(texts) not in (1, 2) or not isinstance(texts[0], str) or not texts[0].strip():
+            raise InputError(f"row {number}: expected a text or a pair of texts, got {quote(row)}")
+        if len(texts) == 2 and texts[1] is not None and not isinstance(texts[1], str):
+            raise InputError(f"row {number}: expected a pair of texts, got {quote(row)}")
+    return list(rows)
+
+
 def warnings_of(chosen: ChosenTable, examples: Sequence[Example[Target]]) -> tuple[str, ...]:
     """What is odd about one file: blank rows, equal pairs, the same text with different targets."""
     name = chosen.table.path.name
@@ -78,17 +168,22 @@ def warnings_of(chosen: ChosenTable, examples: Sequence[Example[Target]]) -> tup
         found.append(
             f"{name}: {_count(len(equal), 'row')} with two equal texts, the first at line {equal[0].line}"
         )
+    return (*found, *conflict_warning(name, examples))
+
+
+def conflict_warning(name: str, examples: Sequence[AnyExample]) -> tuple[str, ...]:
+    """A warning when the same input has different targets in the file called ``name``."""
     conflicts = _conflicts(examples)
-    if conflicts:
-        first, other = conflicts[0]
-        found.append(
-            f"{name}: {_count(len(conflicts), 'text')} with different labels, "
-            f"the first at lines {first.line} ({first.target}) and {other.line} ({other.target})"
-        )
-    return tuple(found)
+    if not conflicts:
+        return ()
+    first, other = conflicts[0]
+    return (
+        f"{name}: {_count(len(conflicts), 'text')} with different labels, "
+        f"the first at lines {first.line} ({first.target}) and {other.line} ({other.target})",
+    )
 
 
-def overlap_warning(train: ExampleFile[Target], dev: ExampleFile[Target]) -> tuple[str, ...]:
+def overlap_warning(train: ExampleFile[Any], dev: ExampleFile[Any]) -> tuple[str, ...]:
     """A warning when rows of ``dev`` are in ``train`` too: they measure memory, not learning."""
     seen = {example.texts for example in train.examples}
     repeated = [example for example in dev.examples if example.texts in seen]
@@ -98,10 +193,10 @@ def overlap_warning(train: ExampleFile[Target], dev: ExampleFile[Target]) -> tup
     return (f"{dev.path.name}: {share} also in {train.path.name}, the first at line {repeated[0].line}",)
 
 
-def _conflicts(examples: Iterable[Example[Target]]) -> list[tuple[Example[Target], Example[Target]]]:
+def _conflicts(examples: Iterable[AnyExample]) -> list[tuple[AnyExample, AnyExample]]:
     """For each text that has several targets: its first row, and the first that differs from it."""
-    first: dict[tuple[str, str | None], Example[Target]] = {}
-    conflicts: dict[tuple[str, str | None], tuple[Example[Target], Example[Target]]] = {}
+    first: dict[Hashable, AnyExample] = {}
+    conflicts: dict[Hashable, tuple[AnyExample, AnyExample]] = {}
     for example in examples:
         earlier = first.setdefault(example.texts, example)
         if earlier.target != example.target:

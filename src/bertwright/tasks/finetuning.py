@@ -19,7 +19,7 @@ from bertwright.tasks.batches import unknown_share
 from bertwright.tasks.columns import Columns
 from bertwright.tasks.examples import ExampleFile, overlap_warning
 from bertwright.tasks.kinds import task_kind
-from bertwright.tasks.run import Materials, Run, Weights, better, run_seed
+from bertwright.tasks.run import Learned, Materials, Run, better, run_seed
 from bertwright.tasks.settings import FinetuneSettings
 from bertwright.tasks.summary import FinetuneSummary
 from bertwright.tasks.task import Posed, Task
@@ -68,12 +68,13 @@ def finetune(
     _check_request(seeds, output, (model, train, dev), overwrite)
     with lock(output):
         folder = open_model(model)
-        length = settings.length_for(folder.config)
-        posed = task_kind(kind).pose(train, columns or Columns(), folder.tokenizer, length, format)
+        cls = task_kind(kind)
+        length = settings.length_for(folder.config, cls.default_length)
+        posed = cls.pose(train, columns or Columns(), folder.tokenizer, length, format, settings)
         labelled = posed.task.read(dev, format=format)
         materials = _materials(folder, posed, labelled, settings)
         warnings = _tell(materials, posed, labelled, progress)
-        runs, best, weights = _run_seeds(materials, seeds, progress)
+        runs, best, learned = _run_seeds(materials, seeds, progress)
         summary = FinetuneSummary(
             kind=kind,
             metric=materials.metric,
@@ -89,7 +90,7 @@ def finetune(
             seconds=time.monotonic() - begun,
             output=output,
         )
-        _save(materials, summary, weights, (train, dev), overwrite)
+        _save(materials, summary, learned, (train, dev), overwrite)
     return summary
 
 
@@ -149,19 +150,19 @@ def _device(settings: FinetuneSettings) -> torch.device:
 
 def _run_seeds(
     materials: Materials, seeds: Sequence[int], progress: Progress
-) -> tuple[tuple[Run, ...], Run, Weights]:
+) -> tuple[tuple[Run, ...], Run, Learned]:
     """Every run, the best of them, and the weights of that one; the others' are given up at once."""
     runs: list[Run] = []
     best: Run | None = None
-    weights: Weights = {}
+    learned: Learned | None = None
     for number, seed in enumerate(seeds, 1):
         run, found = run_seed(materials, seed, f"fine-tuning, seed {number} of {len(seeds)}", progress)
         runs.append(run)
         if best is None or better(materials.metric, run.metrics, best.metrics):
-            best, weights = run, found
-    if best is None:
+            best, learned = run, found
+    if best is None or learned is None:
         raise UsageError("expected at least one seed")
-    return tuple(runs), best, weights
+    return tuple(runs), best, learned
 
 
 def _truncated(features: Sequence[Any]) -> int:
@@ -171,13 +172,13 @@ def _truncated(features: Sequence[Any]) -> int:
 def _save(
     materials: Materials,
     summary: FinetuneSummary,
-    weights: Weights,
+    learned: Learned,
     files: tuple[Path, Path],
     overwrite: bool,
 ) -> None:
-    task = materials.task
-    module = task.new_model(materials.folder, seed=0, from_scratch=True)
-    module.load_state_dict(weights)
+    module = materials.task.new_model(materials.folder, seed=0, from_scratch=True)
+    module.load_state_dict(learned.weights)
+    task = learned.task.sealed(module)
     save_model(
         summary.output,
         module,

@@ -60,8 +60,9 @@ def classify_features(
     """
     begun, progress = time.monotonic(), progress or Silent()
     folder = open_model(model)
-    length = FinetuneSettings(max_length=max_length).length_for(folder.config)
-    posed = ClassifyTask.pose(Path(train), columns or Columns(), folder.tokenizer, length, format)
+    settings = FinetuneSettings(max_length=max_length)
+    length = settings.length_for(folder.config, ClassifyTask.default_length)
+    posed = ClassifyTask.pose(Path(train), columns or Columns(), folder.tokenizer, length, format, settings)
     task, labelled = posed.task, posed.task.read(Path(dev), format=format)
     train_rows, dev_rows = task.encode(posed.train.examples), task.encode(labelled.examples)
     encoder = folder.encoder()

@@ -14,7 +14,6 @@ from bertwright.progress import Progress
 from bertwright.randomness import torch_seed
 from bertwright.tasks.batches import Features, TaskBatch, TrainingBatches
 from bertwright.tasks.evaluation import run_model
-from bertwright.tasks.examples import Example
 from bertwright.tasks.settings import FinetuneSettings
 from bertwright.tasks.task import Outputs, Task
 from bertwright.training.loop import GlobalBatch, Loop, StepLoss
@@ -37,7 +36,7 @@ class Materials:
     metric: str
     train: Sequence[Features]
     dev: Sequence[Features]
-    dev_examples: Sequence[Example[Any]]
+    dev_examples: Sequence[Any]
     device: torch.device
 
 
@@ -69,8 +68,16 @@ class Run:
         }
 
 
-def run_seed(materials: Materials, seed: int, description: str, progress: Progress) -> tuple[Run, Weights]:
-    """One run and the weights of its best epoch; while nothing is learned it is started again.
+@dataclass(frozen=True)
+class Learned:
+    """What a run leaves: the weights of its best epoch, and the task with what was fitted to them."""
+
+    weights: Weights
+    task: Task[Any]
+
+
+def run_seed(materials: Materials, seed: int, description: str, progress: Progress) -> tuple[Run, Learned]:
+    """One run and what it learned; while that is nothing it is started again.
 
     Raises:
         NonFiniteError: loss or gradients are no numbers.
@@ -78,12 +85,12 @@ def run_seed(materials: Materials, seed: int, description: str, progress: Progre
     """
     attempts = materials.settings.restarts + 1
     for attempt in range(attempts):
-        run, weights = _Training(materials, seed, attempt).run(description, progress)
+        run, learned = _Training(materials, seed, attempt).run(description, progress)
         if run.stuck is None:
             break
         again = "starting again with other chance" if attempt + 1 < attempts else "keeping it as it is"
         progress.say(f"seed {seed}, attempt {attempt + 1}: {run.stuck}: nothing was learned, {again}")
-    return run, weights
+    return run, learned
 
 
 def better(metric: str, one: dict[str, float], other: dict[str, float] | None) -> bool:
@@ -105,14 +112,18 @@ class _Training:
         if settings.freeze:
             self._encoder.requires_grad_(False)
         self._batches = TrainingBatches(
-            materials.train, settings.batch_size, task.tokenizer.vocabulary.pad_id, self._chance
+            materials.train,
+            settings.batch_size,
+            task.tokenizer.vocabulary.pad_id,
+            self._chance,
+            together=task.rows_together,
         )
         self._epochs: list[dict[str, float]] = []
         self._best: dict[str, float] | None = None
-        self._weights: Weights = {}
+        self._learned = Learned({}, task)
         self._stuck: str | None = None
 
-    def run(self, description: str, progress: Progress) -> tuple[Run, Weights]:
+    def run(self, description: str, progress: Progress) -> tuple[Run, Learned]:
         settings, device = self._materials.settings, self._materials.device
         steps = self._batches.steps_per_epoch * settings.epochs
         rate = settings.rate_for(self._materials.folder.config)
@@ -136,7 +147,7 @@ class _Training:
         best = self._best or {}
         epoch = self._epochs.index(best) + 1
         run = Run(self._seed, self._attempt + 1, self._stuck, epoch, best, tuple(self._epochs))
-        return run, self._weights
+        return run, self._learned
 
     def _source(self, moment: Moment) -> GlobalBatch[TaskBatch]:
         batch = self._batches.batch(moment.step)
@@ -150,13 +161,14 @@ class _Training:
 
     def _evaluate(self, _last: bool) -> dict[str, float]:
         """Score the development rows; keep the weights when they are the best so far."""
-        task, dev = self._materials.task, self._materials.dev
-        outputs: Outputs = run_model(self._model, dev, task.tokenizer.vocabulary.pad_id)
-        metrics = task.score(outputs, dev, self._materials.dev_examples)
+        materials = self._materials
+        dev, examples = materials.dev, materials.dev_examples
+        outputs: Outputs = run_model(self._model, dev, materials.task.tokenizer.vocabulary.pad_id)
+        task = materials.task.fit(outputs, dev, examples)
+        metrics = task.score(outputs, dev, examples)
         self._epochs.append(metrics)
-        if better(self._materials.metric, metrics, self._best):
+        if better(materials.metric, metrics, self._best):
             self._best, self._stuck = metrics, task.stuck(outputs, dev)
-            self._weights = {
-                name: tensor.detach().clone() for name, tensor in self._model.state_dict().items()
-            }
+            state = self._model.state_dict()
+            self._learned = Learned({name: t.detach().clone() for name, t in state.items()}, task)
         return metrics

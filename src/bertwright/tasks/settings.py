@@ -16,7 +16,6 @@ PAPER_RATE = 5e-5
 COMPACT_RATE = 3e-4
 FROZEN_RATE = 1e-3
 COMPACT_WIDTH = 512
-DEFAULT_LENGTH = 128
 
 
 class FinetuneSettings(Settings):
@@ -40,7 +39,8 @@ class FinetuneSettings(Settings):
     max_gradient_norm: Annotated[float, Field(gt=0)] = 1.0
     """Gradients are scaled down to this norm."""
     max_length: Annotated[int, Field(ge=3)] | None = None
-    """Longest row in pieces, with [CLS] and [SEP]. By default 128, or the model's positions if fewer."""
+    """Longest row in pieces, with [CLS] and [SEP]. By default 128 (``answer``: 384), or the model's
+    positions if fewer."""
     freeze: bool = False
     """Train the output layer only; the encoder keeps its weights."""
     from_scratch: bool = False
@@ -70,8 +70,8 @@ class FinetuneSettings(Settings):
             return FROZEN_RATE
         return COMPACT_RATE if config.hidden_size < COMPACT_WIDTH else PAPER_RATE
 
-    def length_for(self, config: BertConfig) -> int:
-        """The longest row for an encoder of this shape.
+    def length_for(self, config: BertConfig, default: int) -> int:
+        """The longest row for an encoder of this shape; ``default`` is the task's own.
 
         Raises:
             SettingsError: ``max_length`` is more than the encoder has positions.
@@ -81,4 +81,4 @@ class FinetuneSettings(Settings):
             raise SettingsError(
                 f"max_length: expected at most {positions}, the model's positions, got {self.max_length}"
             )
-        return self.max_length or min(DEFAULT_LENGTH, positions)
+        return self.max_length or min(default, positions)

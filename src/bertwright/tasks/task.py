@@ -1,8 +1,8 @@
 """What every kind of task provides; the training loop, evaluation and inference know nothing more about it.
 
 A kind is a folder with the same files: ``reading`` (file -> examples), ``encoding`` (examples -> rows for
-the model), ``decoding`` (outputs -> answers), ``metrics`` (answers and truth -> named numbers), and
-``task`` (the door to them).
+the model), ``decoding`` (outputs -> answers), ``metrics`` (answers and truth -> named numbers), ``settings``
+(its own choices, where it has any), and ``task`` (the door to them).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,11 +19,15 @@ from torch import Tensor, nn
 from bertwright.checkpoints.model_folder import ModelFolder
 from bertwright.tasks.batches import Features, TaskBatch
 from bertwright.tasks.columns import Columns
-from bertwright.tasks.examples import Example, ExampleFile
+from bertwright.tasks.examples import AnyExample, ExampleFile, InputStream
 from bertwright.tokenization.tokenizer import Tokenizer
 
+if TYPE_CHECKING:
+    from bertwright.tasks.settings import FinetuneSettings
+
 Outputs = Sequence[NDArray[np.float32]]
-"""What the model gave for each row, in order: a vector for a whole row, a matrix for one by token."""
+"""What the model gave for each row of features, in order: a vector for a whole row, a matrix for one by
+token, cut to the row's length."""
 
 T = TypeVar("T")
 P = TypeVar("P", bound="Prediction")
@@ -55,6 +59,10 @@ class Task(Protocol[P]):
     """One task, settled: its labels, columns and lengths are known, as they are stored with a model."""
 
     kind: ClassVar[str]
+    default_length: ClassVar[int]
+    """Longest row in pieces unless another is asked for."""
+    rows_together: ClassVar[bool]
+    """Whether the rows of one example must share a training batch, because its loss is over all of them."""
 
     @property
     def metric_names(self) -> tuple[str, ...]:
@@ -71,9 +79,19 @@ class Task(Protocol[P]):
 
     @classmethod
     def pose(
-        cls, path: Path, columns: Columns, tokenizer: Tokenizer, max_length: int, format: str
+        cls,
+        path: Path,
+        columns: Columns,
+        tokenizer: Tokenizer,
+        max_length: int,
+        format: str,
+        settings: FinetuneSettings,
     ) -> Posed[Self]:
-        """The task that a training file poses."""
+        """The task that a training file poses.
+
+        Args:
+            settings: where each kind finds its own choices, under its name.
+        """
 
     @classmethod
     def of_folder(cls, folder: ModelFolder) -> Self:
@@ -82,13 +100,27 @@ class Task(Protocol[P]):
     def to_dict(self) -> dict[str, Any]:
         """What is stored with a model so that it can be evaluated and served."""
 
+    # data
+
     def read(
         self, path: Path, columns: Columns | None = None, *, format: str = "auto", labelled: bool = True
     ) -> ExampleFile[Any]:
         """The examples of another file of the same task."""
 
+    def stream(self, path: Path, columns: Columns | None = None, *, format: str = "auto") -> InputStream:
+        """The rows of a file of any size whose answers are asked for; labels in it do not matter."""
+
+    def inputs(self, rows: Sequence[Any]) -> list[Any]:
+        """Inputs that did not come from a file, checked.
+
+        Raises:
+            InputError: naming the first row (from 0) that is none.
+        """
+
     def encode(self, rows: Sequence[Any]) -> list[Features]:
-        """Rows for the model, of examples or of plain inputs; a long one may give several."""
+        """Rows for the model, of examples or of inputs; a long one may give several."""
+
+    # model
 
     def new_model(self, folder: ModelFolder, *, seed: int, from_scratch: bool = False) -> nn.Module:
         """The encoder of ``folder``, as attribute ``encoder``, with a new output layer."""
@@ -99,11 +131,19 @@ class Task(Protocol[P]):
     def loss(self, logits: Tensor, batch: TaskBatch) -> Tensor:
         """Mean loss of a batch, a scalar."""
 
-    def decode(self, outputs: Outputs, features: Sequence[Features]) -> list[P]:
-        """The answer for every example, in order."""
+    def sealed(self, model: nn.Module) -> Self:
+        """The task to be saved with ``model``, whose weights may be given their last change here."""
+
+    # answers
+
+    def fit(self, outputs: Outputs, features: Sequence[Features], examples: Sequence[AnyExample]) -> Self:
+        """The task with what is fitted on development rows (a threshold); most have nothing to fit."""
+
+    def decode(self, outputs: Outputs, features: Sequence[Features], rows: Sequence[Any]) -> list[P]:
+        """The answer for every one of ``rows``, of which ``features`` were made, in order."""
 
     def score(
-        self, outputs: Outputs, features: Sequence[Features], examples: Sequence[Example[Any]]
+        self, outputs: Outputs, features: Sequence[Features], examples: Sequence[Any]
     ) -> dict[str, float]:
         """Metrics of the answers to labelled examples, ``loss`` among them."""
 

@@ -37,7 +37,7 @@ def test_the_loss_of_every_step() -> None:
             torch.from_numpy(batches[name][step]).long()
             for name in ("input_ids", "input_mask", "token_type_ids", "label_ids")
         )
-        batch = TaskBatch(ids, types, mask.bool(), labels)
+        batch = TaskBatch(ids, types, mask.bool(), labels, torch.arange(len(ids)))
         loss = task.loss(model(batch.input_ids, batch.token_type_ids, batch.attention_mask), batch)
         optimizer.zero_grad()
         loss.backward()

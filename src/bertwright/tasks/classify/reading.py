@@ -18,7 +18,7 @@ UNLABELLED = "-1"
 """What the published GLUE files have for a label in their test sets."""
 
 
-def read_examples(chosen: ChosenTable) -> ExampleFile[str]:
+def read_examples(chosen: ChosenTable) -> ExampleFile[ClassExample]:
     """Every row of a table as an example; with labels when a column of labels was chosen.
 
     Raises:
@@ -74,7 +74,7 @@ def order_labels(labels: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(distinct))
 
 
-def labels_of(train: ExampleFile[str]) -> tuple[str, ...]:
+def labels_of(train: ExampleFile[ClassExample]) -> tuple[str, ...]:
     """The classes of a training file, in order.
 
     Raises:
@@ -87,7 +87,7 @@ def labels_of(train: ExampleFile[str]) -> tuple[str, ...]:
     return labels
 
 
-def check_labels(file: ExampleFile[str], labels: tuple[str, ...]) -> None:
+def check_labels(file: ExampleFile[ClassExample], labels: tuple[str, ...]) -> None:
     """Refuse a file with a label that the model does not know.
 
     Raises:
@@ -105,7 +105,7 @@ def check_labels(file: ExampleFile[str], labels: tuple[str, ...]) -> None:
             raise file.error(f"a label among {shown}", example.target, line=example.line, hint=hint)
 
 
-def rare_label_warning(file: ExampleFile[str], header_is_missing: bool) -> tuple[str, ...]:
+def rare_label_warning(file: ExampleFile[ClassExample], header_is_missing: bool) -> tuple[str, ...]:
     """A warning when the first row of a file without header has a label of its own: it is the header."""
     counts = Counter(_target(example) for example in file.examples)
     first = file.examples[0]

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from bertwright.checkpoints.model_folder import ModelFolder
 from bertwright.errors import ModelError
@@ -20,9 +20,23 @@ from bertwright.tasks.batches import Features, TaskBatch
 from bertwright.tasks.classify.decoding import Classification, decode, log_probabilities
 from bertwright.tasks.classify.encoding import TextRow, encode_rows
 from bertwright.tasks.classify.metrics import classification_metrics
-from bertwright.tasks.classify.reading import check_labels, labels_of, rare_label_warning, read_examples
+from bertwright.tasks.classify.reading import (
+    ClassExample,
+    check_labels,
+    labels_of,
+    rare_label_warning,
+    read_examples,
+)
 from bertwright.tasks.columns import Columns, choose_table
-from bertwright.tasks.examples import Example, ExampleFile
+from bertwright.tasks.examples import (
+    AnyExample,
+    Example,
+    ExampleFile,
+    InputStream,
+    text_inputs,
+    text_stream,
+)
+from bertwright.tasks.settings import FinetuneSettings
 from bertwright.tasks.task import Outputs, Posed
 from bertwright.tokenization.tokenizer import Tokenizer
 
@@ -37,10 +51,18 @@ class ClassifyTask:
     max_length: int
 
     kind: ClassVar[str] = "classify"
+    default_length: ClassVar[int] = 128
+    rows_together: ClassVar[bool] = False
 
     @classmethod
     def pose(
-        cls, path: Path, columns: Columns, tokenizer: Tokenizer, max_length: int, format: str
+        cls,
+        path: Path,
+        columns: Columns,
+        tokenizer: Tokenizer,
+        max_length: int,
+        format: str,
+        settings: FinetuneSettings,
     ) -> Posed[Self]:
         """The task that the training file ``path`` poses: its labels are those that occur in it."""
         chosen = choose_table(path, columns, format=format)
@@ -83,6 +105,7 @@ class ClassifyTask:
         return {
             "kind": self.kind,
             "labels": list(self.labels),
+            "problem_type": "single_label_classification",
             "columns": self.columns.to_dict(),
             "max_length": self.max_length,
             "decoding": "softmax",
@@ -92,7 +115,7 @@ class ClassifyTask:
 
     def read(
         self, path: Path, columns: Columns | None = None, *, format: str = "auto", labelled: bool = True
-    ) -> ExampleFile[str]:
+    ) -> ExampleFile[ClassExample]:
         """The examples of ``path``; ``columns`` where they are not those of the task.
 
         Raises:
@@ -105,6 +128,15 @@ class ClassifyTask:
         if labelled:
             check_labels(file, self.labels)
         return file
+
+    def stream(self, path: Path, columns: Columns | None = None, *, format: str = "auto") -> InputStream:
+        """The texts of ``path``."""
+        wanted = (columns or Columns()).or_else(self.columns)
+        return text_stream(choose_table(path, wanted, format=format, labelled=False))
+
+    def inputs(self, rows: Sequence[Any]) -> list[Any]:
+        """Texts and pairs of texts."""
+        return text_inputs(rows)
 
     def encode(self, rows: Sequence[TextRow | Example[str]]) -> list[Features]:
         """Rows for the model, one for each text, pair or example; the target is the number of the label."""
@@ -119,11 +151,11 @@ class ClassifyTask:
         """The encoder of ``folder`` (or one of its shape with new weights) and a new output layer."""
         if from_scratch:
             return SequenceClassifier(folder.config, len(self.labels), seed=seed)
-        return folder.new_classifier(len(self.labels), seed=seed)
+        return folder.new_task_model(SequenceClassifier, len(self.labels), seed=seed)
 
     def trained_model(self, folder: ModelFolder) -> SequenceClassifier:
         """The classifier saved in ``folder``."""
-        model = folder.classifier()
+        model = folder.task_model(SequenceClassifier)
         if model.num_labels != len(self.labels):
             got = f"an output layer for {model.num_labels}"
             raise ModelError.at(folder.path, f"an output layer for {len(self.labels)} labels", got)
@@ -135,9 +167,19 @@ class ClassifyTask:
             raise ValueError("rows without targets have no loss")
         return classification_loss(logits, batch.targets)
 
+    def sealed(self, model: nn.Module) -> Self:
+        """Nothing is left to do."""
+        return self
+
     # -- answers ---------------------------------------------------------------------------------------------
 
-    def decode(self, outputs: Outputs, features: Sequence[Features]) -> list[Classification]:
+    def fit(self, outputs: Outputs, features: Sequence[Features], examples: Sequence[AnyExample]) -> Self:
+        """Nothing is fitted."""
+        return self
+
+    def decode(
+        self, outputs: Outputs, features: Sequence[Features], rows: Sequence[Any]
+    ) -> list[Classification]:
         """The label of every row."""
         return decode(_matrix(outputs), self.labels, [row.truncated for row in features])
 
