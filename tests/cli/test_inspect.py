@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 import torch
 from shared import shared_path
-from small_models import LABELS, tokenizer
+from small_models import LABELS, config, tokenizer
 
 from bertwright import durable
+from bertwright.checkpoints.model_folder import save_model
 from bertwright.cli.app import run
 from bertwright.inference.model import load
+from bertwright.model.span_classifier import SpanClassifier
 from bertwright.training.checkpoint_store import Checkpoint, CheckpointStore
 
 
@@ -43,7 +45,17 @@ def test_fine_tuned_model(command, classifier_folder: Path) -> None:  # type: ig
     found = inspected(command, classifier_folder)
     assert found["heads"] == ["sequence"]
     assert found["task"]["labels"] == list(LABELS)  # type: ignore[index]
-    assert found["parameters"]["sequence_head"] == 48 * 3 + 3  # type: ignore[index]
+    assert found["parameters"]["output_layer"] == 48 * 3 + 3  # type: ignore[index]
+
+
+def test_model_that_answers_questions(command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    words = tokenizer()
+    model = SpanClassifier(config(len(words.vocabulary)), 2)
+    save_model(tmp_path / "model", model, words, task={"kind": "answer"}, provenance={})
+    found = inspected(command, tmp_path / "model")
+    assert found["heads"] == ["span"]
+    assert found["parameters"]["output_layer"] == 48 * 2 + 2  # type: ignore[index]
+    assert "pooler" not in found["parameters"]  # type: ignore[operator]
 
 
 def test_folder_of_others(command, pretrained_folder: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]

@@ -32,7 +32,8 @@ _PARTS = {
     "encoder.pooler": "pooler",
     "masked_language_head": "masked_language_head",
     "next_sentence_head": "next_sentence_head",
-    "head": "sequence_head",
+    "head": "output_layer",
+    "span_head": "output_layer",
 }
 
 
@@ -84,7 +85,7 @@ def parameters_of(tensors: Mapping[str, Tensor]) -> dict[str, int]:
         part = _PARTS[prefix]
         counts[part] = counts.get(part, 0) + tensor.numel()
     return {
-        **{part: counts[part] for part in _PARTS.values() if part in counts},
+        **{part: counts[part] for part in dict.fromkeys(_PARTS.values()) if part in counts},
         "total": sum(counts.values()),
     }
 

@@ -1,0 +1,170 @@
+"""What pre-training is worth on every labelled task: majority, from scratch, frozen features, fine-tuned.
+
+    python -m benchmarks.downstream RUN/model --language en -o table.jsonl [--tasks SST-2 MRPC] [--seeds 3]
+
+Every row is written when it is done; run again with the same output it goes on behind the last one. Training
+files are cut to the number of rows given in ``labelled_data.py``, drawn with a fixed seed; development files
+are whole. The same recipe for all tasks: see ``settings_for``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from scipy import stats
+
+from benchmarks.labelled_data import CHINESE, DATA, ENGLISH, TASKS, LabelledData, smaller
+from bertwright.cli.console import table
+from bertwright.tasks.finetuning import finetune
+from bertwright.tasks.settings import FinetuneSettings
+from bertwright.tasks.summary import FinetuneSummary
+
+WAYS = ("scratch", "features", "tuned")
+SIGNIFICANT = 0.05
+
+
+def main() -> None:
+    """Run the rows that are not there yet, then print the table."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("model", type=Path)
+    parser.add_argument("--language", choices=["en", "zh"], default="en")
+    parser.add_argument("--tasks", nargs="+", choices=TASKS)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--most-rows", type=int, help="cut every training file to at most so many rows")
+    parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
+    parser.add_argument("-o", "--output", type=Path, required=True, help="rows as JSON lines")
+    options = parser.parse_args()
+    names = options.tasks or list(ENGLISH if options.language == "en" else CHINESE)
+    done = read_rows(options.output)
+    for name in names:
+        if name not in done:
+            row = measure(name, TASKS[name], options)
+            with options.output.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(row, ensure_ascii=False) + "\n")
+            done[name] = row
+            Console(stderr=True).print(f"{name}: {row['seconds']:.0f} s")
+    rows = [done[name] for name in names]
+    if options.json:
+        print(json.dumps({"rows": rows, **verdict(rows)}))
+    else:
+        show(rows)
+
+
+def read_rows(path: Path) -> dict[str, dict[str, Any]]:
+    """The rows that an earlier run has written, by task."""
+    if not path.exists():
+        return {}
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    return {row["task"]: row for row in rows}
+
+
+def measure(name: str, task: LabelledData, options: argparse.Namespace) -> dict[str, Any]:
+    """One row: the deciding metric of every seed in each of the ways."""
+    begun = time.monotonic()
+    count = min(task.rows, options.most_rows or task.rows)
+    with tempfile.TemporaryDirectory() as folder:
+        train = smaller(DATA / task.train, count, Path(folder))
+        results = {way: tune(way, task, train, Path(folder), options) for way in WAYS}
+    tuned = results["tuned"]
+    return {
+        "task": name,
+        "kind": task.kind,
+        "metric": task.metric,
+        "train_rows": tuned.train_rows,
+        "rows": tuned.rows,
+        "truncated": tuned.truncated,
+        "majority": tuned.baseline.get(task.metric, 0.0),
+        **{way: [run.metrics[task.metric] for run in summary.runs] for way, summary in results.items()},
+        "learning_rate": tuned.learning_rate,
+        "stuck": [run.seed for run in tuned.runs if run.stuck],
+        "seconds": round(time.monotonic() - begun, 1),
+    }
+
+
+def tune(
+    way: str, task: LabelledData, train: Path, folder: Path, options: argparse.Namespace
+) -> FinetuneSummary:
+    """All seeds of one way."""
+    return finetune(
+        options.model,
+        kind=task.kind,
+        train=train,
+        dev=DATA / task.dev,
+        output=folder / way,
+        columns=task.columns,
+        settings=settings_for(way, task),
+        seeds=range(options.seeds),
+    )
+
+
+def settings_for(way: str, task: LabelledData) -> FinetuneSettings:
+    """The recipe: the defaults, but for the task's length, epochs and metric."""
+    return FinetuneSettings.model_validate(
+        {
+            "epochs": task.epochs,
+            "max_length": task.max_length,
+            "metric": task.metric,
+            "from_scratch": way == "scratch",
+            "method": "features" if way == "features" else "finetune",
+            "restarts": 0 if way == "scratch" else 2,
+            **task.settings,
+        }
+    )
+
+
+def verdict(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """On how many rows fine-tuning is ahead of from scratch, and where it is significantly behind."""
+    ahead = [row["task"] for row in rows if _mean(row["tuned"]) > _mean(row["scratch"])]
+    behind = [row["task"] for row in rows if _mean(row["tuned"]) < _mean(row["scratch"]) and _differ(row)]
+    return {"ahead": len(ahead), "of": len(rows), "significantly_behind": behind}
+
+
+def _differ(row: dict[str, Any]) -> bool:
+    """Welch's t-test over the seeds."""
+    return bool(stats.ttest_ind(row["tuned"], row["scratch"], equal_var=False).pvalue < SIGNIFICANT)
+
+
+def show(rows: Sequence[dict[str, Any]]) -> None:
+    """The table, and what it comes to."""
+    lines = [
+        [
+            row["task"],
+            row["metric"],
+            f"{row['train_rows']:,}",
+            f"{row['majority']:.3f}",
+            *(shown(row[way]) for way in WAYS),
+            f"{row['seconds']:.0f}",
+        ]
+        for row in rows
+    ]
+    columns = ["task", "metric", "rows", "majority", "from scratch", "features", "fine-tuned", "s"]
+    console = Console(width=120)
+    console.print(table("development rows, mean and deviation over seeds", columns, lines, right=range(2, 8)))
+    result = verdict(rows)
+    behind = ", ".join(result["significantly_behind"]) or "none"
+    console.print(
+        f"fine-tuned ahead of from scratch on {result['ahead']} of {result['of']} rows; "
+        f"significantly behind on: {behind}"
+    )
+
+
+def shown(values: Sequence[float]) -> str:
+    """Mean and standard deviation."""
+    deviation = f" ± {statistics.stdev(values):.3f}" if len(values) > 1 else ""
+    return f"{_mean(values):.3f}{deviation}"
+
+
+def _mean(values: Sequence[float]) -> float:
+    return statistics.fmean(values)
+
+
+if __name__ == "__main__":
+    main()

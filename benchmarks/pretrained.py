@@ -1,0 +1,54 @@
+"""The small models that the table of tasks starts from: raw text to a pre-trained model, by public commands.
+
+    python -m benchmarks.pretrained --language en -o FOLDER [--budget 60m]
+
+Vocabulary, token store and run stand in FOLDER; ``FOLDER/run/model`` is the model. Run again it goes on where
+it was.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+from benchmarks.labelled_data import DATA
+
+CORPORA = {
+    "en": ("en_wikipedia.txt.xz", "en_wikinews.txt.xz", "en_novels.txt.xz"),
+    "zh": ("zh_wikipedia_simplified.txt.xz", "zh_wikipedia_traditional.txt.xz"),
+}
+VOCABULARY_SIZES = {"en": 16384, "zh": 8192}
+RECIPE = Path(__file__).resolve().parent / "pretrained.toml"
+
+
+def main() -> None:
+    """Run the three commands that are not done yet."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--language", choices=CORPORA, default="en")
+    parser.add_argument("--budget", default="60m", help="of pre-training")
+    parser.add_argument("-o", "--output", type=Path, required=True)
+    options = parser.parse_args()
+    options.output.mkdir(parents=True, exist_ok=True)
+    corpus = [str(DATA / "corpus" / name) for name in CORPORA[options.language]]
+    vocabulary, store, run = (options.output / name for name in ("vocab", "store", "run"))
+    if not vocabulary.exists():
+        size = str(VOCABULARY_SIZES[options.language])
+        bertwright("vocab", *corpus, "-o", str(vocabulary), "--size", size)
+    if not store.exists():
+        bertwright("prepare", *corpus, "--vocab", str(vocabulary), "-o", str(store))
+    if not (run / "model").exists():
+        again = ["--resume"] if run.exists() else []
+        bertwright(
+            "pretrain", str(RECIPE), "--data", str(store), "-o", str(run), "--budget", options.budget, *again
+        )
+
+
+def bertwright(*arguments: str) -> None:
+    """One command, its output passed on."""
+    subprocess.run([sys.executable, "-m", "bertwright", *arguments], check=True)
+
+
+if __name__ == "__main__":
+    main()
