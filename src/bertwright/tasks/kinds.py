@@ -7,10 +7,11 @@ from typing import Any
 
 from bertwright.checkpoints.model_folder import ModelFolder, open_model
 from bertwright.errors import ModelError, UsageError
+from bertwright.tasks.answer.task import AnswerTask
 from bertwright.tasks.classify.task import ClassifyTask
 from bertwright.tasks.task import Task
 
-KINDS: dict[str, type[Task[Any]]] = {"classify": ClassifyTask}
+KINDS: dict[str, type[Task[Any]]] = {"classify": ClassifyTask, "answer": AnswerTask}
 
 
 def task_kind(name: str) -> type[Task[Any]]:

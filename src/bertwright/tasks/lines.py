@@ -30,6 +30,25 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
         raise TableError(str(problem)) from None
 
 
+def read_bytes(path: Path, max_bytes: int) -> bytes:
+    """All of a text file that is read as a whole, decompressed.
+
+    Raises:
+        TableError: as :func:`read_lines`, or it has more than ``max_bytes``.
+    """
+    blocks: list[bytes] = []
+    size = 0
+    try:
+        for block in _checked_blocks(path):
+            blocks.append(block)
+            size += len(block)
+            if size > max_bytes:
+                raise TableError.at(path, f"at most {max_bytes:,} bytes", "a larger file")
+    except CorpusError as problem:
+        raise TableError(str(problem)) from None
+    return b"".join(blocks)
+
+
 def is_blank(line: str) -> bool:
     """Whether a line has nothing but white space."""
     return not line or line.isspace()

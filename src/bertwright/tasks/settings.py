@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from bertwright.config.settings import Settings
 from bertwright.errors import SettingsError
 from bertwright.model.config import BertConfig
+from bertwright.tasks.answer.settings import AnswerSettings
 from bertwright.training.choices import OptimizerName, PrecisionName
 from bertwright.training.schedule import DecayShape
 
@@ -53,6 +54,8 @@ class FinetuneSettings(Settings):
     """What decides which epoch and which seed is best; by default the task's first metric."""
     restarts: Annotated[int, Field(ge=0)] = 2
     """How often a run that learned nothing is started again with other chance."""
+    answer: AnswerSettings = AnswerSettings()
+    """Of the task ``answer``."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:

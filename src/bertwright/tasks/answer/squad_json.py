@@ -1,0 +1,148 @@
+"""The JSON of SQuAD 1.1 and 2.0: articles of paragraphs of questions, each thing checked where it stands.
+
+``{"data": [{"paragraphs": [{"context": .., "qas": [{"id", "question", "answers": [{"text",
+"answer_start"}], "is_impossible"}]}]}]}``; other keys do not matter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bertwright import strict_json
+from bertwright.errors import InputError, TableError, quote
+from bertwright.tasks.answer.questions import Question, Reference
+from bertwright.tasks.lines import read_bytes
+
+MAX_BYTES = 1 << 30
+"""The published files have up to 45 MB; the whole file is held in memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class RawQuestion:
+    """A question as it stands in the file, not yet checked."""
+
+    value: Any
+    context: Any
+    place: str
+    line: int
+
+
+@dataclass
+class SquadFile:
+    """A parsed file of questions."""
+
+    path: Path
+    _articles: list[Any]
+    _seen: set[str] = field(default_factory=set)
+
+    @classmethod
+    def open(cls, path: Path) -> SquadFile:
+        """Parse ``path``, which may be compressed.
+
+        Raises:
+            TableError: it is missing, damaged, no JSON, or has no list ``data``.
+        """
+        data = read_bytes(path, MAX_BYTES).removeprefix(b"\xef\xbb\xbf")
+        value = strict_json.parse(data, path, error=TableError, max_bytes=MAX_BYTES)
+        if isinstance(value, dict) and isinstance(value.get("data"), list):
+            return cls(path, value["data"])
+        if isinstance(value, dict) and "question" in value:
+            hint = "one question a line is JSON lines: name the file .jsonl, or give --format jsonl"
+            raise TableError.at(path, 'an object with a list "data"', "a single question", hint=hint)
+        got = "no such list" if isinstance(value, dict) else value
+        hint = 'SQuAD files are {"data": [{"paragraphs": [..]}]}'
+        raise TableError.at(path, 'an object with a list "data"', got, hint=hint)
+
+    def raw(self) -> Iterator[RawQuestion]:
+        """Every question in file order.
+
+        Raises:
+            TableError: an article, a paragraph or a list is not what it must be.
+        """
+        self._seen.clear()
+        line = 0
+        for i, article in enumerate(self._articles):
+            for j, paragraph in enumerate(self._list(article, f"data[{i}]", "paragraphs")):
+                place = f"data[{i}].paragraphs[{j}]"
+                for k, value in enumerate(self._list(paragraph, place, "qas")):
+                    line += 1
+                    yield RawQuestion(value, paragraph.get("context"), f"{place}.qas[{k}]", line)
+
+    def question(self, raw: RawQuestion, *, labelled: bool) -> Question:
+        """``raw``, checked; without its answers unless ``labelled``.
+
+        Raises:
+            TableError: naming the question and what is wrong with it.
+        """
+        value = raw.value
+        if not isinstance(value, dict):
+            raise self._error("an object", value, raw.place)
+        identity = value.get("id")
+        if not isinstance(identity, str) or not identity:
+            hint = f'write "{identity}"' if isinstance(identity, int) else None
+            raise self._error("a text", "none" if identity is None else identity, f"{raw.place}.id", hint)
+        where = f"question {quote(identity)}"
+        if identity in self._seen:
+            raise self._error("each id once", "it a second time", where)
+        self._seen.add(identity)
+        text = self._text(value.get("question"), f"{where}: question")
+        context = self._text(raw.context, f"{where}: context")
+        answers = self._answers(value, where) if labelled else None
+        return Question(text, context, identity, answers, raw.line)
+
+    def _answers(self, value: dict[str, Any], where: str) -> tuple[Reference, ...]:
+        impossible = value.get("is_impossible", False)
+        if not isinstance(impossible, bool):
+            raise self._error("true or false", impossible, f"{where}: is_impossible")
+        listed = value.get("answers", [] if impossible else None)
+        if not isinstance(listed, list):
+            hint = "questions without answers can only be predicted"
+            raise self._error("a list", "none" if listed is None else listed, f"{where}: answers", hint)
+        if impossible and listed:
+            got = f"{len(listed)} answers" if len(listed) > 1 else "an answer"
+            raise self._error("no answers, since is_impossible is true", got, where)
+        if not listed and not impossible:
+            hint = 'a question that the passage does not answer has "is_impossible": true'
+            raise self._error("an answer", "an empty list", where, hint)
+        return tuple(self._answer(answer, f"{where}: answers[{i}]") for i, answer in enumerate(listed))
+
+    def _answer(self, answer: Any, where: str) -> Reference:
+        if not isinstance(answer, dict):
+            raise self._error("an object", answer, where)
+        text = self._text(answer.get("text"), f"{where}.text")
+        start = answer.get("answer_start")
+        if not isinstance(start, int) or isinstance(start, bool):
+            got = "none" if start is None else start
+            raise self._error("a whole number", got, f"{where}.answer_start")
+        return Reference(text, start)
+
+    def _list(self, value: Any, place: str, key: str) -> list[Any]:
+        if not isinstance(value, dict):
+            raise self._error("an object", value, place)
+        if not isinstance(listed := value.get(key), list):
+            raise self._error("a list", "none" if listed is None else listed, f"{place}.{key}")
+        return listed
+
+    def _text(self, value: Any, where: str) -> str:
+        """``value``, a text with something in it.
+
+        Raises:
+            TableError: it is none, blank, or has half of a surrogate pair.
+        """
+        if not isinstance(value, str):
+            raise self._error("a text", "none" if value is None else value, where)
+        if not value.strip():
+            raise self._error("a text", value or "an empty one", where)
+        if not value.isascii():
+            try:
+                value.encode("utf-8")
+            except UnicodeEncodeError as problem:
+                got = f"the lone surrogate U+{ord(value[problem.start]):04X}"
+                raise self._error("Unicode text", got, where) from None
+        return value
+
+    def _error(self, expected: str, got: object, where: str, hint: str | None = None) -> InputError:
+        return TableError.at(self.path, expected, got, field=where, hint=hint)
