@@ -38,7 +38,7 @@ from bertwright.pretraining.run_folder import RunFolder
 from bertwright.pretraining.step import PretrainingPart, PretrainingStep
 from bertwright.progress import Silent
 from bertwright.training import ranks
-from bertwright.training.loop import StepLoss
+from bertwright.training.parts import StepLoss
 from bertwright.training.ranks import Ranks
 
 STEPS = 12

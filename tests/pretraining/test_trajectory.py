@@ -17,11 +17,12 @@ from bertwright.data.pretraining_batch import PretrainingBatch
 from bertwright.model.config import BertConfig
 from bertwright.model.pretraining_model import BertForPreTraining
 from bertwright.pretraining.step import PretrainingPart, PretrainingStep
-from bertwright.training.loop import GlobalBatch, Loop
+from bertwright.training.loop import Loop
 from bertwright.training.loop_settings import LoopSettings
 from bertwright.training.metrics_log import MetricsLog
 from bertwright.training.optimizers import build_optimizer
 from bertwright.training.pace import Moment, StepPace
+from bertwright.training.parts import GlobalBatch
 from bertwright.training.schedule import LinearSchedule
 
 CASE = "golden/model/c"

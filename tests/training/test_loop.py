@@ -78,3 +78,48 @@ def test_what_latest_valid_passes_over_is_out_of_the_way(tmp_path: Path) -> None
     run.run()
     names = sorted(path.name for path in (tmp_path / "checkpoints").iterdir())
     assert names == [".damaged-step-12", "step-12", "step-16"]
+
+
+def test_an_evaluation_can_end_the_run(tmp_path: Path) -> None:
+    run = Toy(tmp_path, steps=30, evaluate_every=7, checkpoint_every=0).start()
+    seen: list[int] = []
+
+    def evaluate(last: bool) -> dict[str, float]:
+        seen.append(run.step)
+        if len(seen) == 2:
+            run.stop()
+        return {"accuracy": 0.5}
+
+    run._evaluate = evaluate
+    run.run()
+    assert seen == [7, 14]  # and not once more at the end
+    assert run.step == 14
+    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["step-14"]
+
+
+def test_a_run_need_not_save_its_end(tmp_path: Path) -> None:
+    run = Toy(tmp_path, steps=6, checkpoint_every=4).start()
+    run._settings = replace(run._settings, save_last=False)
+    run.run()
+    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["step-4"]
+
+
+def test_what_a_recipe_carries_is_restored_with_the_checkpoint(tmp_path: Path) -> None:
+    class Counter:
+        evaluations = 0
+
+        def state(self) -> dict[str, int]:
+            return {"evaluations": self.evaluations}
+
+        def restore(self, state: dict[str, int]) -> None:
+            self.evaluations = state["evaluations"]
+
+    first, second = Counter(), Counter()
+    run = Toy(tmp_path, steps=8, checkpoint_every=4).start()
+    run._carried = first
+    first.evaluations = 3
+    run.run()
+    again = Toy(tmp_path, steps=12, checkpoint_every=4).start()
+    again._carried = second
+    assert again.resume()
+    assert second.evaluations == 3

@@ -108,3 +108,11 @@ def test_clipping_agrees_with_torch() -> None:
     for a, b in zip(ours, theirs, strict=True):
         assert a.grad is not None and b.grad is not None
         assert torch.allclose(a.grad, b.grad, rtol=1e-5)
+
+
+def test_rates_by_name() -> None:
+    model = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.Linear(4, 2))
+    groups = parameter_groups(model, 0.01, lambda name: 0.5 if name.startswith("0.") else 1.0)
+    found = [(group["rate_factor"], group["weight_decay"], len(group["params"])) for group in groups]
+    assert found == [(1.0, 0.01, 1), (1.0, 0.0, 1), (0.5, 0.01, 1), (0.5, 0.0, 1)]
+    assert groups[2]["params"][0] is model[0].weight

@@ -18,7 +18,7 @@ from training import toy_run
 from training.toy_run import Part, Stopped, Toy, fingerprint
 
 from bertwright.errors import Interrupted, NonFiniteError
-from bertwright.training.loop import StepLoss
+from bertwright.training.parts import StepLoss
 
 STEPS, MICRO_BATCHES = 30, 4
 

@@ -20,11 +20,12 @@ from torch import Tensor, nn
 from bertwright.randomness import generator
 from bertwright.training.checkpoint_store import CheckpointStore, ResumeMode
 from bertwright.training.choices import OptimizerName
-from bertwright.training.loop import GlobalBatch, Loop, StepLoss
+from bertwright.training.loop import Loop
 from bertwright.training.loop_settings import LoopSettings
 from bertwright.training.metrics_log import WALL_CLOCK, MetricsLog
 from bertwright.training.optimizers import build_optimizer, named_state
 from bertwright.training.pace import BudgetPace, Moment, Pace, StepPace
+from bertwright.training.parts import GlobalBatch, StepLoss
 from bertwright.training.ranks import Ranks
 from bertwright.training.schedule import LinearSchedule
 

@@ -12,8 +12,8 @@ from bertwright.pretraining.config import PretrainingSettings
 from bertwright.pretraining.flops import training_flops
 from bertwright.pretraining.step import PretrainingPart
 from bertwright.tokenization.vocabulary import Vocabulary
-from bertwright.training.loop import GlobalBatch
 from bertwright.training.pace import Moment
+from bertwright.training.parts import GlobalBatch
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from bertwright.data.pretraining_batch import PretrainingBatch
 from bertwright.model.losses import masked_language_loss, next_sentence_loss
 from bertwright.model.pretraining_model import PretrainingOutput
-from bertwright.training.loop import StepLoss
+from bertwright.training.parts import StepLoss
 
 
 @dataclass(frozen=True)

@@ -16,10 +16,11 @@ from bertwright.tasks.batches import Features, TaskBatch, TrainingBatches
 from bertwright.tasks.evaluation import run_model
 from bertwright.tasks.settings import FinetuneSettings
 from bertwright.tasks.task import Outputs, Task
-from bertwright.training.loop import GlobalBatch, Loop, StepLoss
+from bertwright.training.loop import Loop
 from bertwright.training.loop_settings import LoopSettings
 from bertwright.training.optimizers import build_optimizer
 from bertwright.training.pace import Moment, StepPace
+from bertwright.training.parts import GlobalBatch, StepLoss
 from bertwright.training.precision import resolve
 from bertwright.training.schedule import LinearSchedule
 

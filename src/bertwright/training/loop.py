@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Generic, TypeVar, cast
+from collections.abc import Callable
+from typing import Any, Generic, cast
 
 import torch
 from torch import Tensor, nn
@@ -26,38 +25,11 @@ from bertwright.training.machine import matmul_peak
 from bertwright.training.metrics_log import MetricsLog, Window
 from bertwright.training.optimizers import named_state, restore_state
 from bertwright.training.pace import Moment, Pace
+from bertwright.training.parts import Carried, GlobalBatch, Part, StepLoss
 from bertwright.training.precision import autocast
 from bertwright.training.ranks import Ranks
 from bertwright.training.schedule import LinearSchedule
 from bertwright.training.signals import StopSignals
-
-Part = TypeVar("Part")
-
-
-@dataclass(frozen=True)
-class GlobalBatch(Generic[Part]):
-    """The examples of one update, over all ranks."""
-
-    parts: Sequence[Part]
-    """Micro-batches, in the same order on every rank."""
-    tokens: int
-    """Tokens in all parts, padding not counted."""
-    flops: float = 0.0
-    """Floating-point operations of forward and backward over all parts."""
-
-
-@dataclass(frozen=True)
-class StepLoss:
-    """What the loss function says of one micro-batch.
-
-    Everything is normalized by the whole global batch, so that parts add up: neither accumulation nor the
-    number of ranks changes a loss.
-    """
-
-    loss: Tensor
-    """Scalar to differentiate."""
-    metrics: dict[str, Tensor]
-    """Scalars to log; the same names every time."""
 
 
 class Loop(Generic[Part]):
@@ -72,6 +44,7 @@ class Loop(Generic[Part]):
         evaluate: metrics of the present model on held-out data, the same on every rank; told whether this is
             the last time.
         checkpoints, log: None to save or log nothing.
+        carried: what is saved and restored with the loop's own state.
 
     Attributes:
         step: updates done.
@@ -96,6 +69,7 @@ class Loop(Generic[Part]):
         ranks: Ranks | None = None,
         checkpoints: CheckpointStore | None = None,
         log: MetricsLog | None = None,
+        carried: Carried | None = None,
         progress: Progress | None = None,
     ) -> None:
         self.model, self.optimizer, self.schedule, self.pace = model, optimizer, schedule, pace
@@ -108,7 +82,8 @@ class Loop(Generic[Part]):
         self._source, self._loss, self._settings, self._evaluate = source, loss, settings, evaluate
         self._forward = cast(nn.Module, torch.compile(model)) if settings.compile else model
         self._ranks = ranks or Ranks()
-        self._checkpoints, self._log = checkpoints, log
+        self._checkpoints, self._log, self._carried = checkpoints, log, carried
+        self._stopped = False
         self._progress: Progress = progress or Silent()
         self._device = next(model.parameters()).device
         self._gradients = Gradients(model.parameters(), self._ranks)
@@ -147,6 +122,8 @@ class Loop(Generic[Part]):
         with StopSignals() as signals:
             while (moment := self._next(signals, begun)) is not None:
                 self._evaluate_when_due(moment)
+                if self._stopped:
+                    break
                 before, started = self._position(), time.monotonic()
                 if not self._update(moment, signals):
                     continue
@@ -160,6 +137,10 @@ class Loop(Generic[Part]):
                 self._after_update()
             self._finish(begun)
             self._stop_if_asked(signals, begun)  # a signal during the last evaluation
+
+    def stop(self) -> None:
+        """End the run here, as if this were its last step; for an evaluation that has seen enough."""
+        self._stopped = True
 
     def _next(self, signals: StopSignals, begun: float) -> Moment | None:
         self._stop_if_asked(signals, begun)
@@ -193,10 +174,11 @@ class Loop(Generic[Part]):
     def _finish(self, begun: float) -> None:
         if self._window.steps:
             self._record()
-        if self._evaluate is not None and self._evaluated != (self.step, True):
+        done = self._evaluated == (self.step, True) or (self._stopped and self._evaluated[0] == self.step)
+        if self._evaluate is not None and not done:
             self._evaluation(self._evaluate, last=True)
         self.seconds = time.monotonic() - begun
-        if self._saved_step != self.step:
+        if self._saved_step != self.step and self._settings.save_last:
             self._save()
 
     # -- one update ---------------------------------------------------------------
@@ -220,7 +202,7 @@ class Loop(Generic[Part]):
         rate = self.schedule.rate(moment.done)
         self._clip(moment, totals[0], norm)
         for group in self.optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group.get("rate_factor", 1.0)
         self.optimizer.step()
         self.tokens += batch.tokens
         self._window.add(
@@ -346,6 +328,7 @@ class Loop(Generic[Part]):
             "share": self._share,
             "evaluated": list(self._evaluated),
             "last_evaluation": self.last_evaluation,
+            "carried": None if self._carried is None else self._carried.state(),
         }
         weights, moments = to_cpu(self.model.state_dict()), to_cpu(named_state(self.model, self.optimizer))
         return Checkpoint(self.step, weights, moments, state)
@@ -376,6 +359,8 @@ class Loop(Generic[Part]):
         self._share = float(state["share"])
         self._evaluated = (int(state["evaluated"][0]), bool(state["evaluated"][1]))
         self.last_evaluation = dict(state["last_evaluation"])
+        if self._carried is not None:
+            self._carried.restore(state["carried"])
         if self._log is not None:
             self._log.keep(int(state["log_lines"]))
         return True

@@ -24,5 +24,7 @@ class LoopSettings:
     """Save after every so many updates, and after the last; 0: by the clock only."""
     checkpoint_seconds: float = math.inf
     """Save when so much time has passed since the last checkpoint."""
+    save_last: bool = True
+    """Also save when the run is over."""
     compile: bool = False
     """Run the forward and backward pass through ``torch.compile``."""

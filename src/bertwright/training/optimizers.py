@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -10,17 +11,28 @@ from torch import Tensor, nn
 from bertwright.training.bert_adam import BertAdam
 from bertwright.training.choices import OptimizerName
 
+RateFactor = Callable[[str], float]
+"""Name of a parameter -> what the learning rate is multiplied with for it."""
 
-def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
-    """The trainable parameters in two groups: matrices decay; biases and LayerNorm scales (vectors) do not.
+
+def parameter_groups(
+    model: nn.Module, weight_decay: float, rate_factor: RateFactor | None = None
+) -> list[dict[str, Any]]:
+    """The trainable parameters in groups: matrices decay; biases and LayerNorm scales (vectors) do not.
 
     For every parameter of BERT this is what the original's pattern ``LayerNorm|layer_norm|bias`` selects,
-    without depending on names: word embeddings and pooler decay too.
+    without depending on names: word embeddings and pooler decay too. Each group has a ``rate_factor``.
     """
-    trainable = [p for p in model.parameters() if p.requires_grad]
+    groups: dict[tuple[float, bool], list[nn.Parameter]] = {}
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            factor = 1.0 if rate_factor is None else rate_factor(name)
+            groups.setdefault((factor, parameter.ndim >= 2), []).append(parameter)
     return [
-        {"params": [p for p in trainable if p.ndim >= 2], "weight_decay": weight_decay},
-        {"params": [p for p in trainable if p.ndim < 2], "weight_decay": 0.0},
+        {"params": members, "weight_decay": weight_decay if decays else 0.0, "rate_factor": factor}
+        for (factor, decays), members in sorted(
+            groups.items(), key=lambda item: (-item[0][0], not item[0][1])
+        )
     ]
 
 
@@ -31,12 +43,13 @@ def build_optimizer(
     weight_decay: float = 0.01,
     betas: tuple[float, float] = (0.9, 0.999),
     eps: float = 1e-6,
+    rate_factor: RateFactor | None = None,
 ) -> torch.optim.Optimizer:
     """AdamW (one fused kernel) or BERT's own Adam over ``model``'s trainable parameters.
 
-    The learning rate is set by the loop before every step.
+    The learning rate is set by the loop before every step: the schedule's times the group's ``rate_factor``.
     """
-    groups = [group for group in parameter_groups(model, weight_decay) if group["params"]]
+    groups = parameter_groups(model, weight_decay, rate_factor)
     if name == "bert-adam":
         return BertAdam(groups, lr=0.0, betas=betas, eps=eps, weight_decay=weight_decay)
     return torch.optim.AdamW(groups, lr=0.0, betas=betas, eps=eps, weight_decay=weight_decay, fused=True)
