@@ -133,8 +133,11 @@ def test_the_stored_threshold_decides(refusing: FinetuneSummary, files: dict[str
     assert task.stuck(outputs, features) is None
     silent = replace(task, threshold=-1e9)
     assert silent.stuck(outputs, features) == "no question was given an answer"
-    same = [np.eye(len(row), 2, dtype=np.float32) for row in features]
-    assert replace(task, threshold=None).stuck(same, features) == "the same place was marked in every window"
+    same = [np.zeros((len(row), 2), np.float32) for row in features]
+    for logits, row in zip(same, features, strict=True):
+        logits[row.passage_start + 2 - row.first_piece if row.first_piece < 3 else 0] = 1
+    answered = "every question was given the same place of its passage as answer"
+    assert replace(task, threshold=None).stuck(same, features) == answered
 
 
 def test_predictions(answering: FinetuneSummary, refusing: FinetuneSummary, tmp_path: Path) -> None:
@@ -163,7 +166,7 @@ def test_bulk_prediction(answering: FinetuneSummary, files: dict[str, Path], tmp
     model = bertwright.load(answering.output)
     broken = json.loads(files["dev"].read_text())
     del broken["data"][0]["paragraphs"][3]["qas"][0]["answers"]  # not needed
-    broken["data"][0]["paragraphs"][5]["qas"][0]["question"] = " "
+    broken["data"][0]["paragraphs"][5]["context"] = " "
     (tmp_path / "ask.json").write_text(json.dumps(broken))
     summary = predict_file(model, tmp_path / "ask.json", tmp_path / "out.jsonl")
     assert (summary.rows, summary.failed) == (48, 1)
@@ -171,7 +174,7 @@ def test_bulk_prediction(answering: FinetuneSummary, files: dict[str, Path], tmp
     assert [row["row"] for row in rows] == [row for row in range(48) if row != 5]
     assert [row["id"] for row in rows] == [f"q{row['row']}" for row in rows]
     (error,) = (tmp_path / "out.errors.jsonl").read_text().splitlines()
-    assert 'question "q5": question: expected a text' in json.loads(error)["error"]
+    assert 'question "q5": context: expected a text' in json.loads(error)["error"]
 
     table = tmp_path / "ask.tsv"
     table.write_text("nr\tquestion\tcontext\n7\twas a film ?\tthe plot was great\n")

@@ -106,6 +106,19 @@ def decode(
     ]
 
 
+def best_places(
+    outputs: Sequence[Array], features: Sequence[AnswerFeatures], settings: AnswerSettings
+) -> list[tuple[int, int] | None]:
+    """First and last piece of the best span of every question; None where there is none to choose."""
+    places: list[tuple[int, int] | None] = []
+    for indices in windows_of(features):
+        rows = [features[index] for index in indices]
+        span = next(iter(_spans([outputs[index] for index in indices], rows, settings)), None)
+        row = None if span is None else rows[span.window]
+        places.append(None if span is None or row is None else (row.piece(span.start), row.piece(span.end)))
+    return places
+
+
 def windows_of(features: Sequence[AnswerFeatures]) -> Iterator[range]:
     """For each question, the indices of its windows."""
     first = 0
@@ -118,9 +131,7 @@ def windows_of(features: Sequence[AnswerFeatures]) -> Iterator[range]:
 def _answer(
     outputs: list[Array], rows: list[AnswerFeatures], settings: AnswerSettings, threshold: float | None
 ) -> Answer:
-    spans = rank_spans(outputs, rows, settings, settings.n_best)
-    if not len(spans):
-        spans = rank_spans(outputs, rows, settings, max(map(len, outputs)))
+    spans = _spans(outputs, rows, settings)
     null = None if threshold is None else null_span(outputs)
     text_of = text_by_place(rows)
     kept = candidates(spans, null, text_of, settings.n_best)
@@ -142,6 +153,12 @@ def _answer(
         best=best,
         truncated=rows[0].truncated,
     )
+
+
+def _spans(outputs: list[Array], rows: list[AnswerFeatures], settings: AnswerSettings) -> Spans:
+    """The best spans; of all starts and ends where the best ones do not go together."""
+    spans = rank_spans(outputs, rows, settings, settings.n_best)
+    return spans if len(spans) else rank_spans(outputs, rows, settings, max(map(len, outputs)))
 
 
 def text_by_place(rows: Sequence[AnswerFeatures]) -> TextOf:

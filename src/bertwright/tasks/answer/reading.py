@@ -68,13 +68,7 @@ def read_questions(source: QuestionSource) -> ExampleFile[Question]:
         questions.append(row.input)
     if not questions:
         raise TableError.at(source.path, "at least one question", "none")
-    warnings = list(_conflicts(source.path.name, questions))
-    if source.blank_lines:
-        count, first = len(source.blank_lines), source.blank_lines[0]
-        warnings.insert(
-            0, f"{source.path.name}: skipped {_count(count, 'blank line')}, the first is line {first}"
-        )
-    return ExampleFile(source.path, questions, tuple(warnings))
+    return ExampleFile(source.path, questions, tuple(_oddities(source, questions)))
 
 
 def for_training(file: ExampleFile[Question], drop_misaligned: bool) -> ExampleFile[Question]:
@@ -137,8 +131,13 @@ def _is_json(path: Path) -> bool:
     return suffixes[-1:] == [".json"]
 
 
-def _conflicts(name: str, questions: Sequence[Question]) -> Iterator[str]:
-    """A warning when the same question about the same passage has other answers elsewhere."""
+def _oddities(source: QuestionSource, questions: Sequence[Question]) -> Iterator[str]:
+    """Blank lines, empty questions, and the same question about the same passage with other answers."""
+    name = source.path.name
+    if blank := source.blank_lines:
+        yield f"{name}: skipped {_count(len(blank), 'blank line')}, the first is line {blank[0]}"
+    if empty := [question for question in questions if not question.question.strip()]:
+        yield f"{name}: {_count(len(empty), 'empty question')}: {_listed(empty)}"
     first: dict[Hashable, Question] = {}
     conflicts = [
         (earlier, question)

@@ -88,7 +88,7 @@ class SquadFile:
         if identity in self._seen:
             raise self._error("each id once", "it a second time", where)
         self._seen.add(identity)
-        text = self._text(value.get("question"), f"{where}: question")
+        text = self._text(value.get("question"), f"{where}: question", may_be_empty=True)
         context = self._text(raw.context, f"{where}: context")
         answers = self._answers(value, where) if labelled else None
         return Question(text, context, identity, answers, raw.line)
@@ -126,15 +126,15 @@ class SquadFile:
             raise self._error("a list", "none" if listed is None else listed, f"{place}.{key}")
         return listed
 
-    def _text(self, value: Any, where: str) -> str:
-        """``value``, a text with something in it.
+    def _text(self, value: Any, where: str, *, may_be_empty: bool = False) -> str:
+        """``value``, a text with something in it; published files have empty questions, but nothing else.
 
         Raises:
             TableError: it is none, blank, or has half of a surrogate pair.
         """
         if not isinstance(value, str):
             raise self._error("a text", "none" if value is None else value, where)
-        if not value.strip():
+        if not (may_be_empty or value.strip()):
             raise self._error("a text", value or "an empty one", where)
         if not value.isascii():
             try:
@@ -145,4 +145,4 @@ class SquadFile:
         return value
 
     def _error(self, expected: str, got: object, where: str, hint: str | None = None) -> InputError:
-        return TableError.at(self.path, expected, got, field=where, hint=hint)
+        return TableError.at(self.path, expected, "null" if got is None else got, field=where, hint=hint)

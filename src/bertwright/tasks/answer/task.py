@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-import numpy as np
 from pydantic import ValidationError
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -19,7 +18,7 @@ from bertwright.checkpoints.model_folder import ModelFolder
 from bertwright.errors import ModelError, SettingsError
 from bertwright.model.span_classifier import SpanClassifier
 from bertwright.tasks.answer.baseline import text_free_baseline
-from bertwright.tasks.answer.decoding import Answer, decode
+from bertwright.tasks.answer.decoding import Answer, best_places, decode
 from bertwright.tasks.answer.encoding import encode_questions
 from bertwright.tasks.answer.metrics import units_for
 from bertwright.tasks.answer.questions import Question, questions_of
@@ -216,12 +215,12 @@ class AnswerTask:
         return text_free_baseline(train, dev, self.units, may_lack=self.threshold is not None)
 
     def stuck(self, outputs: Outputs, features: Sequence[Any]) -> str | None:
-        """A run that marks the same place in every window, or answers nothing, has learned nothing."""
+        """A run that gives all questions the same place as answer, or none an answer, has learned nothing."""
         if self.threshold is not None:
             answers = decode(outputs, features, self.settings, self.threshold)
             if not any(answer.answer for answer in answers) and any(row.question.answers for row in features):
                 return "no question was given an answer"
-        places = {tuple(np.argmax(logits, axis=0).tolist()) for logits in outputs}
-        if len(outputs) > 1 and len(places) == 1:
-            return "the same place was marked in every window"
+        places = best_places(outputs, features, self.settings)
+        if len(places) > 1 and len(set(places)) == 1:
+            return "every question was given the same place of its passage as answer"
         return None
