@@ -41,6 +41,9 @@ def finetune(
     ] = None,
     max_length: Annotated[Count | None, Parameter(help="Longest row in pieces; 128 by default.")] = None,
     metric: Annotated[str | None, Parameter(help="What decides; accuracy by default.")] = None,
+    drop_misaligned: Annotated[
+        bool, Parameter(help="answer: leave out training questions whose answer is not at its offset.")
+    ] = False,
     freeze: Annotated[bool, Parameter(help="Train the output layer only.")] = False,
     from_scratch: Annotated[bool, Parameter(help="New weights in MODEL's shape, for comparison.")] = False,
     recipe: Annotated[Path | None, Parameter(help="Settings in a TOML file; flags override them.")] = None,
@@ -67,6 +70,7 @@ def finetune(
         "learning_rate": learning_rate,
         "max_length": max_length,
         "metric": metric,
+        "answer.drop_misaligned": drop_misaligned or None,
         "freeze": freeze or None,
         "from_scratch": from_scratch or None,
     }

@@ -123,6 +123,7 @@ def test_windows_of() -> None:
     )
     assert list(windows_of(rows)) == [range(1), range(1, 4), range(4, 5), range(5, 7)]
     assert list(windows_of([])) == []
+    assert len(list(windows_of([*rows[1:4], *rows[1:4]]))) == 2, "the same question drawn twice"
 
 
 LOGITS = arrays(np.float32, (20, 2), elements=st.sampled_from([-3.0, -1.0, 0.0, 0.5, 2.0]))

@@ -171,6 +171,7 @@ def test_what_is_refused(change: Callable[[Any], Any], message: str, tmp_path: P
         ("[" * 100_000, "nested at most 64 deep"),
         ("[]", 'expected an object with a list "data"'),
         ('{"question": "a", "context": "b"}', "a single question.*JSON lines"),
+        ('{"question": "a"}\n{"question": "b"}', "q.json:2: expected JSON, got .*Extra data.*JSON lines"),
         (" ", "expected JSON"),
         ("", "expected a file of rows, got"),
     ],

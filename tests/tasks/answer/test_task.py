@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import transformers
 from torch.nn import functional as F
 
 import bertwright
@@ -197,6 +198,40 @@ def test_submission(refusing: FinetuneSummary, tmp_path: Path) -> None:
         submission([answers[0], answers[0]])
     with pytest.raises(InputError, match="row 0: expected a question with an id"):
         submission([replace(answers[0], id=None)])
+
+
+def test_models_of_transformers(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    config = transformers.BertConfig(
+        vocab_size=len(tokenizer.vocabulary),
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=16,
+        max_position_embeddings=12,
+        initializer_range=1.0,
+    )
+    torch.manual_seed(6)
+    theirs = transformers.BertForQuestionAnswering(config).eval()
+    theirs.save_pretrained(tmp_path)
+    for name, data in tokenizer.files().items():
+        (tmp_path / name).write_bytes(data)
+    task = open_task(tmp_path)
+    assert isinstance(task, AnswerTask)
+    assert (task.max_length, task.threshold, task.settings) == (12, None, AnswerSettings())
+    (answer,) = bertwright.load(tmp_path).predict([("was a film ?", "the plot was lovely")])
+    (row,) = task.encode([("was a film ?", "the plot was lovely")])
+    with torch.no_grad():
+        logits = theirs(
+            torch.from_numpy(row.input_ids.astype(np.int64))[None],
+            token_type_ids=torch.from_numpy(row.token_type_ids.astype(np.int64))[None],
+        )
+    spans = [
+        (float(logits.start_logits[0, start] + logits.end_logits[0, end]), start, end)
+        for start in range(6, 10)
+        for end in range(start, 10)
+    ]
+    _, start, end = max(spans)
+    assert answer.answer == " ".join(["the", "plot", "was", "lovely"][start - 6 : end - 5])
 
 
 def test_loss_leaves_padding_out(tokenizer: Tokenizer) -> None:

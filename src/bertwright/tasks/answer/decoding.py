@@ -120,10 +120,10 @@ def best_places(
 
 
 def windows_of(features: Sequence[AnswerFeatures]) -> Iterator[range]:
-    """For each question, the indices of its windows."""
+    """For each question, the indices of its windows, the first of which has the start of the passage."""
     first = 0
     for index in range(1, len(features) + 1):
-        if index == len(features) or features[index].example != features[first].example:
+        if index == len(features) or features[index].first_piece == 0:
             yield range(first, index)
             first = index
 

@@ -19,6 +19,8 @@ from bertwright.tasks.lines import read_bytes
 MAX_BYTES = 1 << 30
 """The published files have up to 45 MB; the whole file is held in memory."""
 
+_JSON_LINES = "one question a line is JSON lines: name the file .jsonl, or give --format jsonl"
+
 
 @dataclass(frozen=True, slots=True)
 class RawQuestion:
@@ -46,12 +48,16 @@ class SquadFile:
             TableError: it is missing, damaged, no JSON, or has no list ``data``.
         """
         data = read_bytes(path, MAX_BYTES).removeprefix(b"\xef\xbb\xbf")
-        value = strict_json.parse(data, path, error=TableError, max_bytes=MAX_BYTES)
+        try:
+            value = strict_json.parse(data, path, error=TableError, max_bytes=MAX_BYTES)
+        except TableError as problem:
+            if "Extra data" in str(problem):
+                raise TableError(f"{problem} ({_JSON_LINES})") from None
+            raise
         if isinstance(value, dict) and isinstance(value.get("data"), list):
             return cls(path, value["data"])
         if isinstance(value, dict) and "question" in value:
-            hint = "one question a line is JSON lines: name the file .jsonl, or give --format jsonl"
-            raise TableError.at(path, 'an object with a list "data"', "a single question", hint=hint)
+            raise TableError.at(path, 'an object with a list "data"', "a single question", hint=_JSON_LINES)
         got = "no such list" if isinstance(value, dict) else value
         hint = 'SQuAD files are {"data": [{"paragraphs": [..]}]}'
         raise TableError.at(path, 'an object with a list "data"', got, hint=hint)
