@@ -1,0 +1,1 @@
+"""How far a measured figure can be trusted: intervals, paired tests, calibration, tables of classes."""

@@ -1,0 +1,241 @@
+"""Metrics as functions of weighted rows, so that thousands of resamples are matrix products.
+
+Axes: N rows (examples), R resamples, K sums. The weight of row n in a resample says how often it was drawn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Values = dict[str, Floats]
+"""Of every metric, one value a resample."""
+
+BLOCK = 1 << 22
+"""Weights held at once."""
+MANY_RANKS = 8000
+"""Above so many rows a rank correlation is not computed anew without each row."""
+
+
+class Measure(Protocol):
+    """One or more metrics of N rows, at any weights of the rows."""
+
+    @property
+    def rows(self) -> int:
+        """N."""
+
+    def at(self, weights: Floats) -> Values:
+        """Every metric at ``weights`` (R, N)."""
+
+    def without_each(self) -> Values:
+        """Every metric without row n, for all n (N,); a metric may be left out where that takes too long."""
+
+    def exchanged(self, other: Self, swaps: NDArray[np.bool_]) -> Values:
+        """Every metric with the rows of ``other`` instead of one's own where ``swaps`` (R, N)."""
+
+
+@dataclass(frozen=True)
+class Sums:
+    """Metrics that depend on sums over rows only: means, F1, Matthews, entity F1 and most others."""
+
+    values: Floats
+    """(N, K): what each row adds to each sum."""
+    finish: Callable[[Floats], Values]
+    """From sums (R, K) to metrics (R,)."""
+
+    @property
+    def rows(self) -> int:
+        """N."""
+        return len(self.values)
+
+    def at(self, weights: Floats) -> Values:
+        """Of the sums ``weights @ values``."""
+        return self.finish(weights @ self.values)
+
+    def without_each(self) -> Values:
+        """Of the total less each row."""
+        return self.finish(self.values.sum(axis=0) - self.values)
+
+    def exchanged(self, other: Sums, swaps: NDArray[np.bool_]) -> Values:
+        """Only rows that differ count."""
+        difference = other.values - self.values
+        differing = np.flatnonzero(difference.any(axis=1))
+        moved = swaps[:, differing].astype(np.float64) @ difference[differing]
+        return self.finish(self.values.sum(axis=0) + moved)
+
+
+@dataclass(frozen=True)
+class RankCorrelation:
+    """Spearman's correlation of two values a row: Pearson's of their ranks, equal values sharing the middle.
+
+    Where one of the two is constant it is 0.
+    """
+
+    name: str
+    one: Floats
+    """(N,)"""
+    other: Floats
+    """(N,)"""
+
+    @property
+    def rows(self) -> int:
+        """N."""
+        return len(self.one)
+
+    def at(self, weights: Floats) -> Values:
+        """Ranks as they would be if row n stood there ``weights[:, n]`` times."""
+        ranks = [_weighted_ranks(values, weights) for values in (self.one, self.other)]
+        return {self.name: weighted_correlation(ranks[0], ranks[1], weights)}
+
+    def without_each(self) -> Values:
+        """Nothing for more than :data:`MANY_RANKS` rows: it takes the square of their number."""
+        if self.rows > MANY_RANKS:
+            return {}
+        size = max(1, BLOCK // max(self.rows, 1))
+        parts = []
+        for start in range(0, self.rows, size):
+            block = np.arange(start, min(start + size, self.rows))
+            weights = np.ones((len(block), self.rows))
+            weights[np.arange(len(block)), block] = 0.0
+            parts.append(self.at(weights)[self.name])
+        return {self.name: np.concatenate(parts)}
+
+    def exchanged(self, other: RankCorrelation, swaps: NDArray[np.bool_]) -> Values:
+        """Both sets of rows at once, of which each resample takes one half."""
+        both = RankCorrelation(
+            self.name, np.concatenate([self.one, other.one]), np.concatenate([self.other, other.other])
+        )
+        return both.at(_halves(swaps))
+
+
+@dataclass(frozen=True)
+class LinearCorrelation:
+    """Pearson's correlation of two values a row; 0 where one of them is constant."""
+
+    name: str
+    one: Floats
+    """(N,)"""
+    other: Floats
+    """(N,)"""
+
+    @property
+    def rows(self) -> int:
+        """N."""
+        return len(self.one)
+
+    def at(self, weights: Floats) -> Values:
+        """From weighted sums of powers."""
+        return self._of(weights @ self._powers())
+
+    def without_each(self) -> Values:
+        """Of the total less each row."""
+        powers = self._powers()
+        return self._of(powers.sum(axis=0) - powers)
+
+    def exchanged(self, other: LinearCorrelation, swaps: NDArray[np.bool_]) -> Values:
+        """Both sets of rows at once, of which each resample takes one half."""
+        both = LinearCorrelation(
+            self.name, np.concatenate([self.one, other.one]), np.concatenate([self.other, other.other])
+        )
+        return both.at(_halves(swaps))
+
+    def _powers(self) -> Floats:
+        """(N, 6), of values brought near 0, so that the differences of their sums lose nothing."""
+        x, y = _standard(self.one), _standard(self.other)
+        return np.stack([np.ones_like(x), x, y, x * x, y * y, x * y], axis=1)
+
+    def _of(self, sums: Floats) -> Values:
+        count, sx, sy, xx, yy, xy = sums.T
+        covariance = xy - ratio(sx * sy, count)
+        squares = [xx - ratio(sx * sx, count), yy - ratio(sy * sy, count)]
+        return {self.name: _correlation(covariance, *squares, scale=count)}
+
+
+@dataclass(frozen=True)
+class Together:
+    """Several measures of the same rows as one."""
+
+    parts: Sequence[Measure]
+
+    @property
+    def rows(self) -> int:
+        """N."""
+        return self.parts[0].rows
+
+    def at(self, weights: Floats) -> Values:
+        """Of all parts."""
+        return _merged([part.at(weights) for part in self.parts])
+
+    def without_each(self) -> Values:
+        """Of all parts."""
+        return _merged([part.without_each() for part in self.parts])
+
+    def exchanged(self, other: Together, swaps: NDArray[np.bool_]) -> Values:
+        """Part by part."""
+        pairs = zip(self.parts, other.parts, strict=True)
+        return _merged([one.exchanged(another, swaps) for one, another in pairs])
+
+
+def means(columns: Mapping[str, NDArray[np.generic]]) -> Sums:
+    """Metrics that are the mean of one value a row (N,) each."""
+    names = list(columns)
+    values = [np.asarray(columns[name], dtype=np.float64) for name in names]
+    table = np.stack([*values, np.ones_like(values[0])], axis=1)
+
+    def finish(sums: Floats) -> Values:
+        return {name: ratio(sums[:, place], sums[:, -1]) for place, name in enumerate(names)}
+
+    return Sums(table, finish)
+
+
+def ratio(numerator: Floats, denominator: Floats) -> Floats:
+    """``numerator / denominator``, and 0 where the denominator is 0."""
+    result = np.zeros(np.broadcast(numerator, denominator).shape)
+    np.divide(numerator, denominator, out=result, where=denominator != 0)
+    return result
+
+
+def weighted_correlation(x: Floats, y: Floats, weights: Floats) -> Floats:
+    """Pearson's correlation along the last axis; all three (R, N); 0 where one of the two is constant."""
+    total = weights.sum(axis=1)
+    x = x - ratio((weights * x).sum(axis=1), total)[:, None]
+    y = y - ratio((weights * y).sum(axis=1), total)[:, None]
+    xx, yy, xy = ((weights * product).sum(axis=1) for product in (x * x, y * y, x * y))
+    return _correlation(xy, xx, yy, scale=total)
+
+
+def _correlation(covariance: Floats, xx: Floats, yy: Floats, *, scale: Floats) -> Floats:
+    """Squares that are nothing but rounding (relative to ``scale``) are those of a constant."""
+    varied = (xx > 1e-12 * scale) & (yy > 1e-12 * scale)
+    norm = np.sqrt(np.where(varied, xx * yy, 1.0))
+    return np.where(varied, np.clip(covariance / norm, -1.0, 1.0), 0.0)
+
+
+def _halves(swaps: NDArray[np.bool_]) -> Floats:
+    return np.concatenate([~swaps, swaps], axis=1).astype(np.float64)
+
+
+def _standard(values: NDArray[np.generic]) -> Floats:
+    floats = np.asarray(values, dtype=np.float64)
+    centred = floats - floats.mean()
+    deviation = float(np.sqrt((centred * centred).mean()))
+    return centred / deviation if deviation > 0 else np.zeros_like(centred)
+
+
+def _weighted_ranks(values: Floats, weights: Floats) -> Floats:
+    """Middle ranks (R, N): what is below, and half of what is equal."""
+    _, places = np.unique(values, return_inverse=True)
+    order = np.argsort(places, kind="stable")
+    begins = np.flatnonzero(np.diff(places[order], prepend=-1))
+    groups = np.add.reduceat(weights[:, order], begins, axis=1)  # weight of each distinct value
+    below = np.cumsum(groups, axis=1) - groups
+    return (below + (groups + 1.0) / 2.0)[:, places]
+
+
+def _merged(parts: Sequence[Values]) -> Values:
+    return {name: values for part in parts for name, values in part.items()}

@@ -1,0 +1,134 @@
+"""Whether two models that answered the same rows differ by more than chance."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import binomtest
+
+from bertwright.randomness import generator
+from bertwright.statistics.bootstrap import RESAMPLES, Interval, draws, interval, require
+from bertwright.statistics.measures import BLOCK, Measure
+
+_ROUNDING = 1e-12
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One metric of two models."""
+
+    one: float
+    other: float
+    interval: Interval
+    """Of ``other - one``."""
+    p_value: float
+    """How often a difference at least as large comes about when each row's two answers change places by
+    chance (approximate randomization; Noreen, 1989)."""
+
+    @property
+    def difference(self) -> float:
+        """``other - one``."""
+        return self.other - self.one
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON."""
+        return {
+            "a": self.one,
+            "b": self.other,
+            "difference": self.difference,
+            "interval": self.interval.to_list(),
+            "p_value": self.p_value,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class McNemar:
+    """Rows that only one of two models has right, and the exact test that they are equally many."""
+
+    only_one: int
+    only_other: int
+    p_value: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON."""
+        return {"only_a": self.only_one, "only_b": self.only_other, "p_value": self.p_value}
+
+
+def differences(
+    one: Measure,
+    other: Measure,
+    *,
+    confidence: float = 0.95,
+    resamples: int = RESAMPLES,
+    shuffles: int = 4 * RESAMPLES,
+    seed: int = 0,
+) -> dict[str, Difference]:
+    """Every metric of two models on the same rows in the same order.
+
+    Args:
+        resamples: for the intervals: rows drawn with replacement, the same for both models.
+        shuffles: for the p-values, of which the smallest possible is ``1 / (1 + shuffles)``.
+
+    Raises:
+        ValueError: other rows; or as :func:`bertwright.statistics.bootstrap.intervals`.
+    """
+    if one.rows != other.rows:
+        raise ValueError(f"expected the same rows, got {one.rows} and {other.rows}")
+    require(one.rows, confidence, min(resamples, shuffles))
+    spread = _spread(one, other, resamples, seed)
+    unit = np.ones((1, one.rows))
+    first, second = one.at(unit), other.at(unit)
+    without_one, without_other = one.without_each(), other.without_each()
+    exceeding = _exceeding(one, other, shuffles, seed)
+    found = {}
+    for name, values in spread.items():
+        a, b = float(first[name][0]), float(second[name][0])
+        known = one.rows > 1 and name in without_one
+        without = without_other[name] - without_one[name] if known else None
+        bounds = interval(values, b - a, without, confidence=confidence)
+        found[name] = Difference(a, b, bounds, (1 + exceeding[name]) / (1 + shuffles))
+    return found
+
+
+def mcnemar(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> McNemar:
+    """The exact test of McNemar (1947) on which rows (N,) each model has right."""
+    only_one, only_other = int((one & ~other).sum()), int((other & ~one).sum())
+    discordant = only_one + only_other
+    p_value = float(binomtest(only_one, discordant).pvalue) if discordant else 1.0
+    return McNemar(only_one, only_other, p_value)
+
+
+def _spread(one: Measure, other: Measure, resamples: int, seed: int) -> dict[str, NDArray[np.float64]]:
+    parts = []
+    for weights in draws(one.rows, resamples, seed):
+        first, second = one.at(weights), other.at(weights)
+        parts.append({name: second[name] - first[name] for name in first})
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def _exceeding(one: Measure, other: Measure, shuffles: int, seed: int) -> dict[str, int]:
+    """In how many shuffles each metric differs by at least as much as it does."""
+    nothing = np.zeros((1, one.rows), dtype=np.bool_)
+    actual = _distance(one, other, nothing)
+    counts = dict.fromkeys(actual, 0)
+    for swaps in _swaps(one.rows, shuffles, seed):
+        for name, values in _distance(one, other, swaps).items():
+            counts[name] += int((values >= actual[name] - _ROUNDING).sum())
+    return counts
+
+
+def _distance(one: Measure, other: Measure, swaps: NDArray[np.bool_]) -> dict[str, NDArray[np.float64]]:
+    first, second = one.exchanged(other, swaps), other.exchanged(one, swaps)
+    return {name: np.abs(second[name] - first[name]) for name in first}
+
+
+def _swaps(rows: int, shuffles: int, seed: int) -> Iterator[NDArray[np.bool_]]:
+    chance = generator(seed, "randomization", rows)
+    size = max(1, BLOCK // rows)
+    for start in range(0, shuffles, size):
+        count = min(size, shuffles - start)
+        yield chance.integers(0, 2, size=(count, rows), dtype=np.uint8).astype(np.bool_)
