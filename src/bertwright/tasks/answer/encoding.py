@@ -91,9 +91,9 @@ def answer_pieces(question: Question, passage: Passage, answer_ids: NDArray[Any]
 
 def improve_span(pieces: Sequence[Any], first: int, last: int, answer: Sequence[Any]) -> tuple[int, int]:
     """Where ``answer`` first stands in ``pieces[first : last + 1]``; otherwise all of that, unchanged."""
-    length = len(answer)
+    length, wanted = len(answer), list(answer)
     for start in range(first, last + 2 - length if length else first):
-        if list(pieces[start : start + length]) == list(answer):
+        if pieces[start] == wanted[0] and list(pieces[start : start + length]) == wanted:
             return start, start + length - 1
     return first, last
 
