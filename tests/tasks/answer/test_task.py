@@ -132,13 +132,25 @@ def test_the_stored_threshold_decides(refusing: FinetuneSummary, files: dict[str
         moved = replace(task, threshold=threshold).decode(outputs, features, file.examples)
         assert sum(answer.answer != "" for answer in moved) == answered
     assert task.stuck(outputs, features) is None
-    silent = replace(task, threshold=-1e9)
-    assert silent.stuck(outputs, features) == "no question was given an answer"
-    same = [np.zeros((len(row), 2), np.float32) for row in features]
-    for logits, row in zip(same, features, strict=True):
-        logits[row.passage_start + 2 - row.first_piece if row.first_piece < 3 else 0] = 1
-    answered = "every question was given the same place of its passage as answer"
-    assert replace(task, threshold=None).stuck(same, features) == answered
+    assert replace(task, threshold=-1e9).stuck(outputs, features) is None, "places were learned all the same"
+
+
+def test_runs_that_learned_nothing(tokenizer: Tokenizer) -> None:
+    task = AnswerTask(tokenizer, Columns(), 24, AnswerSettings(), "words", 0.0)
+    features = task.encode(
+        [("was ?", "the film was great"), ("was a film ?", "the plot was dull and the actor poor")]
+    )
+    by_piece = [np.zeros((len(row), 2), np.float32) for row in features]
+    by_row = [np.zeros((len(row), 2), np.float32) for row in features]
+    learned = [np.zeros((len(row), 2), np.float32) for row in features]
+    for number, row in enumerate(features):
+        by_piece[number][row.passage_start + 2] = 1
+        by_row[number][6] = 1
+        learned[number][6 + 3 * number] = 1
+    same = "all answers are at the same place"
+    assert task.stuck(by_piece, features) == task.stuck(by_row, features) == same
+    assert task.stuck(learned, features) is None
+    assert task.stuck(by_row[:1], features[:1]) is None, "one answer says nothing"
 
 
 def test_predictions(answering: FinetuneSummary, refusing: FinetuneSummary, tmp_path: Path) -> None:

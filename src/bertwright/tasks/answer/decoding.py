@@ -106,17 +106,17 @@ def decode(
     ]
 
 
-def best_places(
+def best_spans(
     outputs: Sequence[Array], features: Sequence[AnswerFeatures], settings: AnswerSettings
-) -> list[tuple[int, int] | None]:
-    """First and last piece of the best span of every question; None where there is none to choose."""
-    places: list[tuple[int, int] | None] = []
+) -> list[tuple[Span, AnswerFeatures]]:
+    """The best span of every question that has one, no answer left aside, and its window."""
+    found: list[tuple[Span, AnswerFeatures]] = []
     for indices in windows_of(features):
         rows = [features[index] for index in indices]
-        span = next(iter(_spans([outputs[index] for index in indices], rows, settings)), None)
-        row = None if span is None else rows[span.window]
-        places.append(None if span is None or row is None else (row.piece(span.start), row.piece(span.end)))
-    return places
+        for span in _spans([outputs[index] for index in indices], rows, settings):
+            found.append((span, rows[span.window]))
+            break
+    return found
 
 
 def windows_of(features: Sequence[AnswerFeatures]) -> Iterator[range]:

@@ -18,7 +18,7 @@ from bertwright.checkpoints.model_folder import ModelFolder
 from bertwright.errors import ModelError, SettingsError
 from bertwright.model.span_classifier import SpanClassifier
 from bertwright.tasks.answer.baseline import text_free_baseline
-from bertwright.tasks.answer.decoding import Answer, best_places, decode
+from bertwright.tasks.answer.decoding import Answer, best_spans, decode
 from bertwright.tasks.answer.encoding import encode_questions
 from bertwright.tasks.answer.metrics import units_for
 from bertwright.tasks.answer.questions import Question, questions_of
@@ -215,12 +215,13 @@ class AnswerTask:
         return text_free_baseline(train, dev, self.units, may_lack=self.threshold is not None)
 
     def stuck(self, outputs: Outputs, features: Sequence[Any]) -> str | None:
-        """A run that gives all questions the same place as answer, or none an answer, has learned nothing."""
-        if self.threshold is not None:
-            answers = decode(outputs, features, self.settings, self.threshold)
-            if not any(answer.answer for answer in answers) and any(row.question.answers for row in features):
-                return "no question was given an answer"
-        places = best_places(outputs, features, self.settings)
-        if len(places) > 1 and len(set(places)) == 1:
-            return "every question was given the same place of its passage as answer"
+        """A run that finds all answers at the same place, of rows or of passages, has learned nothing.
+
+        A threshold that lets no answer pass says less: how well places are found is another matter.
+        """
+        spans = best_spans(outputs, features, self.settings)
+        places = {(span.start, span.end) for span, _ in spans}
+        pieces = {(row.piece(span.start), row.piece(span.end)) for span, row in spans}
+        if len(spans) > 1 and 1 in (len(places), len(pieces)):
+            return "all answers are at the same place"
         return None
