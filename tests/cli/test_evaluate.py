@@ -90,3 +90,53 @@ def test_mistakes(model: Path, file: Path, tmp_path: Path, capsys: pytest.Captur
     assert 'test.tsv:3: expected a label among "no", "yes", got "perhaps"' in capsys.readouterr().err
     assert run(["evaluate", str(tmp_path), str(file)]) == 2
     assert capsys.readouterr().err.startswith("error: ")
+
+
+def test_json_has_intervals_and_the_answers_taken_apart(
+    model: Path, file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["evaluate", str(model), str(file), "--json", "--confidence", "0.9"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result["confidence"] == 0.9 and result["report"] is None
+    assert set(result["intervals"]) == set(result["metrics"])
+    low, high = result["intervals"]["accuracy"]
+    assert low <= result["metrics"]["accuracy"] <= high
+    assert [label["label"] for label in result["labels"]] == ["no", "yes"]
+    assert sum(map(sum, result["confusion"]["counts"])) == 3
+    assert sum(group["rows"] for group in result["by_length"]) == 3
+    assert {group["name"]: group["rows"] for group in result["by_truncation"]} == {"whole": 2, "cut": 1}
+    assert (
+        len(result["mistakes"])
+        == result["wrong"]
+        == 3 - sum(result["confusion"]["counts"][number][number] for number in range(2))
+    )
+    assert 0 <= result["calibration"]["expected_calibration_error"] <= 1
+
+
+def test_report(model: Path, file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    page = file.with_name("page.html")
+    command = ["evaluate", str(model), str(file), "--report", str(page)]
+    assert run(command) == 0
+    shown = capsys.readouterr().out
+    assert str(page) in shown and "95 % interval" in shown
+    assert "<h2>How good it is</h2>" in page.read_text(encoding="utf-8")
+    assert run(command) == 2
+    assert "output exists already" in capsys.readouterr().err
+    assert run([*command, "--overwrite", "-o", str(page)]) == 2
+    assert "two outputs" in capsys.readouterr().err
+
+
+def test_compare(model: Path, file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["evaluate", str(model), str(file), "--compare", str(model)]
+    assert run([*command, "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result["rows"] == 3 and result["model"] == result["other"] == str(model)
+    accuracy = result["differences"]["accuracy"]
+    assert accuracy == {"difference": 0, "interval": [0, 0], "p_value": 1, "significant": False}
+    assert result["mcnemar"] == {"only_model": 0, "only_other": 0, "p_value": 1, "significant": False}
+    assert run(command) == 0
+    assert "the difference is not significant at 5 %" in capsys.readouterr().out
+    assert run([*command, "-o", str(file.with_name("x.jsonl"))]) == 2
+    assert "--compare: expected no --output" in capsys.readouterr().err
+    assert run(["evaluate", str(model), str(file), "--confidence", "1"]) == 2
+    assert "between 0 and 1, got 1" in capsys.readouterr().err

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections import Counter
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from page_checker import Checker
 
 from bertwright.errors import InputError
 from bertwright.reports.curves import Line, draw, smoothed
@@ -16,42 +15,6 @@ from bertwright.reports.run_folder import Adaptation, AdaptationRow, read_run
 from bertwright.reports.run_report import render, write_report
 
 EVIL = '<script>alert(1)</script>"&'
-VOID = {"meta", "br", "img", "link", "input", "hr", "path", "use", "rect", "line", "circle"}
-
-
-class Checker(HTMLParser):
-    """Collects tags, ids, outside addresses and the visible text; notices tags that do not close."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.tags: Counter[str] = Counter()
-        self.ids: Counter[str] = Counter()
-        self.outside: list[str] = []
-        self.text = ""
-        self.open: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags[tag] += 1
-        if tag not in VOID:
-            self.open.append(tag)
-        for name, value in attrs:
-            if name == "id":
-                self.ids[value or ""] += 1
-            if name in ("src", "href", "xlink:href", "action") and not (value or "").startswith("#"):
-                self.outside.append(value or "")
-            assert not name.startswith("on"), f"{tag} has {name}"
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.handle_starttag(tag, attrs)
-        if tag not in VOID:
-            self.open.pop()
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag not in VOID:
-            assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
 
 
 @pytest.fixture

@@ -3,11 +3,29 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from bertwright.cli.arguments import ColumnNames, Common, LabelColumn, PairColumn, TableFormat, TextColumn
+from bertwright.cli.arguments import (
+    ColumnNames,
+    Common,
+    LabelColumn,
+    PairColumn,
+    Share,
+    TableFormat,
+    TextColumn,
+)
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from bertwright.cli.console import Console
+    from bertwright.tasks.columns import Columns
+    from bertwright.tasks.evaluation import Evaluation
+
+MOST_LABELS, WORST, LONGEST = 20, 3, 100
+"""Labels, mistakes, and characters of a text that are shown."""
 
 
 def evaluate(
@@ -18,42 +36,119 @@ def evaluate(
     output: Annotated[
         Path | None, Parameter(name=["--output", "-o"], help="Every row's answer and label, as JSON lines.")
     ] = None,
+    report: Annotated[Path | None, Parameter(help="A page about all of it, as HTML.")] = None,
+    compare: Annotated[
+        Path | None, Parameter(help="Another model of the same task: do the two differ by more than chance?")
+    ] = None,
+    confidence: Annotated[Share, Parameter(help="Of the intervals; a test's level is what is left.")] = 0.95,
     text: TextColumn = None,
     text_pair: PairColumn = None,
     label: LabelColumn = None,
     columns: ColumnNames = None,
     format: TableFormat = "auto",
-    overwrite: Annotated[bool, Parameter(help="Replace OUTPUT.")] = False,
+    overwrite: Annotated[bool, Parameter(help="Replace OUTPUT and REPORT.")] = False,
     common: Common = Common(),
 ) -> None:
-    """Score a fine-tuned model on labelled rows.
+    """Score a fine-tuned model on labelled rows, with intervals and the worst mistakes.
 
-    Columns are those that the model was trained with unless they are named here.
+    Columns are those that the model was trained with unless they are named here. With --compare every
+    difference of MODEL less the other model is given with its interval and a paired test.
 
-        bertwright evaluate classifier test.tsv -o answers.jsonl
+        bertwright evaluate classifier test.tsv --report evaluation.html
+        bertwright evaluate classifier test.tsv --compare other-classifier
     """
-    from bertwright.cli.console import Console, table
+    from bertwright.cli.console import Console
     from bertwright.durable import require_absent, write_file
     from bertwright.errors import UsageError
     from bertwright.tasks.columns import Columns
-    from bertwright.tasks.evaluation import evaluate as run
 
+    outputs = [path for path in (output, report) if path is not None]
     with Console(common) as console:
-        if output is not None:
-            if output.resolve() == file.resolve():
-                raise UsageError.at(output, "an output other than the input")
-            require_absent(output, overwrite)
+        for path in outputs:
+            if path.resolve() == file.resolve():
+                raise UsageError.at(path, "an output other than the input")
+            require_absent(path, overwrite)
+        if len(outputs) == 2 and outputs[0].resolve() == outputs[1].resolve():
+            raise UsageError.at(outputs[0], "two outputs for --output and --report", "the same file twice")
         chosen = Columns.of(text, text_pair, label, names=columns)
-        result = run(model, file, columns=chosen, format=format, progress=console)
+        if compare is not None:
+            if outputs:
+                raise UsageError("--compare: expected no --output or --report beside it")
+            _compare(console, model, compare, file, chosen, format, confidence)
+            return
+        from bertwright.tasks.evaluation import evaluate as run
+
+        result = run(model, file, columns=chosen, format=format, confidence=confidence, progress=console)
         for warning in result.warnings:
             console.warn(warning)
         if output is not None:
             write_file(output, result.to_json_lines(), overwrite=overwrite)
-        rows = [[name, f"{value:.4f}"] for name, value in result.metrics.items()]
-        console.result(
-            result.to_dict() | {"output": None if output is None else str(output)},
-            [
-                table(f"{result.kind}, {result.rows:,} rows", ["metric", "value"], rows, right=[1]),
-                f"{result.truncated:,} of {result.rows:,} rows were cut; {result.seconds:,.1f} s",
-            ],
-        )
+        if report is not None:
+            from bertwright.reports.evaluation_report import render_evaluation
+
+            write_file(report, render_evaluation(result, model, file), overwrite=overwrite)
+        written = {"output": output, "report": report}
+        names = {name: None if path is None else str(path) for name, path in written.items()}
+        console.result(result.to_dict() | names, [*_shown(result), *map(str, outputs)])
+
+
+def _compare(
+    console: Console,
+    model: Path,
+    other: Path,
+    file: Path,
+    columns: Columns,
+    format: str,
+    confidence: float,
+) -> None:
+    from bertwright.tasks.comparison import compare
+
+    result = compare(
+        model, other, file, columns=columns, format=format, confidence=confidence, progress=console
+    )
+    found = result.to_dict()
+    for warning in found["warnings"]:
+        console.warn(warning)
+    cut = f"{result.one.truncated:,} and {result.other.truncated:,} of {result.one.rows:,} rows were cut"
+    console.result(
+        found | {"model": str(model), "other": str(other), "output": None},
+        [f"{model} against {other}, {result.one.rows:,} rows", *result.sentences(), cut],
+    )
+
+
+def _shown(result: Evaluation) -> list[RenderableType]:
+    from bertwright.cli.console import table
+
+    spread = f"{100 * result.confidence:.3g} % interval"
+    rows = []
+    for name, value in result.metrics.items():
+        bounds = result.intervals.get(name)
+        rows.append([name, f"{value:.4f}", f"{bounds.low:.4f} to {bounds.high:.4f}" if bounds else ""])
+    parts: list[RenderableType] = [
+        table(f"{result.kind}, {result.rows:,} rows", ["metric", "value", spread], rows, right=[1, 2])
+    ]
+    analysis = result.analysis
+    if analysis is not None:
+        if len(analysis.labels) > 1:
+            labels = [
+                [s.label, f"{s.precision:.3f}", f"{s.recall:.3f}", f"{s.f1:.3f}", f"{s.support:,}"]
+                for s in analysis.labels
+            ]
+            columns = ["label", "precision", "recall", "F1", "rows"]
+            parts.append(table("", columns, labels[:MOST_LABELS], right=[1, 2, 3, 4]))
+            if labels[MOST_LABELS:]:
+                parts.append(f"{len(labels) - MOST_LABELS} more labels: --json or --report shows them")
+        if analysis.mistakes:
+            columns = ["line", "text", "true", "given", analysis.badness_name]
+            worst = [
+                [m.line, _short(m.text), _short(m.truth), _short(m.answer), f"{m.badness:.2f}"]
+                for m in analysis.mistakes[:WORST]
+            ]
+            title = f"{analysis.wrong:,} of {result.rows:,} are wrong; the worst"
+            parts.append(table(title, columns, worst, right=[0, 4]))
+    parts.append(f"{result.truncated:,} of {result.rows:,} rows were cut; {result.seconds:,.1f} s")
+    return parts
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"

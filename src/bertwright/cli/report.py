@@ -1,4 +1,4 @@
-"""``bertwright report``: (re)write the HTML report of a run."""
+"""``bertwright report``: (re)write the HTML report of a run or of a fine-tuned model."""
 
 from __future__ import annotations
 
@@ -18,16 +18,17 @@ def report(
     vocab: Path | None = None,
     common: Common = Common(),
 ) -> None:
-    """Write the HTML report of a pre-training run.
+    """Write the HTML report of a pre-training run or of a fine-tuned model.
 
-    One page with curves, figures, filled blanks and settings; it needs no network and no other file.
+    One page with curves, figures and settings, and filled blanks of a run; it needs no network and no other
+    file. What a model does on other rows is for `bertwright evaluate --report`.
 
         bertwright report runs/first
 
     Parameters
     ----------
     run:
-        Folder that `bertwright pretrain` wrote.
+        Folder that `bertwright pretrain` or `bertwright finetune` wrote.
     output:
         File to write instead of RUN/report.html; it must not exist.
     vocab:
@@ -35,10 +36,14 @@ def report(
     """
     from bertwright.cli.console import Console
     from bertwright.durable import require_absent
+    from bertwright.reports.finetuned_report import is_model, write_model_report
     from bertwright.reports.run_report import write_report
 
     with Console(common) as console:
         if output is not None:
             require_absent(output, overwrite=False)
-        written = write_report(run, output, vocabulary=vocab / "report.json" if vocab else None)
+        if is_model(run):
+            written = write_model_report(run, output)
+        else:
+            written = write_report(run, output, vocabulary=vocab / "report.json" if vocab else None)
         console.result({"output": str(written)}, f"{written}")

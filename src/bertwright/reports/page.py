@@ -52,6 +52,20 @@ pre { background: var(--back); border-radius: 8px; padding: .7rem .9rem; overflo
 .pieces code { background: var(--back); border-radius: 4px; padding: .05rem .35rem; margin: 0 .2rem .25rem 0;
   display: inline-block; overflow-wrap: anywhere; }
 details summary { cursor: pointer; color: var(--accent); margin: .4rem 0; }
+.scroll + .figures { margin-top: 1rem; }
+.remark { border-top: 1px solid var(--line); padding: .55rem 0 .6rem; }
+.remark p { margin: 0; overflow-wrap: anywhere; }
+.remark dl { display: flex; flex-wrap: wrap; gap: .1rem 1.4rem; margin: .15rem 0 0; font-size: .9rem; }
+.remark dl div { overflow-wrap: anywhere; }
+.remark dt { display: inline; color: var(--soft); }
+.remark dd { display: inline; margin: 0 0 0 .35em; font-variant-numeric: tabular-nums; }
+table.heat { width: auto; font-size: .88rem; }
+table.heat caption { caption-side: top; text-align: left; color: var(--soft); font-size: .86rem; }
+table.heat th { padding: .3rem .5rem .3rem 0; border-bottom: 0; }
+table.heat thead th { text-align: center; max-width: 6rem; overflow-wrap: anywhere; vertical-align: bottom; }
+table.heat td { padding: .3rem .5rem; }
+td.cell { min-width: 3rem; text-align: right; border: 1px solid var(--line); overflow-wrap: normal; }
+ul.notes { margin: .3rem 0; padding-left: 1.2rem; }
 @media print { body { background: #fff; } section { break-inside: avoid; } }
 """
 
@@ -142,6 +156,17 @@ def pieces(words: Sequence[str]) -> str:
 def commands(lines: Sequence[str]) -> str:
     """Lines to type."""
     return f"<pre>{escape(chr(10).join(lines))}</pre>"
+
+
+def remark(text: str, facts: Sequence[tuple[str, str]]) -> str:
+    """A text and what there is to say about it: (name, value)."""
+    said = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in facts)
+    return f'<div class="remark"><p>{escape(text)}</p><dl>{said}</dl></div>'
+
+
+def notes(sentences: Sequence[str]) -> str:
+    """A list of sentences."""
+    return f'<ul class="notes">{"".join(f"<li>{escape(sentence)}</li>" for sentence in sentences)}</ul>'
 
 
 def details(summary: str, html: str) -> str:

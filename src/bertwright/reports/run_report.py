@@ -13,7 +13,8 @@ import bertwright
 from bertwright.durable import write_file
 from bertwright.pretraining.filled_blank import FilledBlank
 from bertwright.reports import page
-from bertwright.reports.curves import BLUE, GREEN, GREY, ORANGE, Level, Line, draw, smoothed
+from bertwright.reports.curves import Level, Line, draw, smoothed
+from bertwright.reports.drawing import BLUE, GREEN, GREY, ORANGE
 from bertwright.reports.run_folder import Adaptation, RunFolder, read_run
 
 REPORT = "report.html"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,25 +23,15 @@ class Difference:
     one: float
     other: float
     interval: Interval
-    """Of ``other - one``."""
+    """Of ``one - other``."""
     p_value: float
     """How often a difference at least as large comes about when each row's two answers change places by
     chance (approximate randomization; Noreen, 1989)."""
 
     @property
     def difference(self) -> float:
-        """``other - one``."""
-        return self.other - self.one
-
-    def to_dict(self) -> dict[str, Any]:
-        """As JSON."""
-        return {
-            "a": self.one,
-            "b": self.other,
-            "difference": self.difference,
-            "interval": self.interval.to_list(),
-            "p_value": self.p_value,
-        }
+        """``one - other``."""
+        return self.one - self.other
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +41,6 @@ class McNemar:
     only_one: int
     only_other: int
     p_value: float
-
-    def to_dict(self) -> dict[str, Any]:
-        """As JSON."""
-        return {"only_a": self.only_one, "only_b": self.only_other, "p_value": self.p_value}
 
 
 def differences(
@@ -88,8 +73,8 @@ def differences(
     for name, values in spread.items():
         a, b = float(first[name][0]), float(second[name][0])
         known = one.rows > 1 and name in without_one
-        without = without_other[name] - without_one[name] if known else None
-        bounds = interval(values, b - a, without, confidence=confidence)
+        without = without_one[name] - without_other[name] if known else None
+        bounds = interval(values, a - b, without, confidence=confidence)
         found[name] = Difference(a, b, bounds, (1 + exceeding[name]) / (1 + shuffles))
     return found
 
@@ -106,7 +91,7 @@ def _spread(one: Measure, other: Measure, resamples: int, seed: int) -> dict[str
     parts = []
     for weights in draws(one.rows, resamples, seed):
         first, second = one.at(weights), other.at(weights)
-        parts.append({name: second[name] - first[name] for name in first})
+        parts.append({name: first[name] - second[name] for name in first})
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,13 @@ from torch import nn
 
 from bertwright import strict_json
 from bertwright.checkpoints.model_folder import open_model
-from bertwright.errors import NonFiniteError
+from bertwright.errors import NonFiniteError, UsageError
 from bertwright.progress import Progress, Silent
+from bertwright.statistics.bootstrap import RESAMPLES, Interval, intervals
+from bertwright.tasks.analyses import analyse
+from bertwright.tasks.analysis import Analysis, Answered
 from bertwright.tasks.batches import Features, collate
+from bertwright.tasks.breakdown import Breakdown, break_down, by_length, by_truncation
 from bertwright.tasks.columns import Columns
 from bertwright.tasks.kinds import open_task
 from bertwright.tasks.task import Outputs, Prediction, Task
@@ -52,28 +56,54 @@ def run_model(
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A model's score on a labelled file."""
+    """A model's score on a labelled file, and its answers taken apart."""
 
     kind: str
     metrics: dict[str, float]
+    intervals: dict[str, Interval]
+    """Of the metrics that have one."""
+    confidence: float
+    """Of the intervals."""
     rows: int
     truncated: int
     """Rows of which the model did not see the whole text."""
     seconds: float
     warnings: tuple[str, ...]
     predictions: tuple[Prediction, ...]
-    targets: tuple[Any, ...]
-    lines: tuple[int, ...]
-    """Where each row begins in the file."""
+    examples: tuple[Any, ...]
+    analysis: Analysis | None
+    """None for kinds of tasks without one."""
+    breakdowns: tuple[Breakdown, ...]
+    """By length, by truncation, and by what else the kind has."""
+    task: dict[str, Any]
+    """What the model was trained for, as stored with it."""
+    provenance: dict[str, Any]
+    """How it was made, as stored with it."""
+
+    @property
+    def targets(self) -> tuple[Any, ...]:
+        """What is true of each row."""
+        return tuple(example.target for example in self.examples)
+
+    @property
+    def lines(self) -> tuple[int, ...]:
+        """Where each row begins in the file."""
+        return tuple(example.line for example in self.examples)
 
     def to_dict(self) -> dict[str, Any]:
         """As ``evaluate --json`` prints it."""
+        parts = {} if self.analysis is None else self.analysis.to_dict()
+        for breakdown in self.breakdowns:
+            parts[f"by_{breakdown.name}"] = [group.to_dict() for group in breakdown.groups]
         return {
             "metrics": self.metrics,
+            "intervals": {name: interval.to_list() for name, interval in self.intervals.items()},
+            "confidence": self.confidence,
             "rows": self.rows,
             "truncated": self.truncated,
             "seconds": self.seconds,
             "warnings": list(self.warnings),
+            **parts,
         }
 
     def to_json_lines(self) -> str:
@@ -91,33 +121,74 @@ def evaluate(
     *,
     columns: Columns | None = None,
     format: str = "auto",
+    confidence: float = 0.95,
+    resamples: int = RESAMPLES,
     progress: Progress | None = None,
 ) -> Evaluation:
     """Score the fine-tuned model in ``model`` on the labelled rows of ``file``.
 
     Args:
         columns: of ``file``, where they are not named as in training.
+        confidence: of the intervals, between 0 and 1.
+        resamples: of the rows, for the intervals.
 
     Raises:
         ModelError: ``model`` is no fine-tuned model.
         TableError: ``file`` is wrong, or has labels that the model does not know.
+        UsageError: ``confidence`` is not between 0 and 1.
     """
     begun = time.monotonic()
+    if not 0.0 < confidence < 1.0:
+        raise UsageError(f"confidence: expected a number between 0 and 1, got {confidence:g}")
     folder = open_model(model)
     task: Task[Prediction] = open_task(folder)
     labelled = task.read(file, columns, format=format)
     features = task.encode(labelled.examples)
-    pad_id = task.tokenizer.vocabulary.pad_id
-    outputs = run_model(task.trained_model(folder), features, pad_id, progress)
+    outputs = run_model(task.trained_model(folder), features, task.tokenizer.vocabulary.pad_id, progress)
     predictions = task.decode(outputs, features, labelled.examples)
+    metrics = task.score(outputs, features, labelled.examples)
+    analysis = analyse(Answered(task, outputs, features, labelled.examples, predictions))
+    spread = _intervals(analysis, metrics, confidence, resamples)
+    truncated = np.array([prediction.truncated for prediction in predictions])
+    breakdowns = _breakdowns(analysis, features, truncated, confidence, resamples)
     return Evaluation(
         kind=task.kind,
-        metrics=task.score(outputs, features, labelled.examples),
+        metrics=metrics,
+        intervals=spread,
+        confidence=confidence,
         rows=len(labelled),
-        truncated=sum(prediction.truncated for prediction in predictions),
+        truncated=int(truncated.sum()),
         seconds=time.monotonic() - begun,
         warnings=labelled.warnings,
         predictions=tuple(predictions),
-        targets=tuple(example.target for example in labelled.examples),
-        lines=tuple(example.line for example in labelled.examples),
+        examples=tuple(labelled.examples),
+        analysis=analysis,
+        breakdowns=breakdowns,
+        task=dict(folder.task or {}),
+        provenance=dict(folder.manifest.get("provenance") or {}),
+    )
+
+
+def _intervals(
+    analysis: Analysis | None, metrics: Mapping[str, float], confidence: float, resamples: int
+) -> dict[str, Interval]:
+    if analysis is None:
+        return {}
+    found = intervals(analysis.measure, confidence=confidence, resamples=resamples)
+    return {name: found[name] for name in metrics if name in found}
+
+
+def _breakdowns(
+    analysis: Analysis | None,
+    features: Sequence[Features],
+    truncated: NDArray[np.bool_],
+    confidence: float,
+    resamples: int,
+) -> tuple[Breakdown, ...]:
+    if analysis is None:
+        return ()
+    groupings = [by_length(features, len(truncated)), by_truncation(truncated), *analysis.groupings]
+    return tuple(
+        break_down(grouping, analysis.score, confidence=confidence, resamples=resamples)
+        for grouping in groupings
     )

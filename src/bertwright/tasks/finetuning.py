@@ -210,4 +210,5 @@ def _brief(run: Run) -> dict[str, Any]:
         "attempts": run.attempts,
         "stuck": run.stuck,
         "metrics": run.metrics,
+        "epochs": list(run.epochs),
     }

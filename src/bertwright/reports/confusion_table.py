@@ -1,0 +1,60 @@
+"""A confusion matrix as a table whose cells are the darker the more rows they hold."""
+
+from __future__ import annotations
+
+from html import escape
+
+import numpy as np
+
+from bertwright.reports import page
+from bertwright.statistics.classes import Confusion
+
+MOST_LABELS = 16
+"""More do not fit beside each other: then the ones that are most often confused are shown."""
+
+
+def confusion_table(confusion: Confusion) -> str:
+    """Rows are true classes, columns given ones; shares are of the true class."""
+    chosen = _most_involved(confusion)
+    labels = [confusion.labels[number] for number in chosen]
+    counts = confusion.counts[np.ix_(chosen, chosen)]
+    totals = confusion.counts[chosen].sum(axis=1)
+    head = "".join(f"<th><span>{escape(_short(label))}</span></th>" for label in labels)
+    lines = []
+    for place, label in enumerate(labels):
+        cells = "".join(
+            _cell(int(count), int(totals[place]), place == column)
+            for column, count in enumerate(counts[place])
+        )
+        lines.append(f"<tr><th>{escape(_short(label))}</th>{cells}<td class='r'>{totals[place]:,}</td></tr>")
+    caption = "<caption>rows: true, columns: given</caption>"
+    body = f"<thead><tr><th></th>{head}<th class='r'>rows</th></tr></thead><tbody>{''.join(lines)}</tbody>"
+    return f'<div class="scroll"><table class="heat">{caption}{body}</table></div>'
+
+
+def confusions(confusion: Confusion) -> str:
+    """The most frequent mistakes as a table."""
+    rows = [[true, given, f"{count:,}"] for true, given, count in confusion.most_confused()]
+    return page.table(["true", "given", "rows"], rows, right=(2,)) if rows else ""
+
+
+def _most_involved(confusion: Confusion) -> list[int]:
+    """Numbers of the labels to show, in order."""
+    if len(confusion.labels) <= MOST_LABELS:
+        return list(range(len(confusion.labels)))
+    wrong = confusion.counts - np.diag(np.diag(confusion.counts))
+    involved = wrong.sum(axis=0) + wrong.sum(axis=1)
+    return sorted(np.argsort(-involved, kind="stable")[:MOST_LABELS].tolist())
+
+
+def _cell(count: int, total: int, right: bool) -> str:
+    share = count / total if total else 0.0
+    color = "var(--good)" if right else "var(--bad)"
+    # at most 60 % of the color, so that the number stays readable on it
+    style = f"background: color-mix(in srgb, {color} {60 * share:.0f}%, transparent)"
+    shown = f"{count:,}" if count else "·"
+    return f'<td class="cell" style="{style}" title="{share:.1%}">{shown}</td>'
+
+
+def _short(label: str) -> str:
+    return label if len(label) <= 24 else label[:23] + "…"

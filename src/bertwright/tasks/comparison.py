@@ -1,0 +1,136 @@
+"""Two fine-tuned models on the same labelled rows: do they differ by more than chance?"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bertwright.errors import UsageError
+from bertwright.progress import Progress
+from bertwright.statistics.bootstrap import RESAMPLES
+from bertwright.statistics.paired import Difference, McNemar, differences, mcnemar
+from bertwright.tasks.columns import Columns
+from bertwright.tasks.evaluation import Evaluation, evaluate
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """``one`` less ``other``, metric by metric."""
+
+    one: Evaluation
+    other: Evaluation
+    differences: dict[str, Difference]
+    mcnemar: McNemar | None
+    """Of the rows that only one has right; None where answers are not right or wrong."""
+    confidence: float
+    seconds: float
+
+    @property
+    def level(self) -> float:
+        """Below this a p-value is significant."""
+        return 1.0 - self.confidence
+
+    def significant(self, p_value: float) -> bool:
+        """Whether chance alone would seldom do as much."""
+        return p_value < self.level - 1e-12
+
+    def sentences(self) -> list[str]:
+        """What there is to say, a sentence a metric."""
+        said = []
+        for name, found in self.differences.items():
+            bounds = f"{found.interval.low:+.4f} to {found.interval.high:+.4f}"
+            said.append(
+                f"{name}: {found.one:.4f} against {found.other:.4f}, {found.difference:+.4f} "
+                f"({100 * self.confidence:.3g} % interval {bounds}): {self._verdict(found.p_value)}"
+            )
+        if self.mcnemar is not None:
+            counts = f"{self.mcnemar.only_one:,} against {self.mcnemar.only_other:,} rows"
+            verdict = self._verdict(self.mcnemar.p_value)
+            said.append(f"right in one model only: {counts}: {verdict} (McNemar's exact test)")
+        return said
+
+    def _verdict(self, p_value: float) -> str:
+        is_ = "is" if self.significant(p_value) else "is not"
+        return f"p = {p_value:.4f}, the difference {is_} significant at {100 * self.level:.3g} %"
+
+    def to_dict(self) -> dict[str, Any]:
+        """As ``evaluate --compare --json`` prints it."""
+        test = self.mcnemar
+        return {
+            "metrics": self.one.metrics,
+            "other_metrics": self.other.metrics,
+            "differences": {
+                name: {
+                    "difference": found.difference,
+                    "interval": found.interval.to_list(),
+                    "p_value": found.p_value,
+                    "significant": self.significant(found.p_value),
+                }
+                for name, found in self.differences.items()
+            },
+            "mcnemar": None
+            if test is None
+            else {
+                "only_model": test.only_one,
+                "only_other": test.only_other,
+                "p_value": test.p_value,
+                "significant": self.significant(test.p_value),
+            },
+            "confidence": self.confidence,
+            "rows": self.one.rows,
+            "truncated": self.one.truncated,
+            "other_truncated": self.other.truncated,
+            "seconds": self.seconds,
+            "warnings": list(dict.fromkeys([*self.one.warnings, *self.other.warnings])),
+            "sentences": self.sentences(),
+        }
+
+
+def compare(
+    model: Path,
+    other: Path,
+    file: Path,
+    *,
+    columns: Columns | None = None,
+    format: str = "auto",
+    confidence: float = 0.95,
+    resamples: int = RESAMPLES,
+    progress: Progress | None = None,
+) -> Comparison:
+    """Score two models of the same task on ``file``, and test their differences row by row.
+
+    Args:
+        columns, format, confidence, resamples: as :func:`~bertwright.tasks.evaluation.evaluate` has them.
+
+    Raises:
+        UsageError: the models have different tasks or labels, or the kind of task has no analysis.
+        InputError: as :func:`~bertwright.tasks.evaluation.evaluate`.
+    """
+    begun = time.monotonic()
+    one, another = (
+        evaluate(
+            path,
+            file,
+            columns=columns,
+            format=format,
+            confidence=confidence,
+            resamples=resamples,
+            progress=progress,
+        )
+        for path in (model, other)
+    )
+    if one.kind != another.kind or one.task.get("labels") != another.task.get("labels"):
+        raise UsageError.at(other, f"a model with the same task and labels as {model}", another.kind)
+    if one.targets != another.targets:
+        raise UsageError.at(other, f"a model that reads the same rows of {file} as {model}")
+    if one.analysis is None or another.analysis is None:
+        raise UsageError(f"models of the task {one.kind} cannot be compared yet")
+    found = differences(
+        one.analysis.measure, another.analysis.measure, confidence=confidence, resamples=resamples
+    )
+    right = one.analysis.right, another.analysis.right
+    test = None if right[0] is None or right[1] is None else mcnemar(right[0], right[1])
+    kept = {name: found[name] for name in one.metrics if name in found and name in another.metrics}
+    return Comparison(one, another, kept, test, confidence, time.monotonic() - begun)

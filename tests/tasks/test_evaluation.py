@@ -1,0 +1,99 @@
+"""A model evaluated and compared with another on the same rows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bertwright.checkpoints.model_folder import save_model
+from bertwright.errors import UsageError
+from bertwright.model.classifier import SequenceClassifier
+from bertwright.model.config import BertConfig
+from bertwright.tasks.comparison import compare
+from bertwright.tasks.evaluation import evaluate
+from bertwright.tokenization import Tokenizer
+
+
+def classifier(path: Path, tokenizer: Tokenizer, labels: tuple[str, ...], seed: int) -> Path:
+    config = BertConfig(
+        vocab_size=len(tokenizer.vocabulary),
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=16,
+        max_position_embeddings=12,
+        initializer_range=0.5,
+    )
+    columns = {"text": "text", "text_pair": None, "label": "label", "names": None}
+    task = {"kind": "classify", "labels": list(labels), "columns": columns, "max_length": 8}
+    save_model(path, SequenceClassifier(config, len(labels), seed=seed), tokenizer, task=task, provenance={})
+    return path
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory, tokenizer: Tokenizer) -> tuple[Path, Path, Path]:
+    folder = tmp_path_factory.mktemp("models")
+    return (
+        classifier(folder / "a", tokenizer, ("bad", "good"), 1),
+        classifier(folder / "b", tokenizer, ("bad", "good"), 5),
+        classifier(folder / "c", tokenizer, ("bad", "good", "other"), 1),
+    )
+
+
+def test_every_metric_has_its_interval(models: tuple[Path, ...], review_files: tuple[Path, Path]) -> None:
+    found = evaluate(models[0], review_files[1], resamples=200)
+    assert found.rows == 64 and set(found.intervals) == set(found.metrics)
+    for name, bounds in found.intervals.items():
+        assert bounds.low <= found.metrics[name] <= bounds.high, name
+    assert found.analysis is not None
+    at_one = found.analysis.measure.without_each()
+    assert {len(values) for values in at_one.values()} == {64}
+    assert found.analysis.wrong == sum(
+        prediction.to_dict()["label"] != target
+        for prediction, target in zip(found.predictions, found.targets, strict=True)
+    )
+    by = {part.name: sum(group.rows for group in part.groups) for part in found.breakdowns}
+    assert by == {"length": 64, "truncation": 64}
+    cut = {group.name: group.rows for group in found.breakdowns[1].groups}
+    assert cut.get("cut", 0) == found.truncated > 0
+    printed = found.to_dict()
+    assert {"by_length", "by_truncation", "labels", "confusion", "calibration", "mistakes"} <= printed.keys()
+    again = evaluate(models[0], review_files[1], resamples=200)
+    assert again.intervals == found.intervals
+
+
+def test_wider_with_more_confidence(models: tuple[Path, ...], review_files: tuple[Path, Path]) -> None:
+    one, other = (evaluate(models[0], review_files[1], confidence=c, resamples=200) for c in (0.5, 0.99))
+    widths = [found.intervals["accuracy"].high - found.intervals["accuracy"].low for found in (one, other)]
+    assert widths[0] < widths[1]
+    with pytest.raises(UsageError, match="between 0 and 1, got 1"):
+        evaluate(models[0], review_files[1], confidence=1.0)
+
+
+def test_a_model_does_not_differ_from_itself(
+    models: tuple[Path, ...], review_files: tuple[Path, Path]
+) -> None:
+    found = compare(models[0], models[0], review_files[1], resamples=50)
+    assert {part.p_value for part in found.differences.values()} == {1.0}
+    assert {part.difference for part in found.differences.values()} == {0.0}
+    assert all("is not significant at 5 %" in sentence for sentence in found.sentences())
+
+
+def test_two_models(models: tuple[Path, ...], review_files: tuple[Path, Path]) -> None:
+    found = compare(models[0], models[1], review_files[1], resamples=200)
+    back = compare(models[1], models[0], review_files[1], resamples=200)
+    assert set(found.differences) == set(found.one.metrics)
+    for name, part in found.differences.items():
+        assert part.difference == pytest.approx(found.one.metrics[name] - found.other.metrics[name])
+        assert back.differences[name].difference == pytest.approx(-part.difference)
+        assert back.differences[name].p_value == part.p_value
+    assert found.mcnemar is not None
+    gap = found.mcnemar.only_one - found.mcnemar.only_other
+    assert gap / 64 == pytest.approx(found.differences["accuracy"].difference)
+    assert found.to_dict()["mcnemar"]["only_model"] == found.mcnemar.only_one
+
+
+def test_models_that_cannot_be_compared(models: tuple[Path, ...], review_files: tuple[Path, Path]) -> None:
+    with pytest.raises(UsageError, match="the same task and labels"):
+        compare(models[0], models[2], review_files[1])
