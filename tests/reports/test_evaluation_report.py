@@ -92,7 +92,7 @@ def test_everything_is_on_the_page(evaluation: Evaluation, model: Path) -> None:
         f"(95 %: {bounds.low:.3f} to {bounds.high:.3f})",
         f"{evaluation.truncated}of 60 rows were cut",
         f"{evaluation.analysis.calibration.expected_error:.3f}",
-        f"{evaluation.analysis.wrong} of 60 answers are wrong",
+        f"{evaluation.analysis.wrong} of 60 answers are wrong; the worst by loss first",
         f"{evaluation.analysis.wrong - MISTAKES_SHOWN} more",
         evaluation.analysis.mistakes[0].text,
         "trained on train.tsv (1,234 rows, 17 of them cut)".capitalize(),

@@ -114,8 +114,8 @@ def _mistakes(result: page.Page, evaluation: Evaluation, analysis: Analysis) -> 
     shown = _mistake_list(analysis.mistakes[:MISTAKES_SHOWN], analysis.badness_name)
     if rest := analysis.mistakes[MISTAKES_SHOWN:]:
         shown += page.details(f"{len(rest)} more", _mistake_list(rest, analysis.badness_name))
-    order = f"those of most {analysis.badness_name} first"
-    text = f"{analysis.wrong:,} of {evaluation.rows:,} answers are wrong, {order}."
+    order = f"the worst by {analysis.badness_name} first"
+    text = f"{analysis.wrong:,} of {evaluation.rows:,} answers are wrong; {order}."
     result.section("The worst mistakes", text, shown)
 
 

@@ -106,11 +106,15 @@ class RankCorrelation:
         return {self.name: np.concatenate(parts)}
 
     def exchanged(self, other: RankCorrelation, swaps: NDArray[np.bool_]) -> Values:
-        """Both sets of rows at once, of which each resample takes one half."""
-        both = RankCorrelation(
-            self.name, np.concatenate([self.one, other.one]), np.concatenate([self.other, other.other])
-        )
-        return both.at(_halves(swaps))
+        """Both have the same second values; the first are ranked among those that each resample has."""
+        both = _weighted_ranks(np.concatenate([self.one, other.one]), _halves(swaps))
+        ranks = np.where(swaps, both[:, self.rows :], both[:, : self.rows])
+        fixed = _weighted_ranks(self.other, np.ones((1, self.rows)))[0]
+        middle = (self.rows + 1) / 2.0
+        ranks, fixed = ranks - middle, fixed - middle
+        squares = np.einsum("rn,rn->r", ranks, ranks)
+        scale = np.array(float(self.rows))
+        return {self.name: _correlation(ranks @ fixed, squares, np.array(fixed @ fixed), scale=scale)}
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from bertwright.statistics.calibration import brier_score, calibration
 from bertwright.statistics.classes import Confusion
 from bertwright.statistics.measures import Floats, Sums, Values, ratio
+from bertwright.statistics.rates import Counted
 from bertwright.tasks.analysis import Analysis, Answered, worst
 from bertwright.tasks.classify.decoding import log_probabilities
 
@@ -54,15 +55,15 @@ def _metrics(sums: Floats, size: int) -> Values:
     """``sums`` (R, 3 C + 2)."""
     hits, true, given = (sums[:, start * size : (start + 1) * size] for start in range(3))  # (R, C) each
     loss, count = sums[:, -2], sums[:, -1]
-    right, both = hits.sum(axis=1), true + given
-    f1 = ratio(2 * hits, both)
+    right, counted = hits.sum(axis=1), Counted(hits, true, given)
     values = {
         "accuracy": ratio(right, count),
-        "f1_macro": ratio(f1.sum(axis=1), (both > 0).sum(axis=1).astype(np.float64)),
-        "f1_weighted": ratio((f1 * true).sum(axis=1), count),
+        "f1_macro": counted.macro_f1(),
+        "f1_weighted": counted.weighted_f1(),
         "matthews_correlation": _matthews(right, true, given, count),
     }
     if size == 2:
+        f1 = counted.f1
         values |= {"f1": f1[:, 1], "precision": ratio(hits, given)[:, 1], "recall": ratio(hits, true)[:, 1]}
         values["accuracy_and_f1"] = (values["accuracy"] + f1[:, 1]) / 2
     return values | {"loss": ratio(loss, count)}
