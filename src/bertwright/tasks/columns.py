@@ -118,11 +118,19 @@ class ChosenTable:
     guess: str | None = None
 
 
-def choose_table(path: Path, columns: Columns, *, format: str = "auto", labelled: bool = True) -> ChosenTable:
+def choose_table(
+    path: Path,
+    columns: Columns,
+    *,
+    format: str = "auto",
+    labelled: bool = True,
+    labels: Sequence[str] = LABELS,
+) -> ChosenTable:
     """Open ``path`` and settle its columns.
 
     Args:
         labelled: whether a column of labels is needed.
+        labels: names by which that column is guessed.
 
     Raises:
         TableError: the file cannot be read, or lacks a column.
@@ -137,7 +145,7 @@ def choose_table(path: Path, columns: Columns, *, format: str = "auto", labelled
     if columns.names is None and columns.are_numbers:
         return _by_number(path, columns, format, labelled)
     table = open_table(path, format=format, names=columns.names)
-    settled, guess = _guessed(table, columns, labelled)
+    settled, guess = _guessed(table, columns, labels if labelled else None)
     if settled.label is not None and settled.label not in table.columns and len(table.columns) > 1:
         hint = f"{table.listing}; a file without labels can only be predicted"
         raise table.error(f"a column {settled.label!r} with the labels", hint=hint)
@@ -158,14 +166,16 @@ def _by_number(path: Path, columns: Columns, format: str, labelled: bool) -> Cho
     return ChosenTable(table, columns)
 
 
-def _guessed(table: Table, columns: Columns, labelled: bool) -> tuple[Columns, str | None]:
-    needs_text, needs_label = columns.text is None, labelled and columns.label is None
+def _guessed(table: Table, columns: Columns, labels: Sequence[str] | None) -> tuple[Columns, str | None]:
+    needs_text, needs_label = columns.text is None, labels is not None and columns.label is None
     if not needs_text and not needs_label:
         return columns, None
     by_lower = {name.strip().lower(): name for name in table.columns}
     label = columns.label
     if needs_label:
-        label = _only(table, "label", [by_lower[name] for name in LABELS if name in by_lower], ("--label",))
+        label = _only(
+            table, "label", [by_lower[name] for name in labels or () if name in by_lower], ("--label",)
+        )
     text, pair = columns.text, columns.text_pair
     if needs_text:
         text, pair = _guess_texts(table, by_lower, label, pair)

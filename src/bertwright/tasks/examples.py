@@ -117,6 +117,32 @@ def require_rows(chosen: ChosenTable, examples: Sequence[object]) -> None:
         raise chosen.table.error("rows", "0 examples: only a header is there")
 
 
+def labelled_rows(
+    chosen: ChosenTable, read_target: Callable[[Table, int, str, object], Target]
+) -> ExampleFile[Example[Target]]:
+    """Every row of a table of texts or pairs; with targets when a column of labels was chosen.
+
+    Args:
+        read_target: gives the target in a cell, of table, line, column and cell.
+
+    Raises:
+        TableError: no rows; an empty text; what ``read_target`` refuses.
+    """
+    columns, table = chosen.columns, chosen.table
+    text, pair, label = columns.text, columns.text_pair, columns.label
+    if text is None:
+        raise table.error("a column with the text", hint=table.listing)
+    examples: list[Example[Target]] = []
+    for row in table.rows(columns.given):
+        cells = iter(row.cells)
+        first = text_cell(table, row.line, text, next(cells))
+        second = None if pair is None else text_cell(table, row.line, pair, next(cells))
+        target = None if label is None else read_target(table, row.line, label, next(cells))
+        examples.append(Example(first, second, target, row.line))
+    require_rows(chosen, examples)
+    return ExampleFile(table.path, examples, warnings_of(chosen, examples))
+
+
 def text_stream(chosen: ChosenTable) -> InputStream:
     """The texts or pairs of a table."""
     columns, table = chosen.columns, chosen.table

@@ -9,9 +9,10 @@ from bertwright.checkpoints.model_folder import ModelFolder, open_model
 from bertwright.errors import ModelError, UsageError
 from bertwright.tasks.answer.task import AnswerTask
 from bertwright.tasks.classify.task import ClassifyTask
+from bertwright.tasks.regress.task import RegressTask
 from bertwright.tasks.task import Task
 
-KINDS: dict[str, type[Task[Any]]] = {"classify": ClassifyTask, "answer": AnswerTask}
+KINDS: dict[str, type[Task[Any]]] = {"classify": ClassifyTask, "answer": AnswerTask, "regress": RegressTask}
 
 
 def task_kind(name: str) -> type[Task[Any]]:

@@ -10,6 +10,7 @@ from bertwright.config.settings import Settings
 from bertwright.errors import SettingsError
 from bertwright.model.config import BertConfig
 from bertwright.tasks.answer.settings import AnswerSettings
+from bertwright.tasks.regress.settings import RegressSettings
 from bertwright.training.choices import OptimizerName, PrecisionName
 from bertwright.training.schedule import DecayShape
 
@@ -56,6 +57,8 @@ class FinetuneSettings(Settings):
     """How often a run that learned nothing is started again with other chance."""
     answer: AnswerSettings = AnswerSettings()
     """Of the task ``answer``."""
+    regress: RegressSettings = RegressSettings()
+    """Of the task ``regress``."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from bertwright.tasks.batches import Features
 from bertwright.tokenization.encoding import assemble
@@ -16,7 +17,7 @@ def encode_rows(
     rows: Sequence[TextRow],
     tokenizer: Tokenizer,
     max_length: int,
-    targets: Sequence[int | None] | None = None,
+    targets: Sequence[Any] | None = None,
 ) -> list[Features]:
     """One row for the model of each row of text, at most ``max_length`` ids long (longest text cut first).
 

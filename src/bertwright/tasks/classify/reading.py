@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from bertwright.errors import quote
 from bertwright.tasks.columns import ChosenTable
-from bertwright.tasks.examples import Example, ExampleFile, require_rows, text_cell, warnings_of
+from bertwright.tasks.examples import Example, ExampleFile, labelled_rows
 from bertwright.tasks.table import Table
 
 ClassExample = Example[str]
@@ -24,19 +24,7 @@ def read_examples(chosen: ChosenTable) -> ExampleFile[ClassExample]:
     Raises:
         TableError: no rows; an empty text or label; a label with a stray space or a decimal point.
     """
-    columns, table = chosen.columns, chosen.table
-    text, pair, label = columns.text, columns.text_pair, columns.label
-    if text is None:
-        raise table.error("a column with the text", hint=table.listing)
-    examples: list[ClassExample] = []
-    for row in table.rows([name for name in (text, pair, label) if name is not None]):
-        cells = iter(row.cells)
-        first = text_cell(table, row.line, text, next(cells))
-        second = None if pair is None else text_cell(table, row.line, pair, next(cells))
-        target = None if label is None else label_cell(table, row.line, label, next(cells))
-        examples.append(Example(first, second, target, row.line))
-    require_rows(chosen, examples)
-    return ExampleFile(table.path, examples, warnings_of(chosen, examples))
+    return labelled_rows(chosen, label_cell)
 
 
 def label_cell(table: Table, line: int, column: str, cell: object) -> str:
