@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from bertwright.statistics.bootstrap import draws, interval, intervals, resampled
-from bertwright.statistics.measures import LinearCorrelation, RankCorrelation, means
+from bertwright.statistics.correlations import LinearCorrelation, RankCorrelation
+from bertwright.statistics.measures import means
 
 CHANCE = np.random.default_rng(5)
 SKEWED = CHANCE.exponential(size=60)

@@ -8,14 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from bertwright.statistics.measures import (
-    LinearCorrelation,
-    Measure,
-    RankCorrelation,
-    Together,
-    means,
-    ratio,
-)
+from bertwright.statistics.correlations import LinearCorrelation, RankCorrelation
+from bertwright.statistics.measures import Measure, Together, means, ratio
 
 SMALL = st.integers(-3, 3).map(float)
 ROWS = st.lists(st.tuples(SMALL, SMALL, st.integers(0, 3)), min_size=1, max_size=12)

@@ -10,7 +10,8 @@ import pytest
 from scipy import stats
 
 from bertwright.statistics.bootstrap import resampled
-from bertwright.statistics.measures import RankCorrelation, means
+from bertwright.statistics.correlations import RankCorrelation
+from bertwright.statistics.measures import means
 from bertwright.statistics.paired import differences, mcnemar
 
 
