@@ -1,0 +1,118 @@
+"""The small models that are trained on frozen vectors (paper, section 5.3).
+
+Axes: B rows of a batch, S positions, n layers, H hidden size, D = H or n H, C outputs.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+from bertwright.features.layers import LayerChoice
+from bertwright.features.pooling import PoolingName, pooling
+from bertwright.randomness import torch_seed
+
+HeadKind = Literal["linear", "bilstm"]
+PAPER_LSTM_SIZE = 768
+
+
+class LayerMix(nn.Module):
+    """gamma * sum_j softmax(w)_j h_j: a learned weight a layer, and one for the whole.
+
+    Source: Peters et al. (2018), "Deep contextualized word representations", equation 1; the paper's
+    "weighted sum". Weights begin equal (w = 0) and gamma at 1, so that it begins as the mean.
+    """
+
+    def __init__(self, num_layers: int) -> None:
+        super().__init__()
+        self.weights = nn.Parameter(torch.zeros(num_layers))
+        self.gamma = nn.Parameter(torch.ones(()))
+
+    def forward(self, vectors: Tensor) -> Tensor:
+        """(B, S, n, H) -> (B, S, H)."""
+        shares = self.weights.softmax(dim=0)  # (n,)
+        return self.gamma * torch.einsum("bsnh,n->bsh", vectors, shares)
+
+
+class FeatureModel(nn.Module):
+    """Chosen layers -> one vector a token -> two-layer BiLSTM or nothing -> row or tokens -> linear.
+
+    Args:
+        choice: which layers, and how they become one.
+        hidden_size: H.
+        num_outputs: C.
+        head: ``bilstm`` puts two bidirectional layers before the output layer, as the paper's tagger has.
+        pool: how the tokens of a row become one vector; None for outputs by token.
+        lstm_size: numbers in each direction of the BiLSTM; by default 768, the paper's, or H if less.
+        dropout: on what the output layer reads, and between the layers of the BiLSTM.
+        seed: of the initial weights.
+    """
+
+    def __init__(
+        self,
+        choice: LayerChoice,
+        hidden_size: int,
+        num_outputs: int,
+        *,
+        head: HeadKind = "linear",
+        pool: PoolingName | None = None,
+        lstm_size: int | None = None,
+        dropout: float = 0.1,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        self.mix = LayerMix(len(choice.layers)) if choice.joining == "weighted" else None
+        self._pool = None if pool is None else pooling(pool)
+        width = choice.width(hidden_size)
+        self.lstm: nn.LSTM | None = None
+        if head == "bilstm":
+            size = lstm_size or min(PAPER_LSTM_SIZE, hidden_size)
+            self.lstm = nn.LSTM(
+                width, size, num_layers=2, bidirectional=True, batch_first=True, dropout=dropout
+            )
+            width = 2 * size
+        self.dropout = nn.Dropout(dropout)
+        self.output = nn.Linear(width, num_outputs)
+        _initialize(self, seed)
+
+    def forward(self, vectors: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Logits (B, C), or (B, S, C) by token.
+
+        Args:
+            vectors: (B, S, n, H) of the chosen layers.
+            mask: (B, S) bool, true for tokens, which stand before all padding; None without padding.
+        """
+        hidden = vectors.flatten(2) if self.mix is None else self.mix(vectors)  # (B, S, D)
+        if self.lstm is not None:
+            hidden = self._contextual(hidden, mask)
+        if self._pool is not None:
+            hidden = self._pool(hidden, mask)  # (B, D)
+        logits: Tensor = self.output(self.dropout(hidden))
+        return logits
+
+    def _contextual(self, hidden: Tensor, mask: Tensor | None) -> Tensor:
+        """The BiLSTM; the backward direction begins at a row's last token and never reads padding."""
+        if self.lstm is None or mask is None:
+            return hidden if self.lstm is None else self.lstm(hidden)[0]
+        packed = pack_padded_sequence(hidden, mask.sum(dim=1).cpu(), batch_first=True, enforce_sorted=False)
+        whole: Tensor = pad_packed_sequence(
+            self.lstm(packed)[0], batch_first=True, total_length=hidden.shape[1]
+        )[0]
+        return whole
+
+
+def _initialize(model: FeatureModel, seed: int) -> None:
+    """Matrices uniform within 1 / sqrt(inputs), biases 0, each drawn by its own name."""
+    for name, parameter in model.named_parameters():
+        if name.startswith("mix."):
+            continue
+        if parameter.dim() < 2:
+            nn.init.zeros_(parameter)
+            continue
+        generator = torch.Generator().manual_seed(torch_seed(seed, f"initialization of {name}"))
+        bound = 1 / math.sqrt(parameter.shape[1])
+        nn.init.uniform_(parameter, -bound, bound, generator=generator)
