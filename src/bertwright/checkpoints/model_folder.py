@@ -20,7 +20,7 @@ from bertwright.checkpoints.names import ENCODER
 from bertwright.checkpoints.saving import ARCHITECTURES, save_model
 from bertwright.checkpoints.tensor_file import read_tensors, require_finite
 from bertwright.checkpoints.tensorflow_bundle import TensorBundle
-from bertwright.durable import read_manifest, verify
+from bertwright.durable import digest_of, fingerprint, read_manifest, verify
 from bertwright.errors import ModelError, shown_path
 from bertwright.model.config import BertConfig
 from bertwright.model.encoder import BertEncoder
@@ -67,6 +67,13 @@ class ModelFolder:
         if "head" in self.weights.parts:
             found.add(_classifier_head(self.architecture))
         return frozenset(found)
+
+    @property
+    def digest(self) -> str:
+        """Names the contents: equal digests give equal answers."""
+        files = sorted(path for path in self.path.iterdir() if path.is_file())
+        contents = self.manifest.get("digest") or {path.name: fingerprint(path) for path in files}
+        return digest_of({"contents": contents, "tokenizer": self.tokenizer.digest})
 
     @property
     def task(self) -> Mapping[str, Any] | None:

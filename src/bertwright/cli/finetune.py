@@ -44,17 +44,26 @@ def finetune(
     drop_misaligned: Annotated[
         bool, Parameter(help="answer: leave out training questions whose answer is not at its offset.")
     ] = False,
+    search: Annotated[
+        bool,
+        Parameter(help="First try the grid of rates, batch sizes and epochs."),
+    ] = False,
+    patience: Annotated[
+        Count | None, Parameter(help="End a run after so many evaluations without a new best.")
+    ] = None,
     freeze: Annotated[bool, Parameter(help="Train the output layer only.")] = False,
     from_scratch: Annotated[bool, Parameter(help="New weights in MODEL's shape, for comparison.")] = False,
     recipe: Annotated[Path | None, Parameter(help="Settings in a TOML file; flags override them.")] = None,
     set: Annotated[list[str], Parameter(help="Any other setting as NAME=VALUE, e.g. weight_decay=0.")] = [],  # noqa: B006  (cyclopts reads the default; it is never changed)
-    overwrite: Annotated[bool, Parameter(help="Replace OUTPUT.")] = False,
+    resume: Annotated[bool, Parameter(help="Go on with work that was interrupted.")] = False,
+    overwrite: Annotated[bool, Parameter(help="Replace OUTPUT, and unfinished work.")] = False,
     common: Common = Common(),
 ) -> None:
     """Fine-tune a pre-trained model on labelled rows: single texts, or pairs with --text-pair.
 
     Columns are guessed where there is only one way to read the file, and the guess is said. The output is a
-    model folder with its labels, for evaluate and predict, and for transformers.
+    model folder with its labels, for evaluate and predict, and for transformers. Interrupted work is kept
+    beside it and taken up with --resume, exactly.
 
         bertwright finetune MODEL --task classify --train train.tsv --dev dev.tsv --seeds 3 -o classifier
     """
@@ -71,6 +80,7 @@ def finetune(
         "max_length": max_length,
         "metric": metric,
         "answer.drop_misaligned": drop_misaligned or None,
+        "patience": patience,
         "freeze": freeze or None,
         "from_scratch": from_scratch or None,
     }
@@ -87,6 +97,8 @@ def finetune(
             settings=settings,
             seeds=range(seed, seed + seeds),
             format=format,
+            search=search,
+            resume=resume,
             overwrite=overwrite,
             progress=console,
         )
@@ -96,12 +108,27 @@ def finetune(
 def _shown(summary: FinetuneSummary) -> list[RenderableType]:
     cut = f"{summary.train_truncated:,} of {summary.train_rows:,} training rows"
     cut += f" and {summary.truncated:,} of {summary.rows:,} development rows were cut"
+    recipe = f"batches of {summary.batch_size}, {summary.num_epochs} epochs, rate {summary.learning_rate:g}"
     return [
+        *([_points(summary)] if summary.points else []),
         _seeds(summary),
         _metrics(summary),
-        f"{cut}; learning rate {summary.learning_rate:g}; {summary.seconds:,.0f} s",
+        f"{cut}; {recipe}; {summary.seconds:,.0f} s",
         f"{summary.output}",
     ]
+
+
+def _points(summary: FinetuneSummary) -> RenderableType:
+    """One row a point of the search."""
+    from bertwright.cli.console import table
+
+    rows = []
+    for point in summary.points:
+        values = point.to_dict()
+        figure = "diverged" if point.run is None else f"{point.run.metrics[summary.metric]:.4f}"
+        rows.append([values["epochs"], values["batch_size"], f"{values['learning_rate']:g}", figure])
+    columns = ["epochs", "batch size", "learning rate", summary.metric]
+    return table("search", columns, rows, right=[0, 1, 2, 3])
 
 
 def _seeds(summary: FinetuneSummary) -> RenderableType:
@@ -114,7 +141,7 @@ def _seeds(summary: FinetuneSummary) -> RenderableType:
         remarks += [f"attempt {run.attempts}"] if run.attempts > 1 else []
         remarks += [run.stuck] if run.stuck else []
         figures = [f"{run.metrics[name]:.4f}" for name in (summary.metric, "loss")]
-        rows.append([run.seed, run.epoch, *figures, ", ".join(remarks)])
+        rows.append([run.seed, f"{run.epoch:g}", *figures, ", ".join(remarks)])
     columns = ["seed", "best epoch", summary.metric, "loss", ""]
     return table(f"{summary.kind}, {summary.train_rows:,} training rows", columns, rows, right=[0, 1, 2, 3])
 

@@ -7,20 +7,31 @@ new one, never a mixture, at whatever instant the writer was killed.
 """
 
 from bertwright.durable.directories import NewDirectory, check_target
-from bertwright.durable.files import check_free_space, link, open_new, reported, require_absent, write_file
+from bertwright.durable.files import (
+    check_free_space,
+    fingerprint,
+    link,
+    open_new,
+    reported,
+    require_absent,
+    write_file,
+)
 from bertwright.durable.locks import lock
 from bertwright.durable.logs import LogFile
 from bertwright.durable.manifests import MANIFEST, Manifest, check_name, digest_of, read_manifest, verify
+from bertwright.durable.unfinished import UnfinishedWork
 
 __all__ = [
     "MANIFEST",
     "LogFile",
     "Manifest",
     "NewDirectory",
+    "UnfinishedWork",
     "check_free_space",
     "check_name",
     "check_target",
     "digest_of",
+    "fingerprint",
     "link",
     "lock",
     "open_new",

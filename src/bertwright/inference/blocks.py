@@ -9,8 +9,6 @@ once, and the partial directory goes.
 from __future__ import annotations
 
 import hashlib
-import os
-import shutil
 import signal
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -19,7 +17,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
-from bertwright import durable, strict_json
+from bertwright import durable
 from bertwright.errors import (
     DiskError,
     Interrupted,
@@ -34,7 +32,6 @@ from bertwright.progress import Progress
 Item = TypeVar("Item")
 
 _LOG = "blocks.jsonl"
-_REQUEST = "request.json"
 
 
 @dataclass(frozen=True)
@@ -58,11 +55,8 @@ class Blocks:
 
     def __init__(self, output: Path, request: Mapping[str, Any], size: int) -> None:
         self.output = output
-        self.request = {**request, "rows_per_block": size}
         self.size = size
-        self.directory = output.parent / f"{output.name}.partial"
-        self._records: list[dict[str, Any]] = []
-        self._log = durable.LogFile(self.directory / _LOG)
+        self._work = durable.UnfinishedWork(output, {**request, "rows_per_block": size}, _LOG)
 
     @contextmanager
     def open(self, *, resume: bool = False, overwrite: bool = False) -> Iterator[None]:
@@ -71,27 +65,16 @@ class Blocks:
         It also goes on an error before the first block was finished: there is nothing to resume.
 
         Raises:
-            OutputExistsError: the output exists, or unfinished work does and neither ``resume`` nor
-                ``overwrite`` says what to do with it.
-            OutputBusyError: another process is writing it.
-            ResumeError: the unfinished work answers another request; each difference is named.
+            OutputExistsError, OutputBusyError, ResumeError: see :meth:`UnfinishedWork.held`.
             Interrupted: a signal came; says that the work can be resumed.
         """
-        durable.require_absent(self.output, overwrite)
-        with durable.lock(self.output):
-            self._begin(resume, overwrite)
+        with self._work.held(resume=resume, overwrite=overwrite):
             try:
                 yield
-                self._log.close()
-                shutil.rmtree(self.directory, ignore_errors=True)
             except (KeyboardInterrupt, Interrupted) as problem:
                 number = signal.SIGINT if isinstance(problem, KeyboardInterrupt) else problem.exit_code - 128
                 kept = f"stopped: {self.rows:,} rows are done and kept, --resume goes on from there"
-                raise Interrupted(number, kept if self._records else "stopped") from None
-            finally:
-                self._log.close()
-                if not self._records:
-                    shutil.rmtree(self.directory, ignore_errors=True)
+                raise Interrupted(number, kept if self._work.records else "stopped") from None
 
     def fill(
         self, rows: Iterable[Item], answer: Callable[[int, list[Item]], BlockAnswer], progress: Progress
@@ -106,7 +89,7 @@ class Blocks:
         iterator = iter(rows)
         number = start = 0
         while block := list(islice(iterator, self.size)):
-            if number < len(self._records):
+            if number < len(self._work.records):
                 progress.advance(len(block))
             else:
                 self._add(len(block), answer(start, block))
@@ -119,7 +102,7 @@ class Blocks:
 
     def total(self, name: str) -> int:
         """Sum of the count ``name`` over the finished blocks."""
-        return sum(int(record[name]) for record in self._records)
+        return sum(int(record[name]) for record in self._work.records)
 
     def read(self, part: str) -> Iterator[bytes]:
         """The part ``part`` of every block, in order, checked against its digest.
@@ -127,7 +110,7 @@ class Blocks:
         Raises:
             ResumeError: a file of the partial directory was damaged.
         """
-        for number, record in enumerate(self._records):
+        for number, record in enumerate(self._work.records):
             path = self._file(number, part)
             try:
                 data = path.read_bytes()
@@ -137,57 +120,17 @@ class Blocks:
                 raise ResumeError(f"{shown_path(path)}: damaged (begin anew with --overwrite)")
             yield data
 
-    def _begin(self, resume: bool, overwrite: bool) -> None:
-        if self.directory.exists() and not resume:
-            if not overwrite:
-                hint = "unfinished work: go on with --resume, or begin anew with --overwrite"
-                raise OutputExistsError(self.directory, hint)
-            shutil.rmtree(self.directory)
-        if (self.directory / _REQUEST).exists():
-            self._take_up()
-            return
-        try:
-            self.directory.mkdir(exist_ok=True)
-        except OSError as problem:
-            raise DiskError.of(self.directory, problem, doing="create") from problem
-        durable.write_file(self.directory / _REQUEST, strict_json.dump(self.request))
-
-    def _take_up(self) -> None:
-        stored = strict_json.load(self.directory / _REQUEST, error=ResumeError)
-        changed = [
-            f"{name}: {strict_json.dump(stored.get(name))} -> {strict_json.dump(self.request.get(name))}"
-            for name in sorted(set(stored) | set(self.request))
-            if stored.get(name) != self.request.get(name)
-        ]
-        if changed:
-            hint = "repeat that request, or begin anew with --overwrite"
-            raise ResumeError(
-                f"{shown_path(self.directory)}: begun with another request: {'; '.join(changed)} ({hint})"
-            )
-        # Reading leaves out a torn last line, and keeping rewrites the log without it: the next record would
-        # be glued to it.
-        self._records = list(self._log.records())
-        self._log.keep(lambda _: True)
-
     def _add(self, rows: int, answer: BlockAnswer) -> None:
-        number = len(self._records)
+        number = len(self._work.records)
         digests = {}
         for part, data in answer.files.items():
             durable.write_file(self._file(number, part), data, overwrite=True)
             digests[part] = hashlib.sha256(data).hexdigest()
         record = {"rows": rows, **answer.counts, "sha256": digests}
-        self._log.append(record)
-        self._log.sync()
-        self._records.append(record)
+        self._work.add(record)
 
     def _file(self, number: int, part: str) -> Path:
-        return self.directory / f"{number:06d}.{part}"
-
-
-def fingerprint(path: Path) -> dict[str, Any]:
-    """What tells a file from another or a later one without reading it: size and time of change."""
-    status = os.stat(path)
-    return {"bytes": status.st_size, "modified": status.st_mtime_ns}
+        return self._work.directory / f"{number:06d}.{part}"
 
 
 def check_input(file: Path, output: Path) -> None:

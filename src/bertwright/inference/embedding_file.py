@@ -13,7 +13,7 @@ from bertwright import durable
 from bertwright.errors import TableError
 from bertwright.features.pooling import PoolingName
 from bertwright.features.pooling import pooling as check_pooling
-from bertwright.inference.blocks import BlockAnswer, Blocks, check_count, check_input, fingerprint
+from bertwright.inference.blocks import BlockAnswer, Blocks, check_count, check_input
 from bertwright.inference.embedding import sequence_length
 from bertwright.inference.texts import read_texts
 from bertwright.inference.vectors import check_format, write_vectors
@@ -86,7 +86,7 @@ def embed_file(
         empty = sum(not text.strip() for text in texts)
         return BlockAnswer({"f32": result.vectors.tobytes()}, {"truncated": result.truncated, "empty": empty})
 
-    source = {"model": model.digest, "file": fingerprint(file), "column": column}
+    source = {"model": model.digest, "file": durable.fingerprint(file), "column": column}
     blocks = Blocks(output, source | {"pooling": pooling, "max_length": max_length}, rows_per_block)
     with blocks.open(resume=resume, overwrite=overwrite):
         watch.start("embedding", count, "texts")

@@ -13,10 +13,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from bertwright.checkpoints.model_folder import Head, ModelFolder, open_model
-from bertwright.durable import digest_of
 from bertwright.errors import UsageError, quote
 from bertwright.features.pooling import PoolingName
-from bertwright.inference.blocks import fingerprint
 from bertwright.inference.embedding import Embedded, embed
 from bertwright.inference.fill_mask import FilledMask, fill_mask
 from bertwright.inference.next_sentence import NextSentence, next_sentence
@@ -58,13 +56,10 @@ class Model:
         """Text to the ids that the network knows."""
         return self.folder.tokenizer
 
-    @cached_property
+    @property
     def digest(self) -> str:
         """Names the contents: equal digests give equal answers."""
-        stored = self.folder.manifest.get("digest")
-        files = sorted(path for path in self.folder.path.iterdir() if path.is_file())
-        contents = stored or {path.name: fingerprint(path) for path in files}
-        return digest_of({"contents": contents, "tokenizer": self.tokenizer.digest})
+        return self.folder.digest
 
     @cached_property
     def task(self) -> Task[Any]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from bertwright import durable, strict_json
 from bertwright.errors import InputError, TableError, UsageError
-from bertwright.inference.blocks import BlockAnswer, Blocks, check_count, check_input, fingerprint
+from bertwright.inference.blocks import BlockAnswer, Blocks, check_count, check_input
 from bertwright.progress import Progress, Silent
 from bertwright.tasks.columns import Columns
 from bertwright.tasks.examples import InputRow, InputStream
@@ -85,7 +85,7 @@ def predict_file(
     def answer(start: int, rows: list[InputRow]) -> BlockAnswer:
         return _answer(model, start, rows, watch)
 
-    request = {"model": model.digest, "file": fingerprint(file), "columns": stream.columns.to_dict()}
+    request = {"model": model.digest, "file": durable.fingerprint(file), "columns": stream.columns.to_dict()}
     blocks = Blocks(output, request | {"format": format}, rows_per_block)
     with blocks.open(resume=resume, overwrite=overwrite):
         watch.start("predicting", count, "rows")

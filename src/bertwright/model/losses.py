@@ -7,6 +7,9 @@ to the loss of the whole batch when each is given the total of the whole.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -46,9 +49,14 @@ def next_sentence_loss(logits: Tensor, labels: Tensor, *, total: float | None = 
     return classification_loss(logits, labels, total=total)
 
 
-def classification_loss(logits: Tensor, labels: Tensor, *, total: float | None = None) -> Tensor:
+def classification_loss(
+    logits: Tensor, labels: Tensor, *, total: float | None = None, weights: Sequence[float] | None = None
+) -> Tensor:
     """Mean cross-entropy of (B, C) logits against (B,) class numbers; float32.
 
-    ``total`` is the number of rows of the whole batch, when this is only a part of it.
+    ``total`` is the number of rows of the whole batch, when this is only a part of it. ``weights`` is what a
+    row of each class counts: sum(w * ce) / sum(w).
     """
-    return F.cross_entropy(logits.float(), labels, reduction="sum") / (total or labels.shape[0])
+    if weights is None:
+        return F.cross_entropy(logits.float(), labels, reduction="sum") / (total or labels.shape[0])
+    return F.cross_entropy(logits.float(), labels, weight=logits.new_tensor(weights, dtype=torch.float32))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +14,17 @@ import torch
 from bertwright import __version__
 from bertwright.checkpoints.model_folder import ModelFolder, open_model, save_model
 from bertwright.config.settings import flatten
-from bertwright.durable import lock, require_absent
+from bertwright.durable import UnfinishedWork, require_absent
 from bertwright.errors import SettingsError, UsageError
 from bertwright.progress import Progress, Silent
 from bertwright.tasks.batches import unknown_share
 from bertwright.tasks.columns import Columns
 from bertwright.tasks.examples import ExampleFile, overlap_warning
+from bertwright.tasks.jobs import Jobs, Results
 from bertwright.tasks.kinds import task_kind
-from bertwright.tasks.run import Learned, Materials, Run, better, run_seed
-from bertwright.tasks.settings import FinetuneSettings
+from bertwright.tasks.learned import Learned
+from bertwright.tasks.run import Materials, Run
+from bertwright.tasks.settings import FREE_TO_CHANGE, FinetuneSettings
 from bertwright.tasks.summary import FinetuneSummary
 from bertwright.tasks.task import Posed, Task
 
@@ -39,10 +43,14 @@ def finetune(
     settings: FinetuneSettings | None = None,
     seeds: Sequence[int] = (0,),
     format: str = "auto",
+    search: bool = False,
+    resume: bool = False,
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> FinetuneSummary:
     """Adapt a pre-trained model to a task and save the best of its epochs and seeds.
+
+    What is done so far stands in ``OUTPUT.partial`` until ``output`` is there, and can be gone on from.
 
     Args:
         model: a model folder.
@@ -54,47 +62,104 @@ def finetune(
         settings: the recipe.
         seeds: one run each.
         format: of ``train`` and ``dev``; by default from their names.
-        overwrite: replace a model folder that is there.
+        search: try the grid ``settings.search`` with the first seed, and go on with its best point.
+        resume: go on with the unfinished work of an earlier call with the same arguments, if there is any.
+        overwrite: replace a model folder that is there, and unfinished work.
         progress: is told what was guessed, what is odd about the data, and how the runs go.
 
     Raises:
         InputError: something named here is wrong (see the subclasses); nothing was written.
         NonFiniteError: the training diverged; nothing was written.
         DiskError: the model could not be written.
+        Interrupted: a signal asked to stop; says how to go on.
     """
     begun = time.monotonic()
     model, train, dev, output = Path(model), Path(train), Path(dev), Path(output)
     settings, progress = settings or FinetuneSettings(), progress or Silent()
     _check_request(seeds, output, (model, train, dev), overwrite)
-    with lock(output):
-        folder = open_model(model)
-        cls = task_kind(kind)
-        length = settings.length_for(folder.config, cls.default_length)
-        posed = cls.pose(train, columns or Columns(), folder.tokenizer, length, format, settings)
-        labelled = posed.task.read(dev, format=format)
-        materials = _materials(folder, posed, labelled, settings)
+    folder = _with_dropout(open_model(model), settings.dropout)
+    cls = task_kind(kind)
+    length = settings.length_for(folder.config, cls.default_length)
+    posed = cls.pose(train, columns or Columns(), folder.tokenizer, length, format, settings)
+    labelled = posed.task.read(dev, format=format)
+    materials = _materials(folder, posed, labelled, settings)
+    request = _request(materials, (train, dev), seeds, search)
+    work = UnfinishedWork(output, request, "runs.jsonl")
+    with work.held(resume=resume, overwrite=overwrite, worth_keeping=lambda: _has_work(work)):
         warnings = _tell(materials, posed, labelled, progress)
-        runs, best, learned = _run_seeds(materials, seeds, progress)
-        summary = FinetuneSummary(
-            kind=kind,
-            metric=materials.metric,
-            runs=runs,
-            best=best,
-            baseline=posed.task.baseline(materials.train, materials.dev),
-            rows=len(labelled),
-            truncated=_truncated(materials.dev),
-            train_rows=len(posed.train),
-            train_truncated=_truncated(materials.train),
-            learning_rate=settings.rate_for(folder.config),
-            warnings=warnings,
-            seconds=time.monotonic() - begun,
-            output=output,
-        )
-        _save(materials, summary, learned, (train, dev), overwrite)
+        results = Jobs(materials, seeds, search, work, progress).run()
+        summary = _summary(materials, posed, results, warnings, output, begun)
+        _save(materials, summary, results.learned, (train, dev), overwrite)
     return summary
 
 
+def _request(
+    materials: Materials, files: tuple[Path, Path], seeds: Sequence[int], search: bool
+) -> dict[str, Any]:
+    """Everything that the result depends on."""
+    train, dev = files
+    settings = flatten(materials.settings)
+    return {
+        "version": __version__,
+        "model": materials.folder.digest,
+        "train": _digest(train),
+        "dev": _digest(dev),
+        "task": materials.task.to_dict(),
+        "settings": {name: value for name, value in settings.items() if name not in FREE_TO_CHANGE},
+        "seeds": list(seeds),
+        "search": search,
+    }
+
+
+def _summary(
+    materials: Materials,
+    posed: Posed[Any],
+    results: Results,
+    warnings: tuple[str, ...],
+    output: Path,
+    begun: float,
+) -> FinetuneSummary:
+    return FinetuneSummary(
+        kind=materials.task.kind,
+        metric=materials.metric,
+        runs=results.runs,
+        best=results.best,
+        points=results.points,
+        baseline=materials.task.baseline(materials.train, materials.dev),
+        rows=len(materials.dev_examples),
+        truncated=_truncated(materials.dev),
+        train_rows=len(posed.train),
+        train_truncated=_truncated(materials.train),
+        batch_size=results.settings.batch_size,
+        num_epochs=results.settings.epochs,
+        learning_rate=results.settings.rate_for(materials.folder.config),
+        warnings=warnings,
+        seconds=time.monotonic() - begun,
+        output=output,
+    )
+
+
+def _with_dropout(folder: ModelFolder, dropout: float | None) -> ModelFolder:
+    """The model with another dropout, which its ``config.json`` then has too."""
+    if dropout is None:
+        return folder
+    values = {"hidden_dropout_prob": dropout, "attention_probs_dropout_prob": dropout}
+    return replace(folder, config=folder.config.model_copy(update=values))
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _has_work(work: UnfinishedWork) -> bool:
+    """Whether there is more to go on from than the request."""
+    return bool(work.records) or any(work.directory.glob("run-*/attempt-*/checkpoints/step-*"))
+
+
 def _check_request(seeds: Sequence[int], output: Path, inputs: Sequence[Path], overwrite: bool) -> None:
+    if not seeds:
+        raise UsageError("expected at least one seed")
     if len(set(seeds)) != len(seeds):
         raise UsageError(f"expected each seed once, got {', '.join(map(str, seeds))}")
     for path in inputs:
@@ -148,23 +213,6 @@ def _device(settings: FinetuneSettings) -> torch.device:
     return torch.device("cpu" if settings.device == "cpu" or not torch.cuda.is_available() else "cuda")
 
 
-def _run_seeds(
-    materials: Materials, seeds: Sequence[int], progress: Progress
-) -> tuple[tuple[Run, ...], Run, Learned]:
-    """Every run, the best of them, and the weights of that one; the others' are given up at once."""
-    runs: list[Run] = []
-    best: Run | None = None
-    learned: Learned | None = None
-    for number, seed in enumerate(seeds, 1):
-        run, found = run_seed(materials, seed, f"fine-tuning, seed {number} of {len(seeds)}", progress)
-        runs.append(run)
-        if best is None or better(materials.metric, run.metrics, best.metrics):
-            best, learned = run, found
-    if best is None or learned is None:
-        raise UsageError("expected at least one seed")
-    return tuple(runs), best, learned
-
-
 def _truncated(features: Sequence[Any]) -> int:
     return len({row.example for row in features if row.truncated})
 
@@ -196,10 +244,11 @@ def _provenance(materials: Materials, summary: FinetuneSummary, files: tuple[Pat
         "from_model": materials.folder.manifest.get("digest", materials.folder.path.name),
         "train": {"file": train.name, "rows": summary.train_rows, "truncated": summary.train_truncated},
         "dev": {"file": dev.name, "rows": summary.rows, "truncated": summary.truncated},
-        "settings": flatten(materials.settings) | {"learning_rate": summary.learning_rate},
+        "settings": flatten(materials.settings) | summary.recipe,
         "baseline": summary.baseline,
         "best_seed": summary.best.seed,
         "seeds": [_brief(run) for run in summary.runs],
+        "search": [point.to_dict() for point in summary.points],
     }
 
 

@@ -17,7 +17,27 @@ from bertwright.training.schedule import DecayShape
 PAPER_RATE = 5e-5
 COMPACT_RATE = 3e-4
 FROZEN_RATE = 1e-3
+PAPER_GRID = (5e-5, 4e-5, 3e-5, 2e-5)
+PAPER_BATCHES = (16, 32)
+PAPER_EPOCHS = (2, 3, 4)
+COMPACT_GRID = (3e-4, 1e-4, 5e-5, 3e-5)
 COMPACT_WIDTH = 512
+
+
+FREE_TO_CHANGE = frozenset({"checkpoint_interval"})
+"""Settings that change nothing of the result, and so may differ when a run is resumed."""
+
+
+class SearchSettings(Settings):
+    """The grid of a search: every combination is tried with one seed."""
+
+    learning_rates: list[Annotated[float, Field(gt=0, le=1)]] | None = None
+    """By default 5e-5, 4e-5, 3e-5 and 2e-5 (the paper); 3e-4, 1e-4, 5e-5 and 3e-5 for encoders narrower than
+    512 (the grid published with BERT's compact models)."""
+    batch_sizes: list[Annotated[int, Field(ge=1)]] | None = None
+    """Rows an update; by default 16 and 32."""
+    epochs: list[Annotated[int, Field(ge=1)]] | None = None
+    """Lengths of the run, by default 2, 3 and 4. Each is a run of its own, at whose end the rate is zero."""
 
 
 class FinetuneSettings(Settings):
@@ -45,6 +65,20 @@ class FinetuneSettings(Settings):
     positions if fewer."""
     freeze: bool = False
     """Train the output layer only; the encoder keeps its weights."""
+    freeze_layers: Annotated[int, Field(ge=0)] = 0
+    """Keep the embeddings and so many of the lowest layers as they are."""
+    layer_decay: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Layer-wise decay d of the learning rate: of L layers the i-th from below, from 0, learns at d^(L - i)
+    of the rate, the embeddings at d^(L + 1), pooler and output layer at the whole. 1 is the same for all."""
+    dropout: Annotated[float, Field(ge=0, lt=1)] | None = None
+    """Of hidden states, attention and the output layer; None is what the model's ``config.json`` says."""
+    class_weights: Literal["balanced"] | dict[str, Annotated[float, Field(gt=0)]] | None = None
+    """What each class counts in the loss of ``classify``: ``balanced`` is rows / (classes * rows of the
+    class); a class that a table leaves out counts 1."""
+    evaluations_per_epoch: Annotated[int, Field(ge=1)] = 1
+    """How often the development rows are scored; the best is what is saved."""
+    patience: Annotated[int, Field(ge=1)] | None = None
+    """End a run after so many evaluations without a new best; None never does."""
     from_scratch: bool = False
     """Start from new weights in the encoder's shape: what pre-training is worth is the difference."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
@@ -55,6 +89,10 @@ class FinetuneSettings(Settings):
     """What decides which epoch and which seed is best; by default the task's first metric."""
     restarts: Annotated[int, Field(ge=0)] = 2
     """How often a run that learned nothing is started again with other chance."""
+    checkpoint_interval: Annotated[float, Field(gt=0)] = 60.0
+    """Seconds of work that an interruption may cost; what is done so far stands beside OUTPUT."""
+    search: SearchSettings = SearchSettings()
+    """What ``--search`` tries."""
     answer: AnswerSettings = AnswerSettings()
     """Of the task ``answer``."""
     regress: RegressSettings = RegressSettings()
@@ -62,10 +100,9 @@ class FinetuneSettings(Settings):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if self.freeze and self.from_scratch:
-            raise ValueError(
-                "freeze and from_scratch: an encoder with new weights has nothing worth freezing"
-            )
+        if (self.freeze or self.freeze_layers) and self.from_scratch:
+            name = "freeze" if self.freeze else "freeze_layers"
+            raise ValueError(f"{name} and from_scratch: new weights are nothing worth freezing")
         return self
 
     def rate_for(self, config: BertConfig) -> float:
@@ -75,6 +112,17 @@ class FinetuneSettings(Settings):
         if self.freeze:
             return FROZEN_RATE
         return COMPACT_RATE if config.hidden_size < COMPACT_WIDTH else PAPER_RATE
+
+    def grid_for(self, config: BertConfig) -> list[FinetuneSettings]:
+        """What a search tries, in order: rates within batch sizes within numbers of epochs."""
+        compact = config.hidden_size < COMPACT_WIDTH
+        rates = self.search.learning_rates or (COMPACT_GRID if compact else PAPER_GRID)
+        return [
+            self.model_copy(update={"epochs": epochs, "batch_size": batch_size, "learning_rate": rate})
+            for epochs in self.search.epochs or PAPER_EPOCHS
+            for batch_size in self.search.batch_sizes or PAPER_BATCHES
+            for rate in rates
+        ]
 
     def length_for(self, config: BertConfig, default: int) -> int:
         """The longest row for an encoder of this shape; ``default`` is the task's own.

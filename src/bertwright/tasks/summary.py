@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bertwright.tasks.jobs import Point
 from bertwright.tasks.run import Run
 
 
@@ -47,6 +48,8 @@ class FinetuneSummary:
     runs: tuple[Run, ...]
     best: Run
     """The run whose weights were saved."""
+    points: tuple[Point, ...]
+    """What a search tried; empty without one."""
     baseline: dict[str, float]
     """What is reached without looking at the text."""
     rows: int
@@ -55,7 +58,10 @@ class FinetuneSummary:
     """Development rows of which the model did not see the whole text."""
     train_rows: int
     train_truncated: int
+    batch_size: int
+    num_epochs: int
     learning_rate: float
+    """Of the runs: as asked for, or the best of the search."""
     warnings: tuple[str, ...]
     seconds: float
     output: Path
@@ -64,6 +70,15 @@ class FinetuneSummary:
     def metrics(self) -> dict[str, float]:
         """Of the saved model, on the development rows."""
         return self.best.metrics
+
+    @property
+    def recipe(self) -> dict[str, int | float]:
+        """What a search decides."""
+        return {
+            "batch_size": self.batch_size,
+            "epochs": self.num_epochs,
+            "learning_rate": self.learning_rate,
+        }
 
     @property
     def spread(self) -> dict[str, Spread]:
@@ -84,7 +99,8 @@ class FinetuneSummary:
             "seeds": [run.to_dict() for run in self.runs],
             "spread": {name: spread.to_dict() for name, spread in self.spread.items()},
             "baseline": self.baseline,
-            "learning_rate": self.learning_rate,
+            **self.recipe,
+            "search": [point.to_dict() for point in self.points],
             "warnings": list(self.warnings),
             "seconds": self.seconds,
         }

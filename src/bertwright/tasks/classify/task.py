@@ -27,6 +27,7 @@ from bertwright.tasks.classify.reading import (
     rare_label_warning,
     read_examples,
 )
+from bertwright.tasks.classify.weighting import class_weights
 from bertwright.tasks.columns import Columns, choose_table
 from bertwright.tasks.examples import (
     AnyExample,
@@ -49,6 +50,8 @@ class ClassifyTask:
     labels: tuple[str, ...]
     columns: Columns
     max_length: int
+    class_weights: tuple[float, ...] | None = None
+    """What each label counts in training; not stored, as it decides about no answer."""
 
     kind: ClassVar[str] = "classify"
     default_length: ClassVar[int] = 128
@@ -67,7 +70,9 @@ class ClassifyTask:
         """The task that the training file ``path`` poses: its labels are those that occur in it."""
         chosen = choose_table(path, columns, format=format)
         train = read_examples(chosen)
-        task = cls(tokenizer, labels_of(train), chosen.columns, max_length)
+        labels = labels_of(train)
+        weights = class_weights(settings.class_weights, labels, (row.target for row in train.examples))
+        task = cls(tokenizer, labels, chosen.columns, max_length, weights)
         remarks = () if chosen.guess is None else (chosen.guess,)
         return Posed(task, train, remarks, rare_label_warning(train, not chosen.columns.has_header))
 
@@ -162,10 +167,10 @@ class ClassifyTask:
         return model
 
     def loss(self, logits: Tensor, batch: TaskBatch) -> Tensor:
-        """Mean cross entropy; logits (B, C), targets (B,)."""
+        """Mean cross entropy, weighted where classes have weights; logits (B, C), targets (B,)."""
         if batch.targets is None:
             raise ValueError("rows without targets have no loss")
-        return classification_loss(logits, batch.targets)
+        return classification_loss(logits, batch.targets, weights=self.class_weights)
 
     def sealed(self, model: nn.Module) -> Self:
         """Nothing is left to do."""

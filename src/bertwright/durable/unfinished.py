@@ -1,0 +1,116 @@
+"""Long work that survives its process: what is done stands beside the output until all is done.
+
+``OUTPUT.partial`` holds the request that the work answers, a log with a record for each finished part, and
+the parts. Going on with another request is refused. It goes when the output is there.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from bertwright import strict_json
+from bertwright.durable.files import reported, require_absent, write_file
+from bertwright.durable.locks import lock
+from bertwright.durable.logs import LogFile
+from bertwright.errors import OutputExistsError, ResumeError, shown_path
+
+_REQUEST = "request.json"
+
+
+class UnfinishedWork:
+    """What is done of one piece of work.
+
+    Args:
+        output: what is to be written in the end.
+        request: everything the result depends on, as plain JSON values.
+        log: name of the log of finished parts.
+
+    Attributes:
+        directory: ``OUTPUT.partial``.
+        records: of the finished parts, in order.
+    """
+
+    def __init__(self, output: Path, request: Mapping[str, Any], log: str) -> None:
+        self.output = output
+        self.directory = output.parent / f"{output.name}.partial"
+        self.records: list[dict[str, Any]] = []
+        self._request = dict(request)
+        self._log = LogFile(self.directory / log)
+
+    @contextmanager
+    def held(
+        self,
+        *,
+        resume: bool = False,
+        overwrite: bool = False,
+        worth_keeping: Callable[[], bool] | None = None,
+    ) -> Iterator[None]:
+        """Hold the output for this process; the directory goes when the block ends well.
+
+        Args:
+            resume: go on with what an earlier process left.
+            overwrite: replace the output, and what an earlier process left.
+            worth_keeping: whether what is done should stay when the block ends badly; by default when a part
+                is finished.
+
+        Raises:
+            OutputExistsError: the output exists, or unfinished work does and neither ``resume`` nor
+                ``overwrite`` says what to do with it.
+            OutputBusyError: another process is writing it.
+            ResumeError: the unfinished work answers another request; each difference is named.
+        """
+        require_absent(self.output, overwrite)
+        with lock(self.output):
+            self._begin(resume, overwrite)
+            ended = False
+            try:
+                yield
+                ended = True
+            finally:
+                self._log.close()
+                if ended or not (worth_keeping() if worth_keeping else self.records):
+                    shutil.rmtree(self.directory, ignore_errors=True)
+
+    def add(self, record: dict[str, Any]) -> None:
+        """A part is finished: its files are on the disk.
+
+        Raises:
+            DiskError: the file system refused.
+        """
+        self._log.append(record)
+        self._log.sync()
+        self.records.append(record)
+
+    def _begin(self, resume: bool, overwrite: bool) -> None:
+        if self.directory.exists() and not resume:
+            if not overwrite:
+                hint = "unfinished work: go on with --resume, or begin anew with --overwrite"
+                raise OutputExistsError(self.directory, hint)
+            shutil.rmtree(self.directory)
+        if (self.directory / _REQUEST).exists():
+            self._take_up()
+            return
+        with reported(self.directory, "create"):
+            self.directory.mkdir(exist_ok=True)
+        write_file(self.directory / _REQUEST, strict_json.dump(self._request))
+
+    def _take_up(self) -> None:
+        stored = strict_json.load(self.directory / _REQUEST, error=ResumeError)
+        changed = [
+            f"{name}: {strict_json.dump(stored.get(name))} -> {strict_json.dump(self._request.get(name))}"
+            for name in sorted(set(stored) | set(self._request))
+            if stored.get(name) != self._request.get(name)
+        ]
+        if changed:
+            hint = "repeat that request, or begin anew with --overwrite"
+            raise ResumeError(
+                f"{shown_path(self.directory)}: begun with another request: {'; '.join(changed)} ({hint})"
+            )
+        # Reading leaves out a torn last line, and keeping rewrites the log without it: the next record would
+        # be glued to it.
+        self.records = list(self._log.records())
+        self._log.keep(lambda _: True)

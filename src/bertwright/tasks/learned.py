@@ -1,0 +1,56 @@
+"""What a run leaves: weights, and the task with what was fitted to them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from bertwright import strict_json
+from bertwright.checkpoints.model_folder import ModelFolder
+from bertwright.checkpoints.tensor_file import read_tensors, write_tensors
+from bertwright.durable import NewDirectory, read_manifest, verify
+from bertwright.errors import ResumeError
+from bertwright.tasks.task import Task
+
+_KIND = "learned weights"
+_WEIGHTS = "weights.safetensors"
+_TASK = "task.json"
+
+
+@dataclass(frozen=True)
+class Learned:
+    """The weights of the best moment, and the task as it was fitted then."""
+
+    weights: dict[str, Tensor]
+    task: Task[Any]
+
+    def save(self, path: Path) -> None:
+        """Write a folder, replacing an earlier one, whole or not at all.
+
+        Raises:
+            DiskError: the file system refused.
+        """
+        needed = sum(tensor.numel() * tensor.element_size() for tensor in self.weights.values())
+        with NewDirectory(path, kind=_KIND, overwrite=True, needed_bytes=needed) as new:
+            weights = {name: tensor.to("cpu").contiguous() for name, tensor in self.weights.items()}
+            write_tensors(new, _WEIGHTS, weights, {})
+            new.write(_TASK, strict_json.dump(self.task.to_dict()))
+
+    @classmethod
+    def load(cls, path: Path, task: Task[Any], folder: ModelFolder) -> Learned:
+        """What :meth:`save` wrote.
+
+        Args:
+            task: of the same kind.
+            folder: the model that is fine-tuned.
+
+        Raises:
+            DigestError, ResumeError: it is damaged.
+        """
+        verify(read_manifest(path, _KIND, error=ResumeError))
+        stored = strict_json.load(path / _TASK, error=ResumeError)
+        fitted = type(task).of_folder(replace(folder, manifest={**folder.manifest, "task": stored}))
+        return cls(read_tensors(path / _WEIGHTS), fitted)
