@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from bertwright.cli.arguments import Common, Count, LabelColumn, PairColumn, Real, TextColumn, Whole
+from bertwright.cli.arguments import Common, Count, LabelColumn, PairColumn, TextColumn, Whole
+from bertwright.cli.recipe_flags import RecipeFlags
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -19,7 +20,9 @@ def finetune(
     model: Annotated[Path, Parameter(help="The pre-trained model folder.")],
     /,
     *,
-    task: Annotated[str, Parameter(help="The kind of task: classify.")],
+    task: Annotated[
+        str, Parameter(help="The kind of task: classify, regress, tag, answer, choose; or a GLUE name.")
+    ],
     train: Annotated[Path, Parameter(help="Labelled rows: .tsv, .csv, .jsonl or .parquet.")],
     dev: Annotated[Path, Parameter(help="Labelled rows that decide which epoch and seed is best.")],
     output: Annotated[Path, Parameter(name=["--output", "-o"], help="The model folder to be made.")],
@@ -34,27 +37,8 @@ def finetune(
     ] = "auto",
     seeds: Annotated[Count, Parameter(help="How many runs; the best is saved, the spread is shown.")] = 1,
     seed: Annotated[Whole, Parameter(help="The first of them.")] = 0,
-    epochs: Annotated[Count | None, Parameter(help="Passes over the training rows; 3 by default.")] = None,
-    batch_size: Annotated[Count | None, Parameter(help="Rows an update; 32 by default.")] = None,
-    learning_rate: Annotated[
-        Real | None, Parameter(help="By default 5e-5, and 3e-4 for encoders narrower than 512.")
-    ] = None,
-    max_length: Annotated[Count | None, Parameter(help="Longest row in pieces; 128 by default.")] = None,
-    metric: Annotated[str | None, Parameter(help="What decides; accuracy by default.")] = None,
-    drop_misaligned: Annotated[
-        bool, Parameter(help="answer: leave out training questions whose answer is not at its offset.")
-    ] = False,
-    search: Annotated[
-        bool,
-        Parameter(help="First try the grid of rates, batch sizes and epochs."),
-    ] = False,
-    patience: Annotated[
-        Count | None, Parameter(help="End a run after so many evaluations without a new best.")
-    ] = None,
-    freeze: Annotated[bool, Parameter(help="Train the output layer only.")] = False,
-    from_scratch: Annotated[bool, Parameter(help="New weights in MODEL's shape, for comparison.")] = False,
-    recipe: Annotated[Path | None, Parameter(help="Settings in a TOML file; flags override them.")] = None,
-    set: Annotated[list[str], Parameter(help="Any other setting as NAME=VALUE, e.g. weight_decay=0.")] = [],  # noqa: B006  (cyclopts reads the default; it is never changed)
+    search: Annotated[bool, Parameter(help="First try the grid of rates, batch sizes and epochs.")] = False,
+    recipe: RecipeFlags = RecipeFlags(),
     resume: Annotated[bool, Parameter(help="Go on with work that was interrupted.")] = False,
     overwrite: Annotated[bool, Parameter(help="Replace OUTPUT, and unfinished work.")] = False,
     common: Common = Common(),
@@ -68,24 +52,10 @@ def finetune(
         bertwright finetune MODEL --task classify --train train.tsv --dev dev.tsv --seeds 3 -o classifier
     """
     from bertwright.cli.console import Console
-    from bertwright.config.settings import load, parse_assignments
     from bertwright.tasks.columns import Columns
     from bertwright.tasks.finetuning import finetune as run
-    from bertwright.tasks.settings import FinetuneSettings
 
-    flags: dict[str, Any] = {
-        "epochs": epochs,
-        "batch_size": batch_size,
-        "learning_rate": learning_rate,
-        "max_length": max_length,
-        "metric": metric,
-        "answer.drop_misaligned": drop_misaligned or None,
-        "patience": patience,
-        "freeze": freeze or None,
-        "from_scratch": from_scratch or None,
-    }
-    overrides = {name: value for name, value in flags.items() if value is not None}
-    settings = load(FinetuneSettings, file=recipe, overrides=parse_assignments(set) | overrides).value
+    settings = recipe.settings()
     with Console(common) as console:
         summary = run(
             model,
