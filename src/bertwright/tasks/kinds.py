@@ -10,9 +10,15 @@ from bertwright.errors import ModelError, UsageError
 from bertwright.tasks.answer.task import AnswerTask
 from bertwright.tasks.classify.task import ClassifyTask
 from bertwright.tasks.regress.task import RegressTask
+from bertwright.tasks.tag.task import TagTask
 from bertwright.tasks.task import Task
 
-KINDS: dict[str, type[Task[Any]]] = {"classify": ClassifyTask, "answer": AnswerTask, "regress": RegressTask}
+KINDS: dict[str, type[Task[Any]]] = {
+    "classify": ClassifyTask,
+    "regress": RegressTask,
+    "tag": TagTask,
+    "answer": AnswerTask,
+}
 
 
 def task_kind(name: str) -> type[Task[Any]]:

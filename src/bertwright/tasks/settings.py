@@ -11,6 +11,7 @@ from bertwright.errors import SettingsError
 from bertwright.model.config import BertConfig
 from bertwright.tasks.answer.settings import AnswerSettings
 from bertwright.tasks.regress.settings import RegressSettings
+from bertwright.tasks.tag.settings import TagSettings
 from bertwright.training.choices import OptimizerName, PrecisionName
 from bertwright.training.schedule import DecayShape
 
@@ -97,6 +98,8 @@ class FinetuneSettings(Settings):
     """Of the task ``answer``."""
     regress: RegressSettings = RegressSettings()
     """Of the task ``regress``."""
+    tag: TagSettings = TagSettings()
+    """Of the task ``tag``."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:

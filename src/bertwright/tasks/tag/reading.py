@@ -1,0 +1,140 @@
+"""Files of tagged sentences: one word a line, or a table with a sentence a row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+
+from bertwright.errors import TableError, UsageError
+from bertwright.tasks.columns import Columns
+from bertwright.tasks.examples import ExampleFile, InputRow
+from bertwright.tasks.formats import COMPRESSIONS, FORMATS
+from bertwright.tasks.lines import is_blank, read_lines
+from bertwright.tasks.tag.conll import ConllFile
+from bertwright.tasks.tag.remarks import warnings_about
+from bertwright.tasks.tag.schemes import repaired
+from bertwright.tasks.tag.sentences import Sentence
+from bertwright.tasks.tag.tables import TAGS, WORDS, Split, TableReader, choose_columns
+
+CONLL, TEXT = "conll", "text"
+"""The names of the formats, besides those of tables: one word a line, and one plain text a line."""
+_TABLES = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl", ".parquet": "parquet"}
+
+
+@dataclass(frozen=True)
+class SentenceSource:
+    """A file that is open for reading."""
+
+    path: Path
+    columns: Columns
+    guess: str | None
+    rows: Callable[[], Iterator[InputRow]]
+    """A new pass: every sentence, or why it is none."""
+    blank_lines: Sequence[int] = ()
+    overlaps: Sequence[int] = field(default=())
+    """Lines of marked entities that were left out because they overlap others."""
+
+
+def open_sentences(
+    path: Path, given: Columns, stored: Columns, *, format: str, labelled: bool, split: Split
+) -> SentenceSource:
+    """The sentences of ``path``, with their tags if ``labelled``.
+
+    Args:
+        given: the columns asked for now.
+        stored: those that the task was trained with; they count where the file has such columns.
+        split: makes words of a plain text at a line.
+
+    Raises:
+        TableError: the file is missing or damaged as a whole, or it cannot be told what its columns are.
+        UsageError: the format is unknown.
+    """
+    kind = format_of(path, given) if format == "auto" else format
+    if kind == TEXT:
+        if labelled:
+            raise UsageError.at(path, "a format with tags", TEXT, hint="plain text can only be predicted")
+        return SentenceSource(path, Columns(), None, partial(_text_rows, path, split))
+    numbers = _only_numbers(stored)
+    if kind == CONLL:
+        wanted = given.or_else(stored) if numbers else given
+        file = ConllFile.open(path, wanted, labelled=labelled)
+        return SentenceSource(path, file.columns, file.guess, file.sentences)
+    if kind not in FORMATS:
+        raise UsageError(f"expected a format among {', '.join((CONLL, TEXT, *FORMATS))}, got {format!r}")
+    wanted = given if numbers else given.or_else(stored)
+    chosen = choose_columns(path, wanted, format=kind, labelled=labelled)
+    reader = TableReader(chosen, split)
+    rows = partial(reader.rows, lenient=not labelled)
+    return SentenceSource(path, chosen.columns, chosen.guess, rows, chosen.table.blank_lines, reader.overlaps)
+
+
+def format_of(path: Path, given: Columns) -> str:
+    """The format that a file has by its name; text without header has one word a line.
+
+    A ``.tsv`` or ``.txt`` is a table when its first line names a column of words and one of tags.
+    """
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    if suffixes and suffixes[-1] in COMPRESSIONS:
+        suffixes.pop()
+    suffix = suffixes[-1] if suffixes else ""
+    if suffix in _TABLES:
+        return _TABLES[suffix]
+    first = next((line for _, line in read_lines(path) if not is_blank(line)), "")
+    names = {name.strip().lower() for name in first.split("\t")}
+    asked = {name for name in given.given if not name.isdigit()}
+    if given.names or asked & set(first.split("\t")):
+        return "tsv"
+    return "tsv" if names & set(WORDS) and names & set(TAGS) else CONLL
+
+
+def read_sentences(source: SentenceSource, *, repair: bool = False) -> ExampleFile[Sentence]:
+    """Every sentence.
+
+    Args:
+        repair: make a ``B-`` of every ``I-`` that follows no entity of its type.
+
+    Raises:
+        TableError: there are none, or one of them is wrong.
+    """
+    sentences: list[Sentence] = []
+    for row in source.rows():
+        if row.problem is not None:
+            raise row.problem
+        sentences.append(row.input)
+    if not sentences:
+        raise TableError.at(source.path, "at least one sentence", "none")
+    warnings = warnings_about(source.path.name, sentences, source.blank_lines, source.overlaps, repair)
+    if repair:
+        sentences = [one if one.tags is None else replace(one, tags=repaired(one.tags)) for one in sentences]
+    return ExampleFile(source.path, sentences, warnings)
+
+
+def check_tags(file: ExampleFile[Sentence], tags: Sequence[str]) -> None:
+    """Refuse a file with a tag that the model does not know.
+
+    Raises:
+        TableError: naming the first word that has one.
+    """
+    known = set(tags)
+    for sentence in file.examples:
+        for word, tag in enumerate(sentence.tags or ()):
+            if tag not in known:
+                hint = "it was never seen in training"
+                alike = [name for name in tags if name.casefold() == tag.casefold()]
+                if alike:
+                    hint = f"the model knows {alike[0]!r}: capitals matter"
+                shown = ", ".join(tags[:8]) + (", …" if len(tags) > 8 else "")
+                raise file.error(f"a tag among {shown}", tag, line=sentence.line_of(word), hint=hint)
+
+
+def _only_numbers(columns: Columns) -> bool:
+    return columns.names is None and columns.are_numbers
+
+
+def _text_rows(path: Path, split: Split) -> Iterator[InputRow]:
+    for number, line in read_lines(path):
+        sentence = split(line, number)
+        problem = None if sentence.words else TableError.at(path, "at least one word", line, line=number)
+        yield InputRow(number, None if problem else sentence, problem)

@@ -1,0 +1,146 @@
+"""Tables with a sentence a row: lists of words and tags, texts with blanks between them, or marked spans."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from bertwright.tasks.columns import ChosenTable, Columns, choose_table
+from bertwright.tasks.examples import InputRow, input_row, text_cell
+from bertwright.tasks.formats import open_table
+from bertwright.tasks.table import Row, Table
+from bertwright.tasks.tag.sentences import Sentence
+from bertwright.tasks.tag.spans import SpanTags, tags_of_spans
+
+WORDS = ("tokens", "words", "text", "text_a", "sentence", "chars", "characters")
+TAGS = ("tags", "ner_tags", "pos_tags", "labels", "label", "tag", "ner", "upos")
+
+Split = Callable[[str, int], Sentence]
+
+
+def choose_columns(path: Path, columns: Columns, *, format: str, labelled: bool) -> ChosenTable:
+    """Open ``path``; ``text`` has the words, ``label`` the tags.
+
+    Raises:
+        TableError: the file cannot be read, or it cannot be told which columns are meant.
+    """
+    if columns.names is None and columns.are_numbers:
+        return choose_table(path, columns, format=format, labelled=labelled)
+    table = open_table(path, format=format, names=columns.names)
+    words = columns.text or _named(table, "--text", "words", WORDS)
+    tags = columns.label
+    if labelled and tags is None:
+        tags = _named(table, "--label", "tags", TAGS)
+    settled = Columns(words, None, tags, columns.names)
+    chosen = choose_table(path, settled, format=format, labelled=labelled)
+    said = [f"words {words!r}"] if columns.text is None else []
+    said += [f"tags {tags!r}"] if labelled and columns.label is None else []
+    guess = f"{path.name}: guessed {', '.join(said)} (say --text, --label to choose)" if said else None
+    return ChosenTable(chosen.table, chosen.columns, guess)
+
+
+def _named(table: Table, flag: str, what: str, names: Sequence[str]) -> str:
+    found = [column for column in table.columns if column.strip().lower() in names]
+    if len(found) == 1:
+        return found[0]
+    several = "several could be it" if found else f"none is named {' or '.join(names[:2])}"
+    raise table.error(f"{flag} COLUMN for the {what}", hint=f"{several}; {table.listing}")
+
+
+class TableReader:
+    """The sentences of a chosen table.
+
+    Args:
+        split: makes words of a plain text at a line; how depends on the task.
+    """
+
+    def __init__(self, chosen: ChosenTable, split: Split) -> None:
+        self._table, self._columns, self._split = chosen.table, chosen.columns, split
+        self.overlaps: list[int] = []
+        """Lines of spans that were left out because they overlap others; filled while rows are read."""
+
+    def rows(self, *, lenient: bool) -> Iterator[InputRow]:
+        """Every row as a sentence, or with the reason why it is none; blank lines only when ``lenient``."""
+        self.overlaps.clear()
+        columns = self._columns
+        wanted = list(columns.given)
+        if columns.label is None:  # unlabelled; where tags stand all the same, a text has its words apart
+            wanted += [name for name in self._table.columns if name.strip().lower() in TAGS][:1]
+        for row in self._table.rows(wanted, lenient=lenient):
+            yield input_row(row, self._sentence)
+
+    def _sentence(self, row: Row) -> Sentence:
+        name = self._columns.text or ""
+        cell = row.cells[0]
+        marks = row.cells[1] if len(row.cells) > 1 else None
+        if self._columns.label is None:
+            return self._unlabelled(row, cell, marks)
+        if isinstance(marks, dict):
+            return self._spanned(row.line, text_cell(self._table, row.line, name, cell), marks)
+        words = self._words(row.line, cell)
+        tags = self._tags(row.line, marks)
+        if len(words) != len(tags):
+            raise self._table.error(f"{len(words)} tags, one a word", len(tags), line=row.line)
+        return Sentence(words, tags, row.line)
+
+    def _unlabelled(self, row: Row, cell: object, marks: object) -> Sentence:
+        if isinstance(cell, list):
+            return Sentence(self._words(row.line, cell), None, row.line)
+        text = text_cell(self._table, row.line, self._columns.text or "", cell)
+        if isinstance(marks, str) and len(marks.split()) == len(words := text.split()):
+            return Sentence(tuple(words), None, row.line)
+        sentence = self._split(text, row.line)
+        if not sentence.words:
+            raise self._table.error("at least one word", text, line=row.line, column=self._columns.text)
+        return sentence
+
+    def _words(self, line: int, cell: object) -> tuple[str, ...]:
+        name = self._columns.text or ""
+        if isinstance(cell, str):
+            return tuple(text_cell(self._table, line, name, cell).split())
+        if not isinstance(cell, list):
+            raise self._table.error("a list of words", cell, line=line, column=name)
+        if not cell:
+            raise self._table.error("at least one word", cell, line=line, column=name)
+        for word in cell:
+            if not isinstance(word, str) or not word:
+                raise self._table.error("words", word, line=line, column=name)
+            self._refuse_surrogates(line, name, word)
+        return tuple(cell)
+
+    def _tags(self, line: int, cell: object) -> tuple[str, ...]:
+        name = self._columns.label or ""
+        if isinstance(cell, str):
+            return tuple(cell.split())
+        if not isinstance(cell, list):
+            raise self._table.error("a list of tags", cell, line=line, column=name)
+        tags = []
+        for tag in cell:
+            if isinstance(tag, int) and not isinstance(tag, bool):
+                tag = str(tag)
+            if not isinstance(tag, str) or not tag or tag != tag.strip():
+                raise self._table.error("tags", tag, line=line, column=name)
+            self._refuse_surrogates(line, name, tag)
+            tags.append(tag)
+        return tuple(tags)
+
+    def _spanned(self, line: int, text: str, marks: dict[str, Any]) -> Sentence:
+        """A text whose entities are marked by their characters: one word a character."""
+        sentence = self._split(text, line)
+        if not sentence.words:
+            raise self._table.error("at least one word", text, line=line, column=self._columns.text)
+        try:
+            found: SpanTags = tags_of_spans(text, sentence, marks)
+        except ValueError as problem:
+            raise self._table.error(*problem.args, line=line, column=self._columns.label) from None
+        self.overlaps += [line] * found.overlaps
+        return replace(sentence, tags=found.tags)
+
+    def _refuse_surrogates(self, line: int, column: str, word: str) -> None:
+        try:
+            word.encode("utf-8")
+        except UnicodeEncodeError as problem:
+            got = f"the lone surrogate U+{ord(word[problem.start]):04X}"
+            raise self._table.error("Unicode text", got, line=line, column=column) from None
