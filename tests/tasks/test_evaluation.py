@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from bertwright.checkpoints.model_folder import save_model
@@ -12,6 +13,8 @@ from bertwright.model.classifier import SequenceClassifier
 from bertwright.model.config import BertConfig
 from bertwright.tasks.comparison import compare
 from bertwright.tasks.evaluation import evaluate
+from bertwright.tasks.finetuning import finetune
+from bertwright.tasks.settings import FinetuneSettings
 from bertwright.tokenization import Tokenizer
 
 
@@ -97,3 +100,23 @@ def test_two_models(models: tuple[Path, ...], review_files: tuple[Path, Path]) -
 def test_models_that_cannot_be_compared(models: tuple[Path, ...], review_files: tuple[Path, Path]) -> None:
     with pytest.raises(UsageError, match="the same task and labels"):
         compare(models[0], models[2], review_files[1])
+
+
+def test_numbers(pretrained: Path, tmp_path: Path) -> None:
+    rows = [
+        f"{word} film{' very' * (number % 7)}\t{number % 5}"
+        for number in range(20)
+        for word in ("fine", "dull")
+    ]
+    file = tmp_path / "numbers.tsv"
+    file.write_text("text\tlabel\n" + "\n".join(rows) + "\n", encoding="utf-8")
+    quick = FinetuneSettings(epochs=1, max_length=8, restarts=0)
+    finetune(pretrained, kind="regress", train=file, dev=file, output=tmp_path / "model", settings=quick)
+    found = evaluate(tmp_path / "model", file, resamples=50)
+    assert found.analysis is not None and set(found.intervals) == set(found.metrics)
+    ones = found.analysis.measure.at(np.ones((1, 40)))
+    assert {name: float(value[0]) for name, value in ones.items()} == pytest.approx(found.metrics, abs=1e-6)
+    assert found.analysis.truth_and_answer is not None
+    assert found.analysis.truth_and_answer[:, 0].tolist() == list(found.targets)
+    other = compare(tmp_path / "model", tmp_path / "model", file, resamples=20)
+    assert other.mcnemar is None and other.to_dict()["mcnemar"] is None

@@ -145,6 +145,7 @@ def _shown(result: Evaluation) -> list[RenderableType]:
                 for m in analysis.mistakes[:WORST]
             ]
             title = f"{analysis.wrong:,} of {result.rows:,} are wrong; the worst"
+            title = "the worst answers" if analysis.right is None else title
             parts.append(table(title, columns, worst, right=[0, 4]))
     parts.append(f"{result.truncated:,} of {result.rows:,} rows were cut; {result.seconds:,.1f} s")
     return parts

@@ -115,6 +115,9 @@ def _mistakes(result: page.Page, evaluation: Evaluation, analysis: Analysis) -> 
     if rest := analysis.mistakes[MISTAKES_SHOWN:]:
         shown += page.details(f"{len(rest)} more", _mistake_list(rest, analysis.badness_name))
     order = f"the worst by {analysis.badness_name} first"
+    if analysis.right is None:  # every answer is more or less off
+        result.section("The worst answers", f"{order.capitalize()}.", shown)
+        return
     text = f"{analysis.wrong:,} of {evaluation.rows:,} answers are wrong; {order}."
     result.section("The worst mistakes", text, shown)
 

@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from bertwright.tasks.analysis import Analysis, Answered
 from bertwright.tasks.answer.analysis import analyse_answers
 from bertwright.tasks.classify.analysis import analyse_classes
+from bertwright.tasks.regress.analysis import analyse_numbers
+from bertwright.tasks.regress.decoding import values
+from bertwright.tasks.regress.settings import RegressSettings
 
 
 def analyse(answered: Answered) -> Analysis | None:
@@ -25,4 +30,17 @@ def _answers(task: Any, answered: Answered) -> Analysis:
     return analyse_answers(answered, predictions, task.units, may_lack=task.threshold is not None)
 
 
-_ANALYSES: dict[str, Callable[[Any, Answered], Analysis]] = {"classify": _classes, "answer": _answers}
+def _numbers(task: Any, answered: Answered) -> Analysis:
+    truth = np.array([example.target for example in answered.examples], dtype=np.float64)
+    given, raw = (
+        values(answered.outputs, task.offset, task.scale, settings)
+        for settings in (task.settings, RegressSettings())
+    )
+    return analyse_numbers(answered, truth, given, raw)
+
+
+_ANALYSES: dict[str, Callable[[Any, Answered], Analysis]] = {
+    "classify": _classes,
+    "answer": _answers,
+    "regress": _numbers,
+}
