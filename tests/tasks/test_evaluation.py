@@ -120,3 +120,17 @@ def test_numbers(pretrained: Path, tmp_path: Path) -> None:
     assert found.analysis.truth_and_answer[:, 0].tolist() == list(found.targets)
     other = compare(tmp_path / "model", tmp_path / "model", file, resamples=20)
     assert other.mcnemar is None and other.to_dict()["mcnemar"] is None
+
+
+def test_tags(pretrained: Path, tmp_path: Path) -> None:
+    words = [f"fine B-GOOD\nfilm {'O' if row % 3 else 'I-GOOD'}\nwas O\ndull B-BAD\n" for row in range(20)]
+    file = tmp_path / "tags.conll"
+    file.write_text("\n".join(words), encoding="utf-8")
+    quick = FinetuneSettings(epochs=1, max_length=5, restarts=0)  # windows of three words
+    finetune(pretrained, kind="tag", train=file, dev=file, output=tmp_path / "model", settings=quick)
+    found = evaluate(tmp_path / "model", file, resamples=50)
+    assert found.analysis is not None and set(found.intervals) == set(found.metrics)
+    ones = found.analysis.measure.at(np.ones((1, 20)))
+    assert {name: float(value[0]) for name, value in ones.items()} == pytest.approx(found.metrics, abs=1e-6)
+    assert [label.support for label in found.analysis.labels] == [20, 20]
+    assert found.analysis.confusion is not None and found.analysis.confusion.counts.sum() == 80

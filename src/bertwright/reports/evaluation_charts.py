@@ -48,7 +48,7 @@ def reliability(calibration: Calibration) -> str:
     return drawing("Reliability", paint)
 
 
-def by_group(breakdown: Breakdown, score: str) -> str:
+def by_group(breakdown: Breakdown, score: str, *, percent: bool) -> str:
     """The score of every group with its interval."""
 
     def paint(axes: Axes) -> None:
@@ -67,7 +67,7 @@ def by_group(breakdown: Breakdown, score: str) -> str:
         axes.set_xlabel(
             "pieces, and rows" if breakdown.name == "length" else "group, and its rows", color=SOFT
         )
-        if low.min() >= 0.0 and high.max() <= 1.0:
+        if percent:
             per_cent(axes.yaxis)
 
     words = breakdown.name.replace("_", " ")

@@ -100,7 +100,8 @@ def _sureness(result: page.Page, analysis: Analysis) -> None:
 def _groups(result: page.Page, evaluation: Evaluation, analysis: Analysis) -> None:
     """Where all examples are in one group there is nothing to compare."""
     told = [part for part in evaluation.breakdowns if len(part.groups) > 1]
-    drawn = page.figures([(by_group(part, analysis.score_name), "") for part in told])
+    percent = analysis.truth_and_answer is None
+    drawn = page.figures([(by_group(part, analysis.score_name, percent=percent), "") for part in told])
     single = evaluation.truncated in (0, evaluation.rows)
     text = f"Cut to fit the model: {evaluation.truncated:,} of {evaluation.rows:,} rows"
     text += ", so there is nothing to compare by truncation." if single else "."

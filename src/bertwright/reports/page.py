@@ -25,9 +25,10 @@ section > p { margin: .2rem 0 .9rem; color: var(--soft); max-width: 46rem; }
   margin: .5rem 0; }
 .card { border: 1px solid var(--line); border-radius: 10px; padding: .7rem .85rem; }
 .card b { display: block; font-size: 1.5rem; font-variant-numeric: tabular-nums; letter-spacing: -.01em; }
-.card span { color: var(--soft); font-size: .86rem; display: block; line-height: 1.35; }
+.card span { color: var(--soft); font-size: .86rem; display: block; line-height: 1.35;
+  overflow-wrap: anywhere; }
 .figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 24rem), 1fr)); gap: 1rem; }
-figure { margin: 0; }
+figure { margin: 0; max-width: 36rem; }
 figure svg { width: 100%; height: auto; display: block; background: #fff; border-radius: 8px; }
 figcaption { color: var(--soft); font-size: .86rem; margin-top: .3rem; }
 .scroll { overflow-x: auto; }

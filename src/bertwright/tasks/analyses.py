@@ -10,9 +10,13 @@ import numpy as np
 from bertwright.tasks.analysis import Analysis, Answered
 from bertwright.tasks.answer.analysis import analyse_answers
 from bertwright.tasks.classify.analysis import analyse_classes
+from bertwright.tasks.classify.decoding import log_probabilities
 from bertwright.tasks.regress.analysis import analyse_numbers
 from bertwright.tasks.regress.decoding import values
 from bertwright.tasks.regress.settings import RegressSettings
+from bertwright.tasks.tag.analysis import WordScores, analyse_tags
+from bertwright.tasks.tag.decoding import words_logits, words_targets
+from bertwright.tasks.tag.schemes import types_of
 
 
 def analyse(answered: Answered) -> Analysis | None:
@@ -39,8 +43,23 @@ def _numbers(task: Any, answered: Answered) -> Analysis:
     return analyse_numbers(answered, truth, given, raw)
 
 
+def _tags(task: Any, answered: Answered) -> Analysis:
+    features: Any = answered.features
+    predictions: Any = answered.predictions
+    scores = WordScores(
+        log_probabilities(words_logits(answered.outputs, features)),
+        words_targets(features),
+        np.repeat([row.example for row in features], [len(row.places) for row in features]),
+    )
+    truth = [sentence.tags for sentence in answered.examples]
+    given = [prediction.tags for prediction in predictions]
+    types = None if task.scheme == "plain" else types_of(task.labels)
+    return analyse_tags(answered, truth, given, scores, types, strict=task.scheme == "IOB2")
+
+
 _ANALYSES: dict[str, Callable[[Any, Answered], Analysis]] = {
     "classify": _classes,
     "answer": _answers,
     "regress": _numbers,
+    "tag": _tags,
 }
