@@ -128,3 +128,14 @@ def test_a_bad_row_in_json(model: Path, data: Path, capsys: pytest.CaptureFixtur
     error = json.loads(capsys.readouterr().out)["error"]
     assert error == {"type": "TableError", "message": f"{data}/dev.tsv:3: expected 2 columns, got 1"}
     assert not (data / "out").exists()
+
+
+def test_report(model: Path, data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    page = data / "page.html"
+    assert run(arguments(model, data, "--report", str(page), "--json")) == 0
+    assert json.loads(capsys.readouterr().out)["report"] == str(page)
+    text = page.read_text(encoding="utf-8")
+    assert "How good it is" in text and "Development accuracy" in text and "The worst mistakes" in text
+    assert run(arguments(model, data, "--report", str(page), "--overwrite")) == 0
+    assert run(arguments(model, data, "--report", str(data / "dev.tsv"), "--overwrite")) == 2
+    assert "a report other than the inputs" in capsys.readouterr().err

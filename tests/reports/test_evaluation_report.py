@@ -37,6 +37,10 @@ PROVENANCE = {
     "settings": {"batch_size": 32, "optimizer": "adamw"},
     "baseline": {"accuracy": 0.5125},
     "best_seed": 4,
+    "search": [
+        {"epochs": 2, "learning_rate": 3e-5, "metrics": {"accuracy": 0.7625}},
+        {"epochs": 2, "learning_rate": 1.0, "metrics": None},
+    ],
     "seeds": [seed(3, 0.8125), seed(4, 0.8375)],
 }
 
@@ -98,6 +102,9 @@ def test_everything_is_on_the_page(evaluation: Evaluation, model: Path) -> None:
         "trained on train.tsv (1,234 rows, 17 of them cut)".capitalize(),
         "0.5125",
         "attempt 2",
+        "3e-05",
+        "0.7625",
+        "diverged",
     ):
         assert shown in page.text, shown
     assert page.tags["svg"] == 5  # reliability, by length, by truncation, two curves

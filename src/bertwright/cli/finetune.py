@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +14,7 @@ from bertwright.cli.recipe_flags import RecipeFlags
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from bertwright.cli.console import Console
     from bertwright.tasks.summary import FinetuneSummary
 
 
@@ -26,6 +28,9 @@ def finetune(
     train: Annotated[Path, Parameter(help="Labelled rows: .tsv, .csv, .jsonl or .parquet.")],
     dev: Annotated[Path, Parameter(help="Labelled rows that decide which epoch and seed is best.")],
     output: Annotated[Path, Parameter(name=["--output", "-o"], help="The model folder to be made.")],
+    report: Annotated[
+        Path | None, Parameter(help="A page about the model and its mistakes on DEV, as HTML.")
+    ] = None,
     text: TextColumn = None,
     text_pair: PairColumn = None,
     label: LabelColumn = None,
@@ -57,6 +62,7 @@ def finetune(
 
     settings = recipe.settings()
     with Console(common) as console:
+        _check_report(report, (model, train, dev, output), overwrite)
         summary = run(
             model,
             kind=task,
@@ -72,7 +78,33 @@ def finetune(
             overwrite=overwrite,
             progress=console,
         )
-        console.result(summary.to_dict(), _shown(summary))
+        if report is not None:
+            _write_report(report, output, dev, format, overwrite, console)
+        written = {"report": None if report is None else str(report)}
+        console.result(summary.to_dict() | written, [*_shown(summary), *filter(None, written.values())])
+
+
+def _check_report(report: Path | None, others: Sequence[Path], overwrite: bool) -> None:
+    from bertwright.durable import require_absent
+    from bertwright.errors import UsageError
+
+    if report is None:
+        return
+    if report.resolve() in [path.resolve() for path in others]:
+        raise UsageError.at(report, "a report other than the inputs and the output")
+    require_absent(report, overwrite)
+
+
+def _write_report(
+    report: Path, output: Path, dev: Path, format: str, overwrite: bool, console: Console
+) -> None:
+    """What the saved model does on the development rows."""
+    from bertwright.durable import write_file
+    from bertwright.reports.evaluation_report import render_evaluation
+    from bertwright.tasks.evaluation import evaluate
+
+    found = evaluate(output, dev, format=format, progress=console)
+    write_file(report, render_evaluation(found, output, dev), overwrite=overwrite)
 
 
 def _shown(summary: FinetuneSummary) -> list[RenderableType]:

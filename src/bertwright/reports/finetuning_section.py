@@ -21,6 +21,8 @@ def finetuning_section(result: page.Page, task: Mapping[str, Any], provenance: M
     parts = [_seeds(seeds, metric, provenance.get("best_seed"))]
     if curves := _curves(seeds, metric):
         parts.append(page.figures(curves))
+    if points := provenance.get("search"):
+        parts.append(page.details(f"Search: {len(points)} points", _search(points, metric)))
     settings = provenance.get("settings") or {}
     rows = [[str(name), str(value)] for name, value in settings.items()]
     parts.append(page.details("Settings", page.table(["setting", "value"], rows)))
@@ -55,6 +57,17 @@ def _seeds(seeds: Sequence[Mapping[str, Any]], metric: str, best: Any) -> str:
         rows,
         right=(0, 1, 2, 3),
         best=places[0] if places else None,
+    )
+
+
+def _search(points: Sequence[Mapping[str, Any]], metric: str) -> str:
+    names = [name for name in points[0] if name != "metrics"]
+    rows = []
+    for point in points:
+        figure = f"{point['metrics'][metric]:.4f}" if point["metrics"] else "diverged"
+        rows.append([*(f"{point[name]:g}" for name in names), figure])
+    return page.table(
+        [*(name.replace("_", " ") for name in names), metric], rows, right=range(len(names) + 1)
     )
 
 
