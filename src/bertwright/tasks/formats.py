@@ -34,13 +34,13 @@ def open_table(path: Path, *, format: str = "auto", names: Sequence[str] | None 
         TableError: the file is missing, empty, unreadable, or has no usable header.
         UsageError: the format is unknown, or ``names`` are given for a format that has its own.
     """
-    name = _format_of(path) if format == "auto" else format
+    name = format_of(path) if format == "auto" else format
     if name not in FORMATS:
         raise UsageError(f"expected a format among {', '.join(FORMATS)}, got {name!r}")
     return FORMATS[name](path, names)
 
 
-def _format_of(path: Path) -> str:
+def format_of(path: Path) -> str:
     suffixes = [suffix.lower() for suffix in path.suffixes]
     if suffixes and suffixes[-1] in COMPRESSIONS:
         suffixes.pop()

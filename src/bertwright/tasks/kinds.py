@@ -8,6 +8,7 @@ from typing import Any
 from bertwright.checkpoints.model_folder import ModelFolder, open_model
 from bertwright.errors import ModelError, UsageError
 from bertwright.tasks.answer.task import AnswerTask
+from bertwright.tasks.choose.task import ChooseTask
 from bertwright.tasks.classify.task import ClassifyTask
 from bertwright.tasks.regress.task import RegressTask
 from bertwright.tasks.tag.task import TagTask
@@ -18,6 +19,7 @@ KINDS: dict[str, type[Task[Any]]] = {
     "regress": RegressTask,
     "tag": TagTask,
     "answer": AnswerTask,
+    "choose": ChooseTask,
 }
 
 

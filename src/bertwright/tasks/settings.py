@@ -10,6 +10,7 @@ from bertwright.config.settings import Settings
 from bertwright.errors import SettingsError
 from bertwright.model.config import BertConfig
 from bertwright.tasks.answer.settings import AnswerSettings
+from bertwright.tasks.choose.settings import ChooseSettings
 from bertwright.tasks.regress.settings import RegressSettings
 from bertwright.tasks.tag.settings import TagSettings
 from bertwright.training.choices import OptimizerName, PrecisionName
@@ -62,8 +63,8 @@ class FinetuneSettings(Settings):
     max_gradient_norm: Annotated[float, Field(gt=0)] = 1.0
     """Gradients are scaled down to this norm."""
     max_length: Annotated[int, Field(ge=3)] | None = None
-    """Longest row in pieces, with [CLS] and [SEP]. By default 128 (``answer``: 384), or the model's
-    positions if fewer."""
+    """Longest row in pieces, with [CLS] and [SEP]. By default 128 (``answer``: 384, ``choose``: 256), or
+    the model's positions if fewer."""
     freeze: bool = False
     """Train the output layer only; the encoder keeps its weights."""
     freeze_layers: Annotated[int, Field(ge=0)] = 0
@@ -96,6 +97,8 @@ class FinetuneSettings(Settings):
     """What ``--search`` tries."""
     answer: AnswerSettings = AnswerSettings()
     """Of the task ``answer``."""
+    choose: ChooseSettings = ChooseSettings()
+    """Of the task ``choose``."""
     regress: RegressSettings = RegressSettings()
     """Of the task ``regress``."""
     tag: TagSettings = TagSettings()
