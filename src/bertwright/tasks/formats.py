@@ -41,6 +41,11 @@ def open_table(path: Path, *, format: str = "auto", names: Sequence[str] | None 
 
 
 def format_of(path: Path) -> str:
+    """The format that the name of a file says.
+
+    Raises:
+        UsageError: it says none.
+    """
     suffixes = [suffix.lower() for suffix in path.suffixes]
     if suffixes and suffixes[-1] in COMPRESSIONS:
         suffixes.pop()

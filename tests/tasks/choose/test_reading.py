@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -34,7 +34,7 @@ def write(path: Path, text: str) -> Path:
     return path
 
 
-def objects(path: Path, *rows: dict[str, object]) -> Path:
+def objects(path: Path, *rows: Mapping[str, object]) -> Path:
     return write(path, "".join(json.dumps(row) + "\n" for row in rows))
 
 

@@ -102,8 +102,8 @@ def test_loss_is_the_mean_over_questions_with_differing_choices(tokenizer: Token
     first = torch.nn.functional.cross_entropy(logits[:2].T, torch.tensor([1]))
     second = torch.nn.functional.cross_entropy(logits[2:].T, torch.tensor([0]))
     assert loss.item() == pytest.approx(((first + second) / 2).item(), abs=1e-6)
-    loss.backward()
-    assert logits.grad is not None and torch.isfinite(logits.grad).all()
+    (gradient,) = torch.autograd.grad(loss, logits)
+    assert torch.isfinite(gradient).all()
     outputs = list(logits.detach().numpy())
     examples = [Question("a", ("the", "film"), target=1), Question("a", ("the", "film", "plot"), target=0)]
     score = task.score(outputs, rows, examples)
