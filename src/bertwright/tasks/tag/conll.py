@@ -101,11 +101,9 @@ class ConllFile:
                 tags = None if self.tag is None else []
                 continue
             first = first or number
-            cells = _split(line, self.by_tabs)
-            if len(cells) != self.width:
-                cells = _split(line, not self.by_tabs)
-            if len(cells) != self.width or "" in cells:
-                problem = problem or self._wrong_width(number, cells)
+            cells = self._cells(line)
+            if cells is None:
+                problem = problem or self._wrong_line(number, line)
                 continue
             words.append(cells[self.word - 1])
             if tags is not None and self.tag is not None:
@@ -122,21 +120,23 @@ class ConllFile:
         kept = None if tags is None else tuple(tags)
         return InputRow(line, Sentence(tuple(words), kept, line, word_a_line=True))
 
-    def _wrong_width(self, line: int, cells: Cells) -> InputError:
-        if "" in cells and len(cells) == self.width:
-            return TableError.at(
-                self.path,
-                "something in every column",
-                "an empty one",
-                line=line,
-                field=f"column {cells.index('') + 1}",
-            )
-        columns = "1 column" if self.width == 1 else f"{self.width} columns"
-        hint = "one word a line, a blank line between sentences"
+    def _cells(self, line: str) -> Cells | None:
+        """The columns of a line; None when it has other columns than the file."""
+        cells = _split(line, self.by_tabs)
+        if len(cells) != self.width:
+            cells = _split(line, not self.by_tabs)
+        return None if len(cells) != self.width or "" in cells else cells
+
+    def _wrong_line(self, number: int, line: str) -> InputError:
+        cells = _split(line, self.by_tabs)
+        if len(cells) == self.width:
+            field = f"column {cells.index('') + 1}"
+            return TableError.at(self.path, "something there", line, line=number, field=field)
+        expected = "1 column" if self.width == 1 else f"{self.width} columns"
+        hint = f"the line is {quote(line)}; a file has one word a line, and blank lines between sentences"
         if self.tag is None:
             hint += "; for plain text say --format text"
-        got = f"{len(cells)} ({quote(' '.join(cells))})"
-        return TableError.at(self.path, columns, got, line=line, hint=hint)
+        return TableError.at(self.path, expected, len(cells), line=number, hint=hint)
 
 
 def _split(line: str, by_tabs: bool) -> Cells:

@@ -8,6 +8,10 @@ from bertwright.tasks.tag.schemes import OUTSIDE
 from bertwright.tasks.tag.sentences import Sentence
 
 
+OVERLAP = 100
+"""Entities that cover their text more often than this are no annotation; reading them would take for ever."""
+
+
 class SpanTags(NamedTuple):
     """Tags, and how many entities they leave out."""
 
@@ -44,13 +48,17 @@ def tags_of_spans(text: str, sentence: Sentence, marks: dict[str, Any]) -> SpanT
 
 
 def _marked(text: str, marks: dict[str, Any]) -> list[tuple[str, int, int]]:
-    found = []
+    found: list[tuple[str, int, int]] = []
+    room = OVERLAP * len(text)
     for kind, by_text in marks.items():
         if not kind.strip() or not isinstance(by_text, dict):
             raise ValueError("type -> entity -> [[start, end], ..]", {kind: by_text})
         for entity, places in by_text.items():
             if not isinstance(places, list):
                 raise ValueError("a list of [start, end]", places)
+            room -= len(entity) * len(places)
+            if room < 0:
+                raise ValueError("entities that do not overlap", f"more than {OVERLAP} times the text")
             found += [(kind, *_span(text, entity, place)) for place in places]
     return found
 

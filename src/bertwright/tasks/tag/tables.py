@@ -82,7 +82,7 @@ class TableReader:
         words = self._words(row.line, cell)
         tags = self._tags(row.line, marks)
         if len(words) != len(tags):
-            raise self._table.error(f"{len(words)} tags, one a word", len(tags), line=row.line)
+            raise self._table.error(f"as many tags as words, {len(words)}", len(tags), line=row.line)
         return Sentence(words, tags, row.line)
 
     def _unlabelled(self, row: Row, cell: object, marks: object) -> Sentence:
@@ -101,12 +101,16 @@ class TableReader:
         if isinstance(cell, str):
             return tuple(text_cell(self._table, line, name, cell).split())
         if not isinstance(cell, list):
-            raise self._table.error("a list of words", cell, line=line, column=name)
+            raise self._table.error(
+                "a list of words", "null" if cell is None else cell, line=line, column=name
+            )
         if not cell:
             raise self._table.error("at least one word", cell, line=line, column=name)
         for word in cell:
             if not isinstance(word, str) or not word:
-                raise self._table.error("words", word, line=line, column=name)
+                raise self._table.error(
+                    "words", "null" if word is None else word or "an empty one", line=line, column=name
+                )
             self._refuse_surrogates(line, name, word)
         return tuple(cell)
 
@@ -115,13 +119,17 @@ class TableReader:
         if isinstance(cell, str):
             return tuple(cell.split())
         if not isinstance(cell, list):
-            raise self._table.error("a list of tags", cell, line=line, column=name)
+            raise self._table.error(
+                "a list of tags", "null" if cell is None else cell, line=line, column=name
+            )
         tags = []
         for tag in cell:
             if isinstance(tag, int) and not isinstance(tag, bool):
                 tag = str(tag)
             if not isinstance(tag, str) or not tag or tag != tag.strip():
-                raise self._table.error("tags", tag, line=line, column=name)
+                raise self._table.error(
+                    "tags", "null" if tag is None else tag or "an empty one", line=line, column=name
+                )
             self._refuse_surrogates(line, name, tag)
             tags.append(tag)
         return tuple(tags)
