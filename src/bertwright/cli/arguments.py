@@ -81,7 +81,9 @@ ColumnNames = Annotated[
 ]
 """What such a file cannot say itself."""
 
-TableFormat = Annotated[str, Parameter(help="tsv, csv, jsonl or parquet, where the name does not say.")]
+TableFormat = Annotated[
+    str, Parameter(help="tsv, csv, jsonl, parquet; squad; conll, text: where the name does not say.")
+]
 """Of a single file."""
 
 Whole = Annotated[int, Parameter(converter=_whole, validator=_at_least(0))]

@@ -38,7 +38,7 @@ def finetune(
         str | None, Parameter(help="Names for the columns of files without header, separated by commas.")
     ] = None,
     format: Annotated[
-        str, Parameter(help="tsv, csv, jsonl or parquet, where the names do not say.")
+        str, Parameter(help="tsv, csv, jsonl, parquet; squad; conll: where the names do not say.")
     ] = "auto",
     seeds: Annotated[Count, Parameter(help="How many runs; the best is saved, the spread is shown.")] = 1,
     seed: Annotated[Whole, Parameter(help="The first of them.")] = 0,

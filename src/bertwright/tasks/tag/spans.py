@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 from bertwright.tasks.tag.schemes import OUTSIDE
 from bertwright.tasks.tag.sentences import Sentence
 
-
 OVERLAP = 100
 """Entities that cover their text more often than this are no annotation; reading them would take for ever."""
 
