@@ -2,7 +2,7 @@
 
     python -m benchmarks.downstream RUN/model --language en -o table.jsonl [--tasks SST-2 MRPC] [--seeds 3]
 
-Every row is written when it is done; run again with the same output it goes on behind the last one. Training
+Every result is written when it is there; run again with the same output it goes on behind the last. Training
 files are cut to the number of rows given in ``labelled_data.py``, drawn with a fixed seed; development files
 are whole. The same recipe for all tasks: see ``settings_for``.
 """
@@ -37,54 +37,69 @@ def main() -> None:
     parser.add_argument("model", type=Path)
     parser.add_argument("--language", choices=["en", "zh"], default="en")
     parser.add_argument("--tasks", nargs="+", choices=TASKS)
+    parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS))
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--most-rows", type=int, help="cut every training file to at most so many rows")
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
     parser.add_argument("-o", "--output", type=Path, required=True, help="rows as JSON lines")
     options = parser.parse_args()
     names = options.tasks or list(ENGLISH if options.language == "en" else CHINESE)
-    done = read_rows(options.output)
     for name in names:
-        if name not in done:
-            row = measure(name, TASKS[name], options)
-            with options.output.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(row, ensure_ascii=False) + "\n")
-            done[name] = row
-            Console(stderr=True).print(f"{name}: {row['seconds']:.0f} s")
-    rows = [done[name] for name in names]
+        for way in options.ways:
+            if (name, way) not in read_records(options.output):
+                record = measure(name, TASKS[name], way, options)
+                with options.output.open("a", encoding="utf-8") as file:
+                    file.write(json.dumps(record, ensure_ascii=False) + "\n")
+                Console(stderr=True).print(
+                    f"{name}, {way}: {shown(record['scores'])}, {record['seconds']:.0f} s"
+                )
+    rows = rows_of(names, read_records(options.output))
     if options.json:
         print(json.dumps({"rows": rows, **verdict(rows)}))
     else:
         show(rows)
 
 
-def read_rows(path: Path) -> dict[str, dict[str, Any]]:
-    """The rows that an earlier run has written, by task."""
+def read_records(path: Path) -> dict[tuple[str, str], dict[str, Any]]:
+    """What is measured so far, by task and way."""
     if not path.exists():
         return {}
-    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    return {row["task"]: row for row in rows}
+    records = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    return {(record["task"], record["way"]): record for record in records}
 
 
-def measure(name: str, task: LabelledData, options: argparse.Namespace) -> dict[str, Any]:
-    """One row: the deciding metric of every seed in each of the ways."""
+def rows_of(names: Sequence[str], records: dict[tuple[str, str], dict[str, Any]]) -> list[dict[str, Any]]:
+    """One row a task: the scores of every way that was measured."""
+    rows = []
+    for name in names:
+        ways = {way: records[name, way] for way in WAYS if (name, way) in records}
+        if ways:
+            shared = next(iter(ways.values()))
+            row = {key: shared[key] for key in ("task", "kind", "metric", "train_rows", "rows", "majority")}
+            row |= {way: record["scores"] for way, record in ways.items()}
+            rows.append(row | {"seconds": sum(record["seconds"] for record in ways.values())})
+    return rows
+
+
+def measure(name: str, task: LabelledData, way: str, options: argparse.Namespace) -> dict[str, Any]:
+    """The deciding metric of every seed in one of the ways."""
     begun = time.monotonic()
     count = min(task.rows, options.most_rows or task.rows)
     with tempfile.TemporaryDirectory() as folder:
         train = smaller(DATA / task.train, count, Path(folder))
-        results = {way: tune(way, task, train, Path(folder), options) for way in WAYS}
-    tuned = results["tuned"]
+        summary = tune(way, task, train, Path(folder), options)
     return {
         "task": name,
+        "way": way,
         "kind": task.kind,
         "metric": task.metric,
-        "train_rows": tuned.train_rows,
-        "rows": tuned.rows,
-        "truncated": tuned.truncated,
-        "majority": tuned.baseline.get(task.metric, 0.0),
-        **{way: [run.metrics[task.metric] for run in summary.runs] for way, summary in results.items()},
-        "learning_rate": tuned.learning_rate,
-        "stuck": [run.seed for run in tuned.runs if run.stuck],
+        "train_rows": summary.train_rows,
+        "rows": summary.rows,
+        "truncated": summary.truncated,
+        "majority": summary.baseline.get(task.metric, 0.0),
+        "scores": [run.metrics[task.metric] for run in summary.runs],
+        "learning_rate": summary.learning_rate,
+        "stuck": [run.seed for run in summary.runs if run.stuck],
         "seconds": round(time.monotonic() - begun, 1),
     }
 
@@ -113,7 +128,7 @@ def settings_for(way: str, task: LabelledData) -> FinetuneSettings:
             "max_length": task.max_length,
             "metric": task.metric,
             "from_scratch": way == "scratch",
-            "method": "features" if way == "features" else "finetune",
+            **({"method": "features"} if way == "features" else {}),
             "restarts": 0 if way == "scratch" else 2,
             **task.settings,
         }
@@ -122,9 +137,10 @@ def settings_for(way: str, task: LabelledData) -> FinetuneSettings:
 
 def verdict(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """On how many rows fine-tuning is ahead of from scratch, and where it is significantly behind."""
-    ahead = [row["task"] for row in rows if _mean(row["tuned"]) > _mean(row["scratch"])]
-    behind = [row["task"] for row in rows if _mean(row["tuned"]) < _mean(row["scratch"]) and _differ(row)]
-    return {"ahead": len(ahead), "of": len(rows), "significantly_behind": behind}
+    both = [row for row in rows if "tuned" in row and "scratch" in row]
+    ahead = [row["task"] for row in both if _mean(row["tuned"]) > _mean(row["scratch"])]
+    behind = [row["task"] for row in both if _mean(row["tuned"]) < _mean(row["scratch"]) and _differ(row)]
+    return {"ahead": len(ahead), "of": len(both), "significantly_behind": behind}
 
 
 def _differ(row: dict[str, Any]) -> bool:
@@ -140,7 +156,7 @@ def show(rows: Sequence[dict[str, Any]]) -> None:
             row["metric"],
             f"{row['train_rows']:,}",
             f"{row['majority']:.3f}",
-            *(shown(row[way]) for way in WAYS),
+            *(shown(row[way]) if way in row else "" for way in WAYS),
             f"{row['seconds']:.0f}",
         ]
         for row in rows
