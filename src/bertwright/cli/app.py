@@ -32,6 +32,7 @@ COMMANDS = {
     "fill-mask": ("bertwright.cli.fill_mask:fill_mask", "Using a model"),
     "next-sentence": ("bertwright.cli.next_sentence:next_sentence", "Using a model"),
     "embed": ("bertwright.cli.embed:embed", "Using a model"),
+    "features": ("bertwright.cli.features:features", "Using a model"),
     "inspect": ("bertwright.cli.inspect:inspect", "Looking"),
     "report": ("bertwright.cli.report:report", "Looking"),
     "config": ("bertwright.cli.config:app", "Looking"),

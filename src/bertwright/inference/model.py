@@ -123,7 +123,7 @@ class Model:
         if isinstance(texts, str):
             raise UsageError(f"texts: expected a list of texts, got the text {quote(texts)}")
         return embed(
-            self._encoder,
+            self.encoder,
             self.tokenizer,
             texts,
             pooling=pooling,
@@ -144,7 +144,8 @@ class Model:
         return predict(self.task, self._task_model, rows, progress=progress)
 
     @cached_property
-    def _encoder(self) -> BertEncoder:
+    def encoder(self) -> BertEncoder:
+        """The network without heads, on :attr:`device`."""
         return self.folder.encoder().to(self.device)
 
     @cached_property
