@@ -222,6 +222,10 @@ def test_other_files_of_the_task(pose, tmp_path: Path) -> None:  # type: ignore[
     rows = tmp_path / "dev.jsonl"
     rows.write_text('{"tokens": ["a"], "tags": ["B-X"]}\n')
     assert pairs(task.read(rows)) == [[("a", "B-X")]]
+    named = pose("a.jsonl", '{"w": ["a", "b"], "t": ["O", "B-X"]}', Columns("w", None, "t")).task
+    assert pairs(named.read(rows)) == [[("a", "B-X")]]
+    rows.write_text('{"w": ["a"], "t": ["O"], "tokens": 3, "tags": 3}\n')
+    assert pairs(named.read(rows)) == [[("a", "O")]]
     packed = tmp_path / "dev.txt.xz"
     packed.write_bytes(lzma.compress(b"a O\nb B-X\n"))
     assert pairs(task.read(packed)) == [[("a", "O"), ("b", "B-X")]]

@@ -63,8 +63,7 @@ def open_sentences(
         return SentenceSource(path, file.columns, file.guess, file.sentences)
     if kind not in FORMATS:
         raise UsageError(f"expected a format among {', '.join((CONLL, TEXT, *FORMATS))}, got {format!r}")
-    wanted = given if numbers else given.or_else(stored)
-    chosen = choose_columns(path, wanted, format=kind, labelled=labelled)
+    chosen = choose_columns(path, given, Columns() if numbers else stored, format=kind, labelled=labelled)
     reader = TableReader(chosen, split)
     rows = partial(reader.rows, lenient=not labelled)
     return SentenceSource(path, chosen.columns, chosen.guess, rows, chosen.table.blank_lines, reader.overlaps)

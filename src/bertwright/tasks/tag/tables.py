@@ -20,15 +20,26 @@ TAGS = ("tags", "ner_tags", "pos_tags", "labels", "label", "tag", "ner", "upos")
 Split = Callable[[str, int], Sentence]
 
 
-def choose_columns(path: Path, columns: Columns, *, format: str, labelled: bool) -> ChosenTable:
+def choose_columns(
+    path: Path, given: Columns, stored: Columns, *, format: str, labelled: bool
+) -> ChosenTable:
     """Open ``path``; ``text`` has the words, ``label`` the tags.
+
+    Args:
+        given: the columns asked for; what is not is as in ``stored`` if there is such a column, or guessed.
 
     Raises:
         TableError: the file cannot be read, or it cannot be told which columns are meant.
     """
-    if columns.names is None and columns.are_numbers:
-        return choose_table(path, columns, format=format, labelled=labelled)
-    table = open_table(path, format=format, names=columns.names)
+    if given.names is None and given.are_numbers:
+        return choose_table(path, given, format=format, labelled=labelled)
+    table = open_table(path, format=format, names=given.names)
+    columns = Columns(
+        given.text or _present(table, stored.text),
+        None,
+        given.label or _present(table, stored.label),
+        given.names,
+    )
     words = columns.text or _named(table, "--text", "words", WORDS)
     tags = columns.label
     if labelled and tags is None:
@@ -39,6 +50,10 @@ def choose_columns(path: Path, columns: Columns, *, format: str, labelled: bool)
     said += [f"tags {tags!r}"] if labelled and columns.label is None else []
     guess = f"{path.name}: guessed {', '.join(said)} (say --text, --label to choose)" if said else None
     return ChosenTable(chosen.table, chosen.columns, guess)
+
+
+def _present(table: Table, column: str | None) -> str | None:
+    return column if column in table.columns else None
 
 
 def _named(table: Table, flag: str, what: str, names: Sequence[str]) -> str:
