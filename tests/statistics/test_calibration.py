@@ -21,7 +21,7 @@ def test_by_hand() -> None:
         (0.575, 0.5, 0.975, 1)
     )
     assert found.expected_error == pytest.approx(0.5 * 0.075 + 0.5 * 0.025)
-    assert found.confidence == pytest.approx(0.775)
+    assert (found.confidence, found.accuracy) == pytest.approx((0.775, 0.75))
     assert found.to_dict()["brier"] == 0.25
 
 

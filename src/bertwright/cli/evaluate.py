@@ -141,7 +141,7 @@ def _shown(result: Evaluation) -> list[RenderableType]:
         if analysis.mistakes:
             columns = ["line", "text", "true", "given", analysis.badness_name]
             worst = [
-                [m.line, _short(m.text), _short(m.truth), _short(m.answer), f"{m.badness:.2f}"]
+                [m.line, _short(m.text), _short(m.truth), _short(m.answer), f"{m.badness:.3g}"]
                 for m in analysis.mistakes[:WORST]
             ]
             title = f"{analysis.wrong:,} of {result.rows:,} are wrong; the worst"

@@ -28,14 +28,14 @@ def confusion_table(confusion: Confusion) -> str:
         )
         lines.append(f"<tr><th>{escape(_short(label))}</th>{cells}<td class='r'>{totals[place]:,}</td></tr>")
     caption = "<caption>rows: true, columns: given</caption>"
-    body = f"<thead><tr><th></th>{head}<th class='r'>rows</th></tr></thead><tbody>{''.join(lines)}</tbody>"
+    body = f"<thead><tr><th></th>{head}<th class='r'>all</th></tr></thead><tbody>{''.join(lines)}</tbody>"
     return f'<div class="scroll"><table class="heat">{caption}{body}</table></div>'
 
 
 def confusions(confusion: Confusion) -> str:
     """The most frequent mistakes as a table."""
     rows = [[true, given, f"{count:,}"] for true, given, count in confusion.most_confused()]
-    return page.table(["true", "given", "rows"], rows, right=(2,)) if rows else ""
+    return page.table(["true", "given", "times"], rows, right=(2,)) if rows else ""
 
 
 def _most_involved(confusion: Confusion) -> list[int]:

@@ -15,6 +15,8 @@ from bertwright.tasks.evaluation import Evaluation
 
 LONGEST_TEXT = 400
 """Characters of a mistake's text that are shown."""
+BESIDE = 5
+"""Labels of a confusion matrix that leaves room for something beside it."""
 MISTAKES_SHOWN = 20
 """The others are folded."""
 
@@ -65,7 +67,9 @@ def _analysis(result: page.Page, evaluation: Evaluation, analysis: Analysis) -> 
         if len(analysis.confusion.labels) > MOST_LABELS:
             text += f" Of {len(analysis.confusion.labels)} labels the {MOST_LABELS} most confused."
         parts = [confusion_table(analysis.confusion), confusions(analysis.confusion)]
-        result.section("What is taken for what", text, page.columns([part for part in parts if part]))
+        beside = len(analysis.confusion.labels) <= BESIDE  # a larger one takes the whole width
+        shown = page.columns([part for part in parts if part]) if beside else "".join(parts)
+        result.section("What is taken for what", text, shown)
     if analysis.labels:
         _labels(result, analysis)
     _sureness(result, analysis)
@@ -88,7 +92,7 @@ def _sureness(result: page.Page, analysis: Analysis) -> None:
         figures = [
             (f"{found.expected_error:.3f}", "expected calibration error (0 is best)"),
             (f"{found.brier:.3f}", "Brier score (0 is best)"),
-            (f"{found.confidence:.1%}", f"mean confidence; {analysis.score.mean():.1%} are right"),
+            (f"{found.confidence:.1%}", f"mean confidence; {found.accuracy:.1%} are right"),
         ]
         caption = "On the dashed line the model is right as often as it says."
         drawn = page.figures([(reliability(found), caption)])
@@ -129,7 +133,7 @@ def _mistake_list(mistakes: Sequence[Mistake], badness: str) -> str:
         facts = [("true", _short(mistake.truth)), ("given", _short(mistake.answer))]
         if mistake.confidence is not None:
             facts.append(("sure", f"{mistake.confidence:.1%}"))
-        facts += [(badness, f"{mistake.badness:.2f}"), ("line", f"{mistake.line:,}")]
+        facts += [(badness, f"{mistake.badness:.3g}"), ("line", f"{mistake.line:,}")]
         parts.append(page.remark(_short(mistake.text), facts))
     return "".join(parts)
 

@@ -62,8 +62,9 @@ details summary { cursor: pointer; color: var(--accent); margin: .4rem 0; }
 .remark dd { display: inline; margin: 0 0 0 .35em; font-variant-numeric: tabular-nums; }
 table.heat { width: auto; font-size: .88rem; }
 table.heat caption { caption-side: top; text-align: left; color: var(--soft); font-size: .86rem; }
-table.heat th { padding: .3rem .5rem .3rem 0; border-bottom: 0; }
-table.heat thead th { text-align: center; max-width: 6rem; overflow-wrap: anywhere; vertical-align: bottom; }
+table.heat th { padding: .3rem .5rem .3rem 0; border-bottom: 0; white-space: nowrap; }
+.scroll + .scroll { margin-top: 1rem; }
+table.heat thead th { text-align: center; padding: .3rem .5rem; }
 table.heat td { padding: .3rem .5rem; }
 td.cell { min-width: 3rem; text-align: right; border: 1px solid var(--line); overflow-wrap: normal; }
 ul.notes { margin: .3rem 0; padding-left: 1.2rem; }

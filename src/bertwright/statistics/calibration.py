@@ -39,6 +39,12 @@ class Calibration:
     bins: tuple[Bin, ...]
     """Those with rows, from the lowest confidence."""
 
+    @property
+    def accuracy(self) -> float:
+        """Share of all answers that is right."""
+        total = sum(part.rows for part in self.bins)
+        return sum(part.rows * part.accuracy for part in self.bins) / total
+
     def to_dict(self) -> dict[str, Any]:
         """As JSON."""
         return {
