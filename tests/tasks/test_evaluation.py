@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -134,3 +135,19 @@ def test_tags(pretrained: Path, tmp_path: Path) -> None:
     assert {name: float(value[0]) for name, value in ones.items()} == pytest.approx(found.metrics, abs=1e-6)
     assert [label.support for label in found.analysis.labels] == [20, 20]
     assert found.analysis.confusion is not None and found.analysis.confusion.counts.sum() == 80
+
+
+def test_choices(pretrained: Path, tmp_path: Path) -> None:
+    file = tmp_path / "choices.jsonl"
+    choices = ["fine film", "dull film", "poor plot"]
+    rows = [
+        {"question": "the film was", "choices": choices[: 2 + row % 2], "label": row % 2} for row in range(20)
+    ]
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    quick = FinetuneSettings(epochs=1, max_length=16, restarts=0)
+    finetune(pretrained, kind="choose", train=file, dev=file, output=tmp_path / "model", settings=quick)
+    found = evaluate(tmp_path / "model", file, resamples=50)
+    assert found.analysis is not None and set(found.intervals) == set(found.metrics)
+    ones = found.analysis.measure.at(np.ones((1, 20)))
+    assert {name: float(value[0]) for name, value in ones.items()} == pytest.approx(found.metrics, abs=1e-6)
+    assert {mistake.truth for mistake in found.analysis.mistakes} <= {"fine film", "dull film"}

@@ -9,6 +9,8 @@ import numpy as np
 
 from bertwright.tasks.analysis import Analysis, Answered
 from bertwright.tasks.answer.analysis import analyse_answers
+from bertwright.tasks.choose.analysis import analyse_choices
+from bertwright.tasks.choose.decoding import by_question
 from bertwright.tasks.classify.analysis import analyse_classes
 from bertwright.tasks.classify.decoding import log_probabilities
 from bertwright.tasks.regress.analysis import analyse_numbers
@@ -57,9 +59,16 @@ def _tags(task: Any, answered: Answered) -> Analysis:
     return analyse_tags(answered, truth, given, scores, types, strict=task.scheme == "IOB2")
 
 
+def _choices(task: Any, answered: Answered) -> Analysis:
+    logs = by_question(answered.outputs, answered.features)
+    truth = np.array([question.target for question in answered.examples], dtype=np.int64)
+    return analyse_choices(answered, logs, truth, [question.choices for question in answered.examples])
+
+
 _ANALYSES: dict[str, Callable[[Any, Answered], Analysis]] = {
     "classify": _classes,
     "answer": _answers,
     "regress": _numbers,
     "tag": _tags,
+    "choose": _choices,
 }

@@ -1,0 +1,65 @@
+"""Choices taken apart: how sure the model was, and where it was most wrong.
+
+The options of one example are not those of another, so there is no table of labels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bertwright.statistics.calibration import calibration
+from bertwright.statistics.measures import Floats, Sums, Values, ratio
+from bertwright.tasks.analysis import Analysis, Answered, worst
+
+
+def analyse_choices(
+    answered: Answered,
+    logs: Sequence[Floats],
+    truth: NDArray[np.int64],
+    options: Sequence[Sequence[str]],
+) -> Analysis:
+    """Of one option for every example.
+
+    Args:
+        logs: logarithms of the probabilities of each example's options.
+        truth: the place of the right option (N,).
+        options: their texts.
+    """
+    given = np.array([int(row.argmax()) for row in logs])
+    right = given == truth
+    sure = np.exp([float(row.max()) for row in logs])
+    loss = -np.array([float(row[place]) for row, place in zip(logs, truth.tolist(), strict=True)])
+    squares = np.array([float(np.exp(2 * row).sum()) for row in logs]) - 2 * np.exp(-loss) + 1
+    texts = [
+        [row[place] for row, place in zip(options, places.tolist(), strict=True)] for places in (truth, given)
+    ]
+    return Analysis(
+        measure=choice_measure(right, loss, np.array([len(row) for row in logs])),
+        score=right.astype(np.float64),
+        score_name="accuracy",
+        badness_name="loss",
+        mistakes=worst(answered, ~right, loss, texts[0], texts[1], sure),
+        wrong=int((~right).sum()),
+        right=right,
+        calibration=calibration(sure, right, float(squares.mean())),
+    )
+
+
+def choice_measure(right: NDArray[np.bool_], loss: Floats, counts: NDArray[np.int64]) -> Sums:
+    """Accuracy, also by how many options there are where that differs, and the mean loss; all (N,)."""
+    distinct = np.unique(counts).tolist()
+    parts = {"accuracy": np.ones(len(counts), dtype=np.bool_)}
+    if len(distinct) > 1:
+        parts |= {f"accuracy_{count}": counts == count for count in distinct}
+
+    def finish(sums: Floats) -> Values:
+        values = {"loss": ratio(sums[:, 0], sums[:, 1])}  # the second is the number of all examples
+        for place, name in enumerate(parts):
+            values[name] = ratio(sums[:, 2 + 2 * place], sums[:, 1 + 2 * place])
+        return values
+
+    columns = [column for part in parts.values() for column in (part, part & right)]
+    return Sums(np.column_stack([loss, *columns]).astype(np.float64), finish)
