@@ -1,0 +1,176 @@
+"""What holds for every kind: it goes on exactly after a stop, and its folder opens in transformers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from tasks.conftest import BAD, GOOD, reviews
+from tasks.test_finetuning_resumed import StopAfter, same
+
+from bertwright.checkpoints.model_folder import open_model
+from bertwright.errors import Interrupted
+from bertwright.inference.model import load
+from bertwright.tasks.columns import Columns
+from bertwright.tasks.evaluation import evaluate, run_model
+from bertwright.tasks.finetuning import finetune
+from bertwright.tasks.kinds import KINDS, open_task
+from bertwright.tasks.settings import FinetuneSettings
+
+transformers = pytest.importorskip("transformers")
+
+SETTINGS = FinetuneSettings(
+    epochs=2, batch_size=16, learning_rate=2e-3, max_length=24, checkpoint_interval=1e-9, precision="fp32"
+)
+
+
+def rows(seed: int) -> list[tuple[str, str]]:
+    return reviews(64, seed)
+
+
+def classes(folder: Path, seed: int) -> Path:
+    path = folder / f"{seed}.tsv"
+    path.write_text("text\tlabel\n" + "".join(f"{text}\t{label}\n" for text, label in rows(seed)))
+    return path
+
+
+def numbers(folder: Path, seed: int) -> Path:
+    path = folder / f"{seed}.tsv"
+    lines = (f"{text}\t{(70 if label == 'good' else 20) + len(text) % 7}\n" for text, label in rows(seed))
+    path.write_text("text\tscore\n" + "".join(lines))
+    return path
+
+
+def tags(folder: Path, seed: int) -> Path:
+    path = folder / f"{seed}.conll"
+    names = dict.fromkeys(GOOD, "B-GOOD") | dict.fromkeys(BAD, "B-BAD")
+    sentences = (
+        "".join(f"{word} {names.get(word, 'O')}\n" for word in text.split()) for text, _ in rows(seed)
+    )
+    path.write_text("\n".join(sentences))
+    return path
+
+
+def answers(folder: Path, seed: int) -> Path:
+    path = folder / f"{seed}.json"
+    paragraphs = []
+    for number, (text, label) in enumerate(rows(seed)):
+        word = next(word for word in text.split() if word in (GOOD if label == "good" else BAD))
+        answer = {"text": word, "answer_start": text.index(word)}
+        question = {"id": f"q{number}", "question": "the film was ?", "answers": [answer]}
+        paragraphs.append({"context": text, "qas": [question]})
+    path.write_text(json.dumps({"version": "1.1", "data": [{"title": "", "paragraphs": paragraphs}]}))
+    return path
+
+
+def choices(folder: Path, seed: int) -> Path:
+    path = folder / f"{seed}.jsonl"
+    lines = []
+    for number, (text, _) in enumerate(rows(seed)):
+        options = [GOOD[number % 4], BAD[number % 3], "the", "plot"][: 2 + number % 3]
+        order = np.random.default_rng(number).permutation(len(options)).tolist()
+        shuffled = [options[index] for index in order]
+        row = {"question": text, "choices": shuffled, "answer": shuffled.index(options[0])}
+        lines.append(json.dumps(row) + "\n")
+    path.write_text("".join(lines))
+    return path
+
+
+FILES: dict[str, Callable[[Path, int], Path]] = {
+    "classify": classes,
+    "regress": numbers,
+    "tag": tags,
+    "answer": answers,
+    "choose": choices,
+}
+COLUMNS = {"regress": Columns("text", None, "score")}
+ARCHITECTURES = {
+    "classify": "BertForSequenceClassification",
+    "regress": "BertForSequenceClassification",
+    "tag": "BertForTokenClassification",
+    "answer": "BertForQuestionAnswering",
+    "choose": "BertForMultipleChoice",
+}
+
+
+def test_no_kind_is_forgotten() -> None:
+    assert set(KINDS) == set(FILES)
+
+
+@pytest.fixture(scope="module", params=FILES)
+def request_of(
+    request: pytest.FixtureRequest, pretrained: Path, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Any]:
+    kind = request.param
+    folder = tmp_path_factory.mktemp(kind)
+    train, dev = (FILES[kind](folder, seed) for seed in (1, 2))
+    return {
+        "kind": kind,
+        "train": train,
+        "dev": dev,
+        "columns": COLUMNS.get(kind),
+        "settings": SETTINGS,
+        "seeds": (5, 6),
+    }
+
+
+@pytest.fixture(scope="module")
+def trained(request_of: dict[str, Any], pretrained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    output = tmp_path_factory.mktemp("trained") / "model"
+    finetune(pretrained, output=output, **request_of)
+    return output
+
+
+@pytest.mark.parametrize("steps", [3, 6])
+def test_it_goes_on_exactly(
+    steps: int, request_of: dict[str, Any], trained: Path, pretrained: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "model"
+    with pytest.raises(Interrupted):
+        finetune(pretrained, output=output, progress=StopAfter(steps), **request_of)
+    finetune(pretrained, output=output, resume=True, **request_of)
+    assert same(output, trained)
+    assert (output / "bertwright.json").read_bytes() == (trained / "bertwright.json").read_bytes()
+
+
+def test_it_opens_in_transformers_with_equal_outputs(request_of: dict[str, Any], trained: Path) -> None:
+    architecture = ARCHITECTURES[request_of["kind"]]
+    theirs, report = getattr(transformers, architecture).from_pretrained(trained, output_loading_info=True)
+    assert not report["missing_keys"] and not report["unexpected_keys"]
+    folder = open_model(trained)
+    task = open_task(folder)
+    assert task.kind == request_of["kind"]
+    features = task.encode(task.read(request_of["dev"], request_of["columns"]).examples)[:5]
+    ours = run_model(task.trained_model(folder), features, task.tokenizer.vocabulary.pad_id)
+    theirs.eval()
+    for row, output in zip(features, ours, strict=True):
+        ids, types = (
+            torch.tensor(np.asarray(x), dtype=torch.long) for x in (row.input_ids, row.token_type_ids)
+        )
+        batch = {"input_ids": ids[None], "token_type_ids": types[None]}
+        if architecture == "BertForMultipleChoice":
+            batch = {name: value[None] for name, value in batch.items()}
+        with torch.no_grad():
+            result = theirs(**batch)
+        if architecture == "BertForQuestionAnswering":
+            logits = torch.stack([result.start_logits[0], result.end_logits[0]], dim=-1)
+        else:
+            logits = result.logits[0]
+        np.testing.assert_allclose(output, logits.numpy(), atol=2e-5)
+
+
+def test_it_is_evaluated_and_predicts(request_of: dict[str, Any], trained: Path) -> None:
+    result = evaluate(trained, request_of["dev"])
+    stored = open_model(trained).manifest["task"]["metrics"]
+    for name, value in stored.items():
+        assert result.metrics[name] == pytest.approx(value, abs=1e-4), name
+    task = open_task(open_model(trained))
+    given = [row.input for row in task.stream(request_of["dev"]).rows()]
+    predictions = load(trained).predict(given)
+    assert len(predictions) == result.rows == 64
+    assert [p.to_dict() for p in predictions] == [p.to_dict() for p in result.predictions]
