@@ -239,6 +239,11 @@ def test_streams_set_unusable_sentences_apart(pose, tmp_path: Path) -> None:  # 
     assert [row.line for row in rows] == [1, 4, 7]
     assert [row.input and row.input.words for row in rows] == [("a", "b"), None, ("e",)]
     assert rows[1].problem is not None and "line 4" in rows[1].problem.message.replace(":4", "line 4")
+    assert task.stream(path).guess == (
+        "rows.txt: read as one word a line, in column 1 of 2 "
+        "(say --text to choose; plain text is --format text)"
+    )
+    assert task.stream(path, Columns("1")).guess is None
     plain = tmp_path / "plain.tsv"
     plain.write_text("text\tother\nvery fine, film\t1\n\t2\n")
     rows = list(task.stream(plain, Columns("text")).rows())

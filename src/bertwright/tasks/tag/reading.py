@@ -60,7 +60,11 @@ def open_sentences(
     if kind == CONLL:
         wanted = given.or_else(stored) if numbers else given
         file = ConllFile.open(path, wanted, labelled=labelled)
-        return SentenceSource(path, file.columns, file.guess, file.sentences)
+        guess = file.guess
+        if not labelled and file.width > 1 and format == "auto" and given.text is None:
+            guess = f"{path.name}: read as one word a line, in column {file.word} of {file.width}"
+            guess += " (say --text to choose; plain text is --format text)"
+        return SentenceSource(path, file.columns, guess, file.sentences)
     if kind not in FORMATS:
         raise UsageError(f"expected a format among {', '.join((CONLL, TEXT, *FORMATS))}, got {format!r}")
     chosen = choose_columns(path, given, Columns() if numbers else stored, format=kind, labelled=labelled)
