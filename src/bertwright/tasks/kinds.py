@@ -9,13 +9,13 @@ from bertwright.checkpoints.model_folder import ModelFolder, open_model
 from bertwright.errors import ModelError, UsageError
 from bertwright.tasks.answer.task import AnswerTask
 from bertwright.tasks.choose.task import ChooseTask
-from bertwright.tasks.classify.task import ClassifyTask
+from bertwright.tasks.label.kind import Classification
 from bertwright.tasks.regress.task import RegressTask
 from bertwright.tasks.tag.task import TagTask
-from bertwright.tasks.task import Task
+from bertwright.tasks.task import Kind, Task
 
-KINDS: dict[str, type[Task[Any]]] = {
-    "classify": ClassifyTask,
+KINDS: dict[str, type[Kind]] = {
+    "classify": Classification,
     "regress": RegressTask,
     "tag": TagTask,
     "answer": AnswerTask,
@@ -23,7 +23,7 @@ KINDS: dict[str, type[Task[Any]]] = {
 }
 
 
-def task_kind(name: str) -> type[Task[Any]]:
+def task_kind(name: str) -> type[Kind]:
     """The kind of that name.
 
     Raises:
@@ -47,4 +47,5 @@ def open_task(folder: ModelFolder | Path) -> Task[Any]:
     kind = opened.task.get("kind")
     if kind not in KINDS:
         raise ModelError.at(opened.path, f"a task among {', '.join(KINDS)}", kind, field="task.kind")
-    return KINDS[kind].of_folder(opened)
+    task: Task[Any] = KINDS[kind].of_folder(opened)
+    return task

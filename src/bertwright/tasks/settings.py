@@ -11,6 +11,7 @@ from bertwright.errors import SettingsError
 from bertwright.model.config import BertConfig
 from bertwright.tasks.answer.settings import AnswerSettings
 from bertwright.tasks.choose.settings import ChooseSettings
+from bertwright.tasks.classify.settings import ClassifySettings
 from bertwright.tasks.regress.settings import RegressSettings
 from bertwright.tasks.tag.settings import TagSettings
 from bertwright.training.choices import OptimizerName, PrecisionName
@@ -97,6 +98,8 @@ class FinetuneSettings(Settings):
     """What ``--search`` tries."""
     answer: AnswerSettings = AnswerSettings()
     """Of the task ``answer``."""
+    classify: ClassifySettings = ClassifySettings()
+    """Of the task ``classify``."""
     choose: ChooseSettings = ChooseSettings()
     """Of the task ``choose``."""
     regress: RegressSettings = RegressSettings()

@@ -55,6 +55,28 @@ class Prediction(Protocol):
         """The answer as JSON."""
 
 
+class Kind(Protocol):
+    """How a task comes to be: a class of tasks, or the choice between several."""
+
+    default_length: ClassVar[int]
+
+    @classmethod
+    def pose(
+        cls,
+        path: Path,
+        columns: Columns,
+        tokenizer: Tokenizer,
+        max_length: int,
+        format: str,
+        settings: FinetuneSettings,
+    ) -> Posed[Any]:
+        """The task that a training file poses."""
+
+    @classmethod
+    def of_folder(cls, folder: ModelFolder) -> Any:
+        """The task that a fine-tuned model was saved with."""
+
+
 class Task(Protocol[P]):
     """One task, settled: its labels, columns and lengths are known, as they are stored with a model."""
 
