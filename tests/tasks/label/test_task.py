@@ -48,14 +48,14 @@ def trained(tmp_path_factory: pytest.TempPathFactory, pretrained: Path) -> tuple
     folder = tmp_path_factory.mktemp("labels")
     train, dev = rows(folder / "train.jsonl", 300, 1), rows(folder / "dev.jsonl", 50, 2)
     chosen = ClassifySettings(fit_threshold=True)
-    settings = FinetuneSettings(learning_rate=0.01, epochs=20, batch_size=16, classify=chosen)
+    settings = FinetuneSettings(learning_rate=0.003, epochs=15, batch_size=8, classify=chosen)
     summary = finetune(pretrained, train=train, dev=dev, output=folder / "model", settings=settings)
     return folder / "model", dev, summary
 
 
 def test_it_learns_evaluates_and_predicts(trained: tuple[Path, Path, Any], tmp_path: Path) -> None:
     model, dev, summary = trained
-    assert summary.metrics["f1_micro"] > 0.95 > summary.baseline["f1_micro"]
+    assert summary.metrics["f1_micro"] > 0.9 > summary.baseline["f1_micro"] + 0.2
     result = evaluate(model, dev)
     assert result.metrics == pytest.approx(summary.metrics, abs=1e-6)
     assert json.loads(result.to_json_lines().splitlines()[0])["target"] == list(result.targets[0])
