@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -81,6 +82,14 @@ def test_one_direction_by_hand() -> None:
             outputs.append(torch.stack([steps[place] for place in range(3)]))
         hidden = torch.cat(outputs, dim=1)
     torch.testing.assert_close(model(vectors, mask)[1, :3], model.output(hidden), atol=1e-5, rtol=1e-5)
+
+
+def test_standardized_by_hand() -> None:
+    model = FeatureModel(layer_choice("last", 4), 2, 1, pool="mean")
+    model.output.load_state_dict({"weight": torch.tensor([[1.0, 10.0]]), "bias": torch.zeros(1)})
+    model.standardize(np.array([[1.0, 2.0]], np.float32), np.array([[4.0, 0.0]], np.float32))
+    found = model.eval()(torch.tensor([[[[9.0, 5.0]]]]))
+    assert found.tolist() == [[2.0 + 30.0]]  # (9 - 1) / 4, and (5 - 2) / 1: it never changed
 
 
 def test_weights_follow_the_seed() -> None:

@@ -8,7 +8,9 @@ from __future__ import annotations
 import math
 from typing import Literal
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
@@ -39,7 +41,7 @@ class LayerMix(nn.Module):
 
 
 class FeatureModel(nn.Module):
-    """Chosen layers -> one vector a token -> two-layer BiLSTM or nothing -> row or tokens -> linear.
+    """Standardized layers -> one vector a token -> two-layer BiLSTM or nothing -> row or token -> linear.
 
     Args:
         choice: which layers, and how they become one.
@@ -50,7 +52,14 @@ class FeatureModel(nn.Module):
         lstm_size: numbers in each direction of the BiLSTM; by default 768, the paper's, or H if less.
         dropout: on what the output layer reads, and between the layers of the BiLSTM.
         seed: of the initial weights.
+
+    Attributes:
+        mean, scale: (n, H) float32, what is subtracted from every vector, and what it is divided by then: 0
+            and 1 until :meth:`standardize`. They are saved with the weights and not trained.
     """
+
+    mean: Tensor
+    scale: Tensor
 
     def __init__(
         self,
@@ -65,6 +74,9 @@ class FeatureModel(nn.Module):
         seed: int = 0,
     ) -> None:
         super().__init__()
+        shape = (len(choice.layers), hidden_size)
+        self.register_buffer("mean", torch.zeros(shape))
+        self.register_buffer("scale", torch.ones(shape))
         self.mix = LayerMix(len(choice.layers)) if choice.joining == "weighted" else None
         self._pool = None if pool is None else pooling(pool)
         width = choice.width(hidden_size)
@@ -79,6 +91,19 @@ class FeatureModel(nn.Module):
         self.output = nn.Linear(width, num_outputs)
         _initialize(self, seed)
 
+    def standardize(self, mean: NDArray[np.float32], deviation: NDArray[np.float32]) -> None:
+        """Let every dimension have mean 0 and deviation 1 over what the model reads in training.
+
+        The paper does not say that it did; without it a small model learns slowly from vectors whose
+        dimensions have very different sizes. A dimension that never changes is left as large as it is.
+
+        Args:
+            mean, deviation: (n, H) of the training tokens; of the pooled rows where nothing but pooling comes
+                before the output layer, which commutes with all poolings.
+        """
+        self.mean.copy_(torch.from_numpy(mean))
+        self.scale.copy_(torch.from_numpy(np.where(deviation > 0, deviation, np.float32(1))))
+
     def forward(self, vectors: Tensor, mask: Tensor | None = None) -> Tensor:
         """Logits (B, C), or (B, S, C) by token.
 
@@ -86,6 +111,7 @@ class FeatureModel(nn.Module):
             vectors: (B, S, n, H) of the chosen layers.
             mask: (B, S) bool, true for tokens, which stand before all padding; None without padding.
         """
+        vectors = (vectors - self.mean) / self.scale
         hidden = vectors.flatten(2) if self.mix is None else self.mix(vectors)  # (B, S, D)
         if self.lstm is not None:
             hidden = self._contextual(hidden, mask)

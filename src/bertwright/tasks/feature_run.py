@@ -1,0 +1,188 @@
+"""One training run on frozen vectors: one seed, its epochs, the best of them.
+
+Axes: B rows of a batch, S positions, n layers, H hidden size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from bertwright.features.layers import LayerChoice
+from bertwright.features.model import FeatureModel, HeadKind
+from bertwright.features.store import FeatureStore
+from bertwright.progress import Progress
+from bertwright.randomness import torch_seed
+from bertwright.tasks.attempt import better
+from bertwright.tasks.batches import Features, TaskBatch, TrainingBatches, collate
+from bertwright.tasks.feature_settings import FeatureSettings
+from bertwright.tasks.run import Run
+from bertwright.tasks.task import Outputs, Task
+from bertwright.tokenization.padding import length_groups
+from bertwright.training.loop import Loop
+from bertwright.training.loop_settings import LoopSettings
+from bertwright.training.optimizers import build_optimizer
+from bertwright.training.pace import Moment, StepPace
+from bertwright.training.parts import GlobalBatch, StepLoss
+from bertwright.training.schedule import LinearSchedule
+
+WARMUP = 0.1
+TOKENS_AT_ONCE = 8192
+
+
+@dataclass(frozen=True)
+class FrozenRows:
+    """Encoded rows and where their vectors are."""
+
+    features: Sequence[Features]
+    store: FeatureStore
+    pad_id: int
+
+    def batch(self, indices: Sequence[int], device: torch.device) -> FrozenBatch:
+        """Rows side by side, padded with zeros."""
+        rows = [self.store.row(index) for index in indices]
+        padded = np.zeros((len(rows), max(map(len, rows)), *rows[0].shape[1:]), np.float32)
+        for target, row in zip(padded, rows, strict=True):
+            target[: len(row)] = row
+        batch = collate([self.features[index] for index in indices], self.pad_id)
+        return FrozenBatch(torch.from_numpy(padded).to(device), batch.to(device))
+
+
+class FrozenBatch(NamedTuple):
+    """Rows for one step."""
+
+    vectors: Tensor
+    """(B, S, n, H)"""
+    rows: TaskBatch
+
+
+@dataclass(frozen=True)
+class FeatureMaterials:
+    """What the runs of all seeds share."""
+
+    task: Task[Any]
+    settings: FeatureSettings
+    metric: str
+    choice: LayerChoice
+    head: HeadKind
+    hidden_size: int
+    num_outputs: int
+    by_token: bool
+    train: FrozenRows
+    dev: FrozenRows
+    dev_examples: Sequence[Any]
+    moments: tuple[NDArray[np.float32], NDArray[np.float32]]
+    """Mean and deviation of the training tokens."""
+    device: torch.device
+
+    def new_model(self, seed: int) -> FeatureModel:
+        """What is to be trained, with weights drawn from ``seed``."""
+        settings = self.settings
+        model = FeatureModel(
+            self.choice,
+            self.hidden_size,
+            self.num_outputs,
+            head=self.head,
+            pool=None if self.by_token else settings.pooling,
+            lstm_size=settings.lstm_size,
+            dropout=settings.dropout,
+            seed=seed,
+        )
+        model.standardize(*self.moments)
+        return model
+
+
+class FeatureRun:
+    """The run of one seed; chance (weights, order, dropout) is named by it.
+
+    Attributes:
+        model: after :meth:`run` with the weights of the best epoch.
+        task: with what was fitted to them.
+    """
+
+    def __init__(self, materials: FeatureMaterials, seed: int, progress: Progress) -> None:
+        self._materials, self._seed, self._progress = materials, seed, progress
+        self._chance = torch_seed(seed, "features")
+        self.model = materials.new_model(self._chance).to(materials.device)
+        self.task = materials.task
+        self._batches = TrainingBatches(
+            materials.train.features,
+            materials.settings.batch_size,
+            materials.train.pad_id,
+            self._chance,
+            together=materials.task.rows_together,
+        )
+        self._epochs: list[dict[str, float]] = []
+        self._best: dict[str, float] = {}
+        self._best_epoch = 0
+        self._weights: dict[str, Tensor] = {}
+        self._stuck: str | None = None
+        self._loop: Loop[FrozenBatch] | None = None
+
+    def run(self, description: str) -> Run:
+        """Train, and keep the best epoch.
+
+        Raises:
+            NonFiniteError: loss or gradients are no numbers.
+            Interrupted: a signal asked to stop.
+        """
+        settings, every_epoch = self._materials.settings, self._batches.steps_per_epoch
+        steps = every_epoch * settings.epochs
+        self._loop = Loop(
+            self.model,
+            build_optimizer(self.model, weight_decay=settings.weight_decay),
+            LinearSchedule(settings.learning_rate, steps, WARMUP * steps),
+            StepPace(steps),
+            self._source,
+            self._loss,
+            settings=LoopSettings(seed=self._chance, evaluate_every=every_epoch),
+            evaluate=self._evaluate,
+            progress=self._progress,
+        )
+        self._loop.run(description)
+        self.model.load_state_dict(self._weights)
+        return Run(self._seed, 1, self._stuck, float(self._best_epoch), self._best, tuple(self._epochs))
+
+    def _source(self, moment: Moment) -> GlobalBatch[FrozenBatch]:
+        epoch, place = divmod(moment.step, self._batches.steps_per_epoch)
+        indices = self._batches.plan(epoch)[place].tolist()
+        batch = self._materials.train.batch(indices, self._materials.device)
+        return GlobalBatch([batch], batch.rows.num_tokens)
+
+    def _loss(self, model: nn.Module, batch: FrozenBatch) -> StepLoss:
+        logits = model(batch.vectors, batch.rows.attention_mask)
+        return StepLoss(self._materials.task.loss(logits, batch.rows), {})
+
+    def _evaluate(self, _last: bool) -> dict[str, float]:
+        materials = self._materials
+        dev, examples = materials.dev.features, materials.dev_examples
+        outputs = feature_outputs(self.model, materials.dev, materials.device)
+        task = materials.task.fit(outputs, dev, examples)
+        metrics = task.score(outputs, dev, examples)
+        self._epochs.append(metrics)
+        if better(materials.metric, metrics, self._best):
+            self._best, self._best_epoch = metrics, len(self._epochs)
+            self._stuck, self.task = task.stuck(outputs, dev), task
+            self._weights = {name: t.detach().clone() for name, t in self.model.state_dict().items()}
+        elif len(self._epochs) - self._best_epoch >= materials.settings.patience and self._loop is not None:
+            self._loop.stop()
+        return metrics
+
+
+def feature_outputs(model: FeatureModel, rows: FrozenRows, device: torch.device) -> Outputs:
+    """What ``model`` gives for each row, in order; by token cut to the row's length."""
+    outputs: list[NDArray[np.float32]] = [np.empty(0, np.float32)] * len(rows.features)
+    model.eval()
+    with torch.inference_mode(), torch.autocast(device.type, enabled=False):
+        for group in length_groups([len(row) for row in rows.features], TOKENS_AT_ONCE):
+            batch = rows.batch(group.tolist(), device)
+            logits = model(batch.vectors, batch.rows.attention_mask).float().cpu().numpy()
+            for index, output in zip(group.tolist(), logits, strict=True):
+                outputs[index] = output[: len(rows.features[index])] if output.ndim > 1 else output
+    return outputs
