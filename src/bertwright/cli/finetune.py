@@ -23,7 +23,7 @@ def finetune(
     /,
     *,
     task: Annotated[
-        str, Parameter(help="The kind of task: classify, regress, tag, answer, choose; or a GLUE name.")
+        str, Parameter(help="The kind of task: classify, regress, tag, answer, choose; or a name as MRPC.")
     ],
     train: Annotated[Path, Parameter(help="Labelled rows: .tsv, .csv, .jsonl or .parquet.")],
     dev: Annotated[Path, Parameter(help="Labelled rows that decide which epoch and seed is best.")],

@@ -17,6 +17,9 @@ def predict(
     /,
     *,
     output: Annotated[Path, Parameter(name=["--output", "-o"], help="A .jsonl file.")],
+    submission: Annotated[
+        Path | None, Parameter(help="Also write the file that GLUE, SQuAD or CoNLL evaluations take.")
+    ] = None,
     text: TextColumn = None,
     text_pair: PairColumn = None,
     columns: ColumnNames = None,
@@ -30,26 +33,39 @@ def predict(
     """Predict every row of a file, in its order, as JSON lines.
 
     Columns are those that the model was trained with unless they are named here. Rows that cannot be used
-    go to a file of their own, beside OUTPUT. Interrupted work is kept there, too, and taken up with --resume.
+    go to a file of their own, beside OUTPUT; with --submission there may be none. Interrupted work is kept
+    there, too, and taken up with --resume.
 
         bertwright predict MODEL reviews.tsv -o answers.jsonl
     """
     from bertwright.inference.model import load
     from bertwright.inference.prediction_file import predict_file
+    from bertwright.inference.submission import check_submission, write_submission
     from bertwright.tasks.columns import Columns
+    from bertwright.tasks.presets import stored_preset
 
     with Console(common) as console:
+        opened = load(model, device=device)
+        chosen = Columns.of(text, text_pair, names=columns)
+        preset = stored_preset(opened.folder)
+        if submission is not None:
+            check_submission(opened.task.to_dict(), submission, (file, output), overwrite)
+            chosen = preset.test_columns if chosen == Columns() else chosen
         summary = predict_file(
-            load(model, device=device),
+            opened,
             file,
             output,
-            columns=Columns.of(text, text_pair, names=columns),
+            columns=chosen,
             format=format,
-            strict=strict,
+            strict=strict or submission is not None,
             resume=resume,
             overwrite=overwrite,
             progress=console,
         )
+        if submission is not None:
+            write_submission(output, opened.task.kind, submission, overwrite=overwrite)
+            if preset.submissions and submission.name not in preset.submissions:
+                console.say(f"{submission.name}: GLUE's server wants it as {', '.join(preset.submissions)}")
         for remark in summary.remarks:
             console.say(remark)
         if summary.failed:
@@ -63,6 +79,7 @@ def predict(
                 "seconds": round(summary.seconds, 3),
                 "output": str(summary.output),
                 "errors": None if summary.errors is None else str(summary.errors),
+                **({} if submission is None else {"submission": str(submission)}),
             },
             f"{summary.rows - summary.failed:,} of {summary.rows:,} rows answered in {summary.seconds:,.1f} s"
             f" ({rate:,.0f} a second), {summary.truncated:,} of them cut: {summary.output}",

@@ -23,6 +23,7 @@ from bertwright.tasks.examples import ExampleFile, overlap_warning
 from bertwright.tasks.jobs import Jobs, Results
 from bertwright.tasks.kinds import task_kind
 from bertwright.tasks.learned import Learned
+from bertwright.tasks.presets import Preset, preset_of
 from bertwright.tasks.run import Materials, Run
 from bertwright.tasks.settings import FREE_TO_CHANGE, FinetuneSettings
 from bertwright.tasks.summary import FinetuneSummary
@@ -54,7 +55,8 @@ def finetune(
 
     Args:
         model: a model folder.
-        kind: the kind of task, see :data:`bertwright.tasks.kinds.KINDS`.
+        kind: the kind of task (:data:`bertwright.tasks.kinds.KINDS`), or the name of a published one, whose
+            columns and metric are then known (:data:`bertwright.tasks.presets.PRESETS`).
         train, dev: labelled files (TSV, CSV, JSON lines, Parquet); ``dev`` decides which epoch and seed is
             best.
         output: the new model folder.
@@ -78,11 +80,13 @@ def finetune(
     settings, progress = settings or FinetuneSettings(), progress or Silent()
     _check_request(seeds, output, (model, train, dev), overwrite)
     folder = _with_dropout(open_model(model), settings.dropout)
-    cls = task_kind(kind)
+    preset = preset_of(kind)
+    settings, columns = preset.settings_for(settings), preset.columns_for(columns or Columns())
+    cls = task_kind(preset.kind)
     length = settings.length_for(folder.config, cls.default_length)
-    posed = cls.pose(train, columns or Columns(), folder.tokenizer, length, format, settings)
+    posed = cls.pose(train, columns, folder.tokenizer, length, format, settings)
     labelled = posed.task.read(dev, format=format)
-    materials = _materials(folder, posed, labelled, settings)
+    materials = _materials(folder, posed, labelled, settings, preset)
     request = _request(materials, (train, dev), seeds, search)
     work = UnfinishedWork(output, request, "runs.jsonl")
     with work.held(resume=resume, overwrite=overwrite, worth_keeping=lambda: _has_work(work)):
@@ -104,7 +108,7 @@ def _request(
         "model": materials.folder.digest,
         "train": _digest(train),
         "dev": _digest(dev),
-        "task": materials.task.to_dict(),
+        "task": _named(materials.task, materials.preset),
         "settings": {name: value for name, value in settings.items() if name not in FREE_TO_CHANGE},
         "seeds": list(seeds),
         "search": search,
@@ -192,7 +196,11 @@ def _tell(
 
 
 def _materials(
-    folder: ModelFolder, posed: Posed[Any], dev: ExampleFile[Any], settings: FinetuneSettings
+    folder: ModelFolder,
+    posed: Posed[Any],
+    dev: ExampleFile[Any],
+    settings: FinetuneSettings,
+    preset: Preset,
 ) -> Materials:
     task: Task[Any] = posed.task
     return Materials(
@@ -204,7 +212,13 @@ def _materials(
         dev=task.encode(dev.examples),
         dev_examples=dev.examples,
         device=_device(settings),
+        preset=preset.name,
     )
+
+
+def _named(task: Task[Any], preset: str) -> dict[str, Any]:
+    """The task as stored, with the name of the published one that it is."""
+    return task.to_dict() | ({"preset": preset} if preset else {})
 
 
 def _device(settings: FinetuneSettings) -> torch.device:
@@ -231,7 +245,7 @@ def _save(
         summary.output,
         module,
         materials.folder.tokenizer,
-        task=task.to_dict() | {"metric": summary.metric, "metrics": summary.metrics},
+        task=_named(task, materials.preset) | {"metric": summary.metric, "metrics": summary.metrics},
         provenance=_provenance(materials, summary, files),
         overwrite=overwrite,
     )

@@ -31,6 +31,8 @@ class Materials:
     dev: Sequence[Features]
     dev_examples: Sequence[Any]
     device: torch.device
+    preset: str = ""
+    """Name of the published task that it is; empty for one of the user's own."""
 
 
 @dataclass(frozen=True)
