@@ -151,3 +151,20 @@ def test_choices(pretrained: Path, tmp_path: Path) -> None:
     ones = found.analysis.measure.at(np.ones((1, 20)))
     assert {name: float(value[0]) for name, value in ones.items()} == pytest.approx(found.metrics, abs=1e-6)
     assert {mistake.truth for mistake in found.analysis.mistakes} <= {"fine film", "dull film"}
+
+
+def test_several_labels_a_row(pretrained: Path, tmp_path: Path) -> None:
+    rows = [
+        {"text": f"{' '.join(words)} film", "label": words}
+        for words in (["fine"], ["dull"], ["fine", "dull"], [], ["great", "fine"])
+    ] * 4
+    file = tmp_path / "labels.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    quick = FinetuneSettings(epochs=2, max_length=8, restarts=0, learning_rate=1e-2, batch_size=4)
+    finetune(pretrained, kind="classify", train=file, dev=file, output=tmp_path / "model", settings=quick)
+    found = evaluate(tmp_path / "model", file, resamples=50)
+    assert found.analysis is not None and set(found.intervals) == set(found.metrics)
+    ones = found.analysis.measure.at(np.ones((1, 20)))
+    assert {name: float(value[0]) for name, value in ones.items()} == pytest.approx(found.metrics, abs=1e-6)
+    support = {label.label: label.support for label in found.analysis.labels}
+    assert support == {"dull": 8, "fine": 12, "great": 4}

@@ -13,6 +13,7 @@ from bertwright.tasks.choose.analysis import analyse_choices
 from bertwright.tasks.choose.decoding import by_question
 from bertwright.tasks.classify.analysis import analyse_classes
 from bertwright.tasks.classify.decoding import log_probabilities
+from bertwright.tasks.label.analysis import analyse_labels
 from bertwright.tasks.regress.analysis import analyse_numbers
 from bertwright.tasks.regress.decoding import values
 from bertwright.tasks.regress.settings import RegressSettings
@@ -65,10 +66,19 @@ def _choices(task: Any, answered: Answered) -> Analysis:
     return analyse_choices(answered, logs, truth, [question.choices for question in answered.examples])
 
 
+def _labels(task: Any, answered: Answered) -> Analysis:
+    logits = np.asarray(answered.outputs, dtype=np.float64)
+    truth = np.array([row.target for row in answered.features]) > 0
+    sets = [set(prediction.to_dict()["labels"]) for prediction in answered.predictions]
+    given = np.array([[label in chosen for label in task.labels] for chosen in sets])
+    return analyse_labels(answered, task.labels, logits, truth, given)
+
+
 _ANALYSES: dict[str, Callable[[Any, Answered], Analysis]] = {
     "classify": _classes,
     "answer": _answers,
     "regress": _numbers,
     "tag": _tags,
     "choose": _choices,
+    "multi-label": _labels,
 }
