@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import random
 from pathlib import Path
 from typing import Any
 
@@ -109,3 +111,40 @@ def test_refused(pretrained: Path, review_files: tuple[Path, Path]) -> None:
         train_on_features(pretrained, train=train, dev=dev, seeds=())
     with pytest.raises(SettingsError, match="metric: expected one of accuracy"):
         train_on_features(pretrained, train=train, dev=dev, settings=FinetuneSettings(metric="f2"))
+
+
+def test_choices(pretrained: Path, tmp_path: Path) -> None:
+    """The choices of a question share a batch, and the one with a good word is the answer."""
+    files = []
+    for name, count, seed in (("train", 160, 1), ("dev", 60, 2)):
+        chance = random.Random(seed)
+        lines = []
+        for _ in range(count):
+            choices = [f"the {chance.choice(['dull', 'poor', 'awful'])} film" for _ in range(3)]
+            place = chance.randrange(3)
+            choices[place] = f"the {chance.choice(['fine', 'lovely', 'great'])} film"
+            lines.append(",".join(["was the film good", *choices, "ABC"[place]]) + "\n")
+        files.append(tmp_path / f"{name}.csv")
+        files[-1].write_text("".join(lines))
+    found = train_on_features(pretrained, kind="choose", train=files[0], dev=files[1], features=SHORT)
+    assert found.rows == 60 and found.metrics["accuracy"] > 0.9
+
+
+def test_spans(pretrained: Path, tmp_path: Path) -> None:
+    """The answer is the good word of the passage."""
+    files = []
+    for name, count, seed in (("train", 120, 1), ("dev", 40, 2)):
+        chance, paragraphs = random.Random(seed), []
+        for number in range(count):
+            words = chance.choices(["the", "film", "was", "a", "plot", "actor"], k=6)
+            word = chance.choice(["fine", "lovely", "great"])
+            context = " ".join([*words[:3], word, *words[3:]])
+            answer = {"text": word, "answer_start": context.index(word)}
+            question = {"id": f"{name}{number}", "question": "was the film", "answers": [answer]}
+            paragraphs.append({"context": context, "qas": [question]})
+        files.append(tmp_path / f"{name}.json")
+        files[-1].write_text(
+            json.dumps({"version": "1.1", "data": [{"title": "t", "paragraphs": paragraphs}]})
+        )
+    found = train_on_features(pretrained, kind="answer", train=files[0], dev=files[1], features=SHORT)
+    assert found.metrics["exact_match"] > 0.9
