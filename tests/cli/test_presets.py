@@ -86,3 +86,35 @@ def test_an_unknown_name(command: Callable[..., Any], pretrained_folder: Path, c
     answer = command("finetune", pretrained_folder, "--task", "COAL", *files, "--json")
     assert answer.code == 2 and "did you mean CoLA?" in answer.json["error"]["message"]
     assert not (cola / "model").exists()
+
+
+def test_conll_to_its_submission(
+    command: Callable[..., Any], pretrained_folder: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "train.txt").write_text("the O\nsea B-LOC\n\ngood O\nmorning O\n\n" * 6)
+    files = ("--train", tmp_path / "train.txt", "--dev", tmp_path / "train.txt", "-o", tmp_path / "model")
+    assert command("finetune", pretrained_folder, "--task", "conll2003", *files, *QUICK).code == 0
+    (tmp_path / "test.txt").write_text("good\nsea\n\nthe\n")
+    output, submission = tmp_path / "answers.jsonl", tmp_path / "tags.txt"
+    asked = ("predict", tmp_path / "model", tmp_path / "test.txt", "-o", output, "--submission", submission)
+    answer = command(*asked)
+    assert answer.code == 0, answer.err
+    first, second = (json.loads(line)["tags"] for line in output.read_text().splitlines())
+    assert submission.read_text() == f"good {first[0]}\nsea {first[1]}\n\nthe {second[0]}\n\n"
+
+
+def test_squad_to_its_submission(
+    command: Callable[..., Any], pretrained_folder: Path, tmp_path: Path
+) -> None:
+    answers = [{"text": "sea", "answer_start": 4}]
+    asked = [{"id": f"q{n}", "question": "good sea", "answers": answers} for n in range(6)]
+    data = {"data": [{"title": "t", "paragraphs": [{"context": "the sea is good", "qas": asked}]}]}
+    path = tmp_path / "squad.json"
+    path.write_text(json.dumps(data))
+    files = ("--train", path, "--dev", path, "-o", tmp_path / "model")
+    assert command("finetune", pretrained_folder, "--task", "SQuAD", *files, *QUICK).code == 0
+    output, submission = tmp_path / "answers.jsonl", tmp_path / "predictions.json"
+    answer = command("predict", tmp_path / "model", path, "-o", output, "--submission", submission)
+    assert answer.code == 0, answer.err
+    given = [json.loads(line)["answer"] for line in output.read_text().splitlines()]
+    assert json.loads(submission.read_text()) == {f"q{n}": text for n, text in enumerate(given)}
