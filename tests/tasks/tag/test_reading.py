@@ -231,6 +231,23 @@ def test_other_files_of_the_task(pose, tmp_path: Path) -> None:  # type: ignore[
     assert pairs(task.read(packed)) == [[("a", "O"), ("b", "B-X")]]
 
 
+def test_a_table_of_texts_alone_is_no_list_of_words(pose, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    by_name = pose("train.tsv", "text_a\tlabel\nthe film\tO B-X\n").task
+    by_number = pose("train.txt", "the O\nfilm B-X\n").task
+
+    def words(task: TagTask, name: str, content: str) -> list[tuple[str, ...]]:
+        (tmp_path / name).write_text(content)
+        return [row.input.words for row in task.stream(tmp_path / name).rows()]
+
+    sentences = [("the", "film"), ("was",)]
+    for task in (by_name, by_number):
+        assert words(task, "one.tsv", "text_a\nthe film\nwas\n") == sentences
+        assert words(task, "two.tsv", "nr\ttext_a\n1\tthe film\n2\twas\n") == sentences
+        assert words(task, "words.txt", "text\tX\nfilm\tX\n") == [("text", "film")]
+    assert words(by_name, "unspaced.tsv", "text_a\nwas\nfilm\n") == [("was",), ("film",)]
+    assert words(by_number, "unspaced.tsv", "text_a\nwas\nfilm\n") == [("text_a", "was", "film")]
+
+
 def test_streams_set_unusable_sentences_apart(pose, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     task = pose("a.txt", "EU B-X\nrejects O\n").task
     path = tmp_path / "rows.txt"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 from bertwright.errors import TableError, UsageError
@@ -51,7 +52,7 @@ def open_sentences(
         TableError: the file is missing or damaged as a whole, or it cannot be told what its columns are.
         UsageError: the format is unknown.
     """
-    kind = format_of(path, given) if format == "auto" else format
+    kind = format_of(path, given, stored) if format == "auto" else format
     if kind == TEXT:
         if labelled:
             raise UsageError.at(path, "a format with tags", TEXT, hint="plain text can only be predicted")
@@ -73,10 +74,11 @@ def open_sentences(
     return SentenceSource(path, chosen.columns, chosen.guess, rows, chosen.table.blank_lines, reader.overlaps)
 
 
-def format_of(path: Path, given: Columns) -> str:
+def format_of(path: Path, given: Columns, stored: Columns) -> str:
     """The format that a file has by its name; text without header has one word a line.
 
-    A ``.tsv`` or ``.txt`` is a table when its first line names a column of words and one of tags.
+    A ``.tsv`` or ``.txt`` is a table when its first line names a column of words and one of tags; or one of
+    words alone, with more than a word in the cell below; or nothing but the column of ``stored``.
     """
     suffixes = [suffix.lower() for suffix in path.suffixes]
     if suffixes and suffixes[-1] in COMPRESSIONS:
@@ -84,12 +86,18 @@ def format_of(path: Path, given: Columns) -> str:
     suffix = suffixes[-1] if suffixes else ""
     if suffix in _TABLES:
         return _TABLES[suffix]
-    first = next((line for _, line in read_lines(path) if not is_blank(line)), "")
-    names = {name.strip().lower() for name in first.split("\t")}
+    lines = islice((line for _, line in read_lines(path) if not is_blank(line)), 2)
+    first, second = (line.split("\t") for line in (next(lines, ""), next(lines, "")))
     asked = {name for name in given.given if not name.isdigit()}
-    if given.names or asked & set(first.split("\t")):
+    if given.names or asked & set(first):
         return "tsv"
-    return "tsv" if names & set(WORDS) and names & set(TAGS) else CONLL
+    names = [name.strip().lower() for name in first]
+    known = {*WORDS, (stored.text or WORDS[0]).strip().lower()}
+    if known.intersection(names) and set(TAGS).intersection(names):
+        return "tsv"
+    texts = [cell for name, cell in zip(names, second, strict=False) if name in known]
+    alone = first == [stored.text] and not _only_numbers(stored)
+    return "tsv" if alone or any(" " in cell.strip() for cell in texts) else CONLL
 
 
 def read_sentences(source: SentenceSource, *, repair: bool = False) -> ExampleFile[Sentence]:
