@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -14,10 +15,12 @@ from tasks.conftest import BAD, GOOD, reviews
 from tasks.test_finetuning_resumed import StopAfter, same
 
 from bertwright.checkpoints.model_folder import open_model
-from bertwright.errors import Interrupted
+from bertwright.errors import Interrupted, ModelError, UsageError
 from bertwright.inference.model import load
 from bertwright.tasks.columns import Columns
 from bertwright.tasks.evaluation import evaluate, run_model
+from bertwright.tasks.feature_model import stored_model
+from bertwright.tasks.feature_settings import FeatureSettings
 from bertwright.tasks.finetuning import finetune
 from bertwright.tasks.kinds import KINDS, open_task
 from bertwright.tasks.settings import FinetuneSettings
@@ -174,3 +177,51 @@ def test_it_is_evaluated_and_predicts(request_of: dict[str, Any], trained: Path)
     predictions = load(trained).predict(given)
     assert len(predictions) == result.rows == 64
     assert [p.to_dict() for p in predictions] == [p.to_dict() for p in result.predictions]
+
+
+@pytest.mark.parametrize("head", ["linear", "bilstm"])
+def test_a_small_model_on_frozen_vectors_is_saved_and_answers(
+    head: Literal["linear", "bilstm"], request_of: dict[str, Any], pretrained: Path, tmp_path: Path
+) -> None:
+    features = FeatureSettings(head=head, layers="weighted-sum-all", epochs=3, lstm_size=8)
+    settings = SETTINGS.model_copy(update={"method": "features", "features": features})
+    request = request_of | {"settings": settings}
+    summary = finetune(pretrained, output=tmp_path / "model", **request)
+    assert summary.to_dict()["method"] == "features"
+    assert [run.seed for run in summary.runs] == [5, 6]
+    folder = open_model(tmp_path / "model")
+    before = open_model(pretrained).encoder().state_dict()
+    for name, tensor in folder.encoder().state_dict().items():
+        assert torch.equal(tensor, before[name]), name
+    result = evaluate(tmp_path / "model", request["dev"])
+    for name, value in summary.metrics.items():
+        assert result.metrics[name] == pytest.approx(value, abs=1e-4), name
+    task = open_task(folder)
+    given = [row.input for row in task.stream(request["dev"]).rows()][:7]
+    found = [answer.to_dict() for answer in load(tmp_path / "model").predict(given)]
+    assert len(found) == 7
+
+
+def test_a_search_has_no_meaning_for_frozen_vectors(
+    request_of: dict[str, Any], pretrained: Path, tmp_path: Path
+) -> None:
+    request = request_of | {"settings": SETTINGS.model_copy(update={"method": "features"})}
+    with pytest.raises(UsageError, match="search: expected method finetune"):
+        finetune(pretrained, output=tmp_path / "model", search=True, **request)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_damaged_description_is_refused(
+    request_of: dict[str, Any], pretrained: Path, tmp_path: Path
+) -> None:
+    features = FeatureSettings(epochs=1)
+    settings = SETTINGS.model_copy(update={"method": "features", "features": features})
+    finetune(pretrained, output=tmp_path / "model", **request_of | {"settings": settings, "seeds": (5,)})
+    folder = open_model(tmp_path / "model")
+    task = open_task(folder)
+    stored = dict(folder.manifest["task"])
+    head = {"linear": "bilstm", "bilstm": "linear"}[stored["features"]["head"]]
+    for wrong in ({}, stored["features"] | {"outputs": 7}, stored["features"] | {"head": head}):
+        changed = replace(folder, manifest={**folder.manifest, "task": stored | {"features": wrong}})
+        with pytest.raises(ModelError, match=r"task.features: expected the description"):
+            stored_model(task, changed)

@@ -44,6 +44,7 @@ def save_model(
     task: Mapping[str, Any] | None,
     provenance: Mapping[str, Any],
     card: str | None = None,
+    more: Mapping[str, Mapping[str, Tensor]] | None = None,
     overwrite: bool = False,
 ) -> None:
     """Write a model folder that ``transformers`` opens as it is, complete or not at all.
@@ -54,6 +55,7 @@ def save_model(
         task: what it was adapted to, as JSON values: ``kind``, and where there are classes ``labels`` in the
             order of the logits.
         provenance: what it was made from, as JSON values.
+        more: tensors for files of their own, by file name; what they mean is the task's business.
         card: text of ``README.md``; a plain one is written when None.
         overwrite: replace a model folder of ours that is there.
 
@@ -85,6 +87,8 @@ def save_model(
             new.write(name, data)
         new.write(members.CARD, text, sealed=False)  # a card is there to be completed
         write_tensors(new, members.WEIGHTS, tensors, {"format": "pt"})
+        for name, extra in (more or {}).items():
+            write_tensors(new, name, {key: tensor.detach().cpu() for key, tensor in extra.items()})
         new.manifest = {
             "architecture": architecture,
             "task": None if task is None else dict(task),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -22,6 +22,8 @@ _ELSEWHERE = {"drop_misaligned": "answer.drop_misaligned"}
 class RecipeFlags:
     """How to fine-tune. An option that is not given leaves the setting as file and defaults have it."""
 
+    method: Literal["finetune", "features"] | None = None
+    """finetune (default), or features: a small model on the vectors of the frozen encoder."""
     epochs: Count | None = None
     """Passes over the training rows; 3 by default."""
     batch_size: Count | None = None

@@ -22,6 +22,7 @@ from bertwright.inference.prediction import predict
 from bertwright.model.encoder import BertEncoder
 from bertwright.model.pretraining_model import BertForPreTraining
 from bertwright.progress import Progress
+from bertwright.tasks.feature_model import stored_model
 from bertwright.tasks.kinds import open_task
 from bertwright.tokenization.tokenizer import Tokenizer
 
@@ -150,7 +151,7 @@ class Model:
 
     @cached_property
     def _task_model(self) -> nn.Module:
-        return self.task.trained_model(self.folder).eval().to(self.device)
+        return stored_model(self.task, self.folder).eval().to(self.device)
 
     @cached_property
     def _pretraining_model(self) -> BertForPreTraining:

@@ -23,6 +23,7 @@ from bertwright.tasks.analysis import Analysis, Answered
 from bertwright.tasks.batches import Features, collate
 from bertwright.tasks.breakdown import Breakdown, break_down, by_length, by_truncation
 from bertwright.tasks.columns import Columns
+from bertwright.tasks.feature_model import stored_model
 from bertwright.tasks.kinds import open_task
 from bertwright.tasks.task import Outputs, Prediction, Task
 from bertwright.tokenization.padding import length_groups, tokens_at_once
@@ -144,7 +145,7 @@ def evaluate(
     task: Task[Prediction] = open_task(folder)
     labelled = task.read(file, columns, format=format)
     features = task.encode(labelled.examples)
-    outputs = run_model(task.trained_model(folder), features, task.tokenizer.vocabulary.pad_id, progress)
+    outputs = run_model(stored_model(task, folder), features, task.tokenizer.vocabulary.pad_id, progress)
     predictions = task.decode(outputs, features, labelled.examples)
     metrics = task.score(outputs, features, labelled.examples)
     analysis = analyse(Answered(task, outputs, features, labelled.examples, predictions))

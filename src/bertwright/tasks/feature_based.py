@@ -12,10 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from bertwright.checkpoints.model_folder import ModelFolder, open_model
-from bertwright.errors import SettingsError, UsageError
+from bertwright.errors import UsageError
 from bertwright.features.layers import layer_choice
 from bertwright.features.store import cached_features
 from bertwright.model.encoder import BertEncoder
@@ -24,13 +22,15 @@ from bertwright.progress import Progress, Silent
 from bertwright.tasks.attempt import better
 from bertwright.tasks.batches import Features
 from bertwright.tasks.columns import Columns
+from bertwright.tasks.devices import training_device
+from bertwright.tasks.feature_model import FrozenModel
 from bertwright.tasks.feature_run import FeatureMaterials, FeatureRun, FrozenRows
 from bertwright.tasks.feature_settings import FeatureSettings
 from bertwright.tasks.kinds import task_kind
-from bertwright.tasks.run import Run
-from bertwright.tasks.settings import FinetuneSettings
+from bertwright.tasks.run import Materials, Run
+from bertwright.tasks.settings import FinetuneSettings, deciding_metric
 from bertwright.tasks.summary import Spread
-from bertwright.tasks.task import Posed, Task
+from bertwright.tasks.task import Task
 
 
 @dataclass(frozen=True)
@@ -125,43 +125,83 @@ def train_on_features(
         progress.say(remark)
     with tempfile.TemporaryDirectory(prefix="bertwright-features-") as temporary:
         place = Path(temporary) if cache is None else Path(cache)
-        materials = _materials(folder, posed, labelled.examples, settings, features, place, progress)
-        runs = [
-            FeatureRun(materials, seed, progress).run(f"training, seed {number} of {len(seeds)}")
-            for number, seed in enumerate(seeds, 1)
-        ]
-        return _summary(materials, runs, begun)
+        shared = Materials(
+            folder=folder,
+            task=posed.task,
+            settings=settings,
+            metric=deciding_metric(settings, posed.task),
+            train=posed.task.encode(posed.train.examples),
+            dev=posed.task.encode(labelled.examples),
+            dev_examples=labelled.examples,
+            device=training_device(settings.device),
+        )
+        materials = _materials(shared, features, place, progress)
+        return _summary(materials, [run for run, _ in _runs(materials, seeds, progress)], begun)
+
+
+@dataclass(frozen=True)
+class FeatureResults:
+    """What the runs on frozen vectors came to, as a fine-tuning asks for it."""
+
+    settings: FeatureSettings
+    runs: tuple[Run, ...]
+    best: Run
+    model: FrozenModel
+    """The encoder and the small model of the best run."""
+    task: Task[Any]
+    """With what was fitted to it."""
+
+
+def learn_on_features(shared: Materials, seeds: Sequence[int], progress: Progress) -> FeatureResults:
+    """The feature-based counterpart of the runs of a fine-tuning; the vectors are removed in the end.
+
+    Raises:
+        NonFiniteError: the training diverged.
+        DiskError: there is no room for the vectors.
+        Interrupted: a signal asked to stop.
+    """
+    with tempfile.TemporaryDirectory(prefix="bertwright-features-") as temporary:
+        materials = _materials(shared, shared.settings.features, Path(temporary), progress)
+        finished = _runs(materials, seeds, progress)
+    best, trained = finished[0]
+    for run, other in finished[1:]:
+        if better(materials.metric, run.metrics, best.metrics):
+            best, trained = run, other
+    model = FrozenModel(shared.folder.encoder(), trained.model.cpu(), materials.description())
+    return FeatureResults(materials.settings, tuple(run for run, _ in finished), best, model, trained.task)
+
+
+def _runs(
+    materials: FeatureMaterials, seeds: Sequence[int], progress: Progress
+) -> list[tuple[Run, FeatureRun]]:
+    finished = []
+    for number, seed in enumerate(seeds, 1):
+        training = FeatureRun(materials, seed, progress)
+        finished.append((training.run(f"training, seed {number} of {len(seeds)}"), training))
+    return finished
 
 
 def _materials(
-    folder: ModelFolder,
-    posed: Posed[Any],
-    dev_examples: Sequence[Any],
-    settings: FinetuneSettings,
-    features: FeatureSettings,
-    cache: Path,
-    progress: Progress,
+    shared: Materials, features: FeatureSettings, cache: Path, progress: Progress
 ) -> FeatureMaterials:
-    task: Task[Any] = posed.task
-    metric = settings.metric or task.metric_names[0]
-    if metric not in task.metric_names:
-        raise SettingsError(f"metric: expected one of {', '.join(task.metric_names)}, got {metric}")
+    task, folder = shared.task, shared.folder
     choice = layer_choice(features.layers, folder.config.num_hidden_layers)
     if choice.remark is not None:
         progress.say(choice.remark)
     shape = task.new_model(folder, seed=0, from_scratch=True)  # only to know what the task wants
     if not isinstance(shape, TaskModel):
         raise TypeError(f"{task.kind}: a model without a known output layer")
-    device = _device(settings.device)
-    encoder = folder.encoder().to(device)
-    rows = [task.encode(posed.train.examples), task.encode(dev_examples)]
-    train, dev = (_frozen(each, encoder, choice.layers, features, folder, cache, progress) for each in rows)
+    encoder = folder.encoder().to(shared.device)
+    train, dev = (
+        _frozen(rows, encoder, choice.layers, features, folder, cache, progress)
+        for rows in (shared.train, shared.dev)
+    )
     head = ("bilstm" if task.kind == "tag" else "linear") if features.head == "auto" else features.head
     by_token = shape.head_name in ("token", "span")
     return FeatureMaterials(
         task=task,
         settings=features,
-        metric=metric,
+        metric=shared.metric,
         choice=choice,
         head=head,
         hidden_size=folder.config.hidden_size,
@@ -169,9 +209,9 @@ def _materials(
         by_token=by_token,
         train=train,
         dev=dev,
-        dev_examples=dev_examples,
+        dev_examples=shared.dev_examples,
         moments=train.store.moments(None if by_token or head == "bilstm" else features.pooling),
-        device=device,
+        device=shared.device,
     )
 
 
@@ -188,12 +228,6 @@ def _frozen(
         cache, encoder, rows, layers, model=folder.digest, dtype=features.dtype, progress=progress
     )
     return FrozenRows(rows, store, folder.tokenizer.vocabulary.pad_id)
-
-
-def _device(name: str) -> torch.device:
-    if name == "cuda" and not torch.cuda.is_available():
-        raise UsageError("device: expected a GPU for cuda, got a machine without one (use device = cpu)")
-    return torch.device("cpu" if name == "cpu" or not torch.cuda.is_available() else "cuda")
 
 
 def _summary(materials: FeatureMaterials, runs: Sequence[Run], begun: float) -> FeatureBasedSummary:

@@ -81,6 +81,18 @@ class FeatureMaterials:
     """Mean and deviation of the training tokens."""
     device: torch.device
 
+    def description(self) -> dict[str, Any]:
+        """What is stored, so that :class:`FrozenModel` can be built again."""
+        return {
+            "layers": list(self.choice.layers),
+            "joining": self.choice.joining,
+            "name": self.choice.name,
+            "head": self.head,
+            "lstm_size": self.settings.lstm_size,
+            "pooling": None if self.by_token else self.settings.pooling,
+            "outputs": self.num_outputs,
+        }
+
     def new_model(self, seed: int) -> FeatureModel:
         """What is to be trained, with weights drawn from ``seed``."""
         settings = self.settings

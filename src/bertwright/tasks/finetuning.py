@@ -9,23 +9,25 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import torch
+from torch import Tensor, nn
 
 from bertwright import __version__
 from bertwright.checkpoints.model_folder import ModelFolder, open_model, save_model
 from bertwright.config.settings import flatten
 from bertwright.durable import UnfinishedWork, require_absent
-from bertwright.errors import SettingsError, UsageError
+from bertwright.errors import UsageError
 from bertwright.progress import Progress, Silent
 from bertwright.tasks.batches import unknown_share
 from bertwright.tasks.columns import Columns
+from bertwright.tasks.devices import training_device
 from bertwright.tasks.examples import ExampleFile, overlap_warning
+from bertwright.tasks.feature_based import FeatureResults, learn_on_features
+from bertwright.tasks.feature_model import FILE, METHOD
 from bertwright.tasks.jobs import Jobs, Results
 from bertwright.tasks.kinds import task_kind
-from bertwright.tasks.learned import Learned
 from bertwright.tasks.presets import Preset, preset_of
 from bertwright.tasks.run import Materials, Run
-from bertwright.tasks.settings import FREE_TO_CHANGE, FinetuneSettings
+from bertwright.tasks.settings import FREE_TO_CHANGE, FinetuneSettings, deciding_metric
 from bertwright.tasks.summary import FinetuneSummary
 from bertwright.tasks.task import Posed, Task
 
@@ -79,6 +81,8 @@ def finetune(
     model, train, dev, output = Path(model), Path(train), Path(dev), Path(output)
     settings, progress = settings or FinetuneSettings(), progress or Silent()
     _check_request(seeds, output, (model, train, dev), overwrite)
+    if search and settings.method == "features":
+        raise UsageError("search: expected method finetune, which alone has a grid, got features")
     folder = _with_dropout(open_model(model), settings.dropout)
     preset = preset_of(kind)
     settings, columns = preset.settings_for(settings), preset.columns_for(columns or Columns())
@@ -91,9 +95,12 @@ def finetune(
     work = UnfinishedWork(output, request, "runs.jsonl")
     with work.held(resume=resume, overwrite=overwrite, worth_keeping=lambda: _has_work(work)):
         warnings = _tell(materials, posed, labelled, progress)
-        results = Jobs(materials, seeds, search, work, progress).run()
+        if settings.method == "features":
+            results: Results | FeatureResults = learn_on_features(materials, seeds, progress)
+        else:
+            results = Jobs(materials, seeds, search, work, progress).run()
         summary = _summary(materials, posed, results, warnings, output, begun)
-        _save(materials, summary, results.learned, (train, dev), overwrite)
+        _save(materials, summary, results, (train, dev), overwrite)
     return summary
 
 
@@ -118,7 +125,7 @@ def _request(
 def _summary(
     materials: Materials,
     posed: Posed[Any],
-    results: Results,
+    results: Results | FeatureResults,
     warnings: tuple[str, ...],
     output: Path,
     begun: float,
@@ -128,15 +135,18 @@ def _summary(
         metric=materials.metric,
         runs=results.runs,
         best=results.best,
-        points=results.points,
+        points=results.points if isinstance(results, Results) else (),
         baseline=materials.task.baseline(materials.train, materials.dev),
         rows=len(materials.dev_examples),
         truncated=_truncated(materials.dev),
         train_rows=len(posed.train),
         train_truncated=_truncated(materials.train),
+        method=materials.settings.method,
         batch_size=results.settings.batch_size,
         num_epochs=results.settings.epochs,
-        learning_rate=results.settings.rate_for(materials.folder.config),
+        learning_rate=results.learning_rate
+        if isinstance(results, Results)
+        else results.settings.learning_rate,
         warnings=warnings,
         seconds=time.monotonic() - begun,
         output=output,
@@ -172,13 +182,6 @@ def _check_request(seeds: Sequence[int], output: Path, inputs: Sequence[Path], o
     require_absent(output, overwrite)
 
 
-def _metric(settings: FinetuneSettings, task: Task[Any]) -> str:
-    metric = settings.metric or task.metric_names[0]
-    if metric not in task.metric_names:
-        raise SettingsError(f"metric: expected one of {', '.join(task.metric_names)}, got {metric}")
-    return metric
-
-
 def _tell(
     materials: Materials, posed: Posed[Any], dev: ExampleFile[Any], progress: Progress
 ) -> tuple[str, ...]:
@@ -207,11 +210,11 @@ def _materials(
         folder=folder,
         task=task,
         settings=settings,
-        metric=_metric(settings, task),
+        metric=deciding_metric(settings, task),
         train=task.encode(posed.train.examples),
         dev=task.encode(dev.examples),
         dev_examples=dev.examples,
-        device=_device(settings),
+        device=training_device(settings.device),
         preset=preset.name,
     )
 
@@ -221,12 +224,6 @@ def _named(task: Task[Any], preset: str) -> dict[str, Any]:
     return task.to_dict() | ({"preset": preset} if preset else {})
 
 
-def _device(settings: FinetuneSettings) -> torch.device:
-    if settings.device == "cuda" and not torch.cuda.is_available():
-        raise UsageError("device: expected a GPU for cuda, got a machine without one (use device = cpu)")
-    return torch.device("cpu" if settings.device == "cpu" or not torch.cuda.is_available() else "cuda")
-
-
 def _truncated(features: Sequence[Any]) -> int:
     return len({row.example for row in features if row.truncated})
 
@@ -234,21 +231,34 @@ def _truncated(features: Sequence[Any]) -> int:
 def _save(
     materials: Materials,
     summary: FinetuneSummary,
-    learned: Learned,
+    results: Results | FeatureResults,
     files: tuple[Path, Path],
     overwrite: bool,
 ) -> None:
-    module = materials.task.new_model(materials.folder, seed=0, from_scratch=True)
-    module.load_state_dict(learned.weights)
-    task = learned.task.sealed(module)
+    module, stored, more = _trained(materials, results)
     save_model(
         summary.output,
         module,
         materials.folder.tokenizer,
-        task=_named(task, materials.preset) | {"metric": summary.metric, "metrics": summary.metrics},
+        task=stored | {"metric": summary.metric, "metrics": summary.metrics},
         provenance=_provenance(materials, summary, files),
+        more=more,
         overwrite=overwrite,
     )
+
+
+def _trained(
+    materials: Materials, results: Results | FeatureResults
+) -> tuple[nn.Module, dict[str, Any], dict[str, dict[str, Tensor]]]:
+    """The network to be saved, its task as it is stored, and tensors in files of their own."""
+    if isinstance(results, FeatureResults):
+        model = results.model
+        task = _named(results.task, materials.preset)
+        task |= {"method": METHOD, "features": model.description}
+        return model.encoder, task, {FILE: dict(model.small.state_dict())}
+    module = materials.task.new_model(materials.folder, seed=0, from_scratch=True)
+    module.load_state_dict(results.learned.weights)
+    return module, _named(results.learned.task.sealed(module), materials.preset), {}
 
 
 def _provenance(materials: Materials, summary: FinetuneSummary, files: tuple[Path, Path]) -> dict[str, Any]:

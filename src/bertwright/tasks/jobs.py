@@ -44,6 +44,8 @@ class Results:
     """Of the best run."""
     points: tuple[Point, ...]
     """Of the search, in order; empty without one."""
+    learning_rate: float
+    """Of the runs."""
 
 
 class Jobs:
@@ -94,7 +96,8 @@ class Jobs:
         if self._learned is None:  # of a run that an earlier process did
             task, folder = self._materials.task, self._materials.folder
             self._learned = Learned.load(self._work.directory / "best", task, folder)
-        return Results(settings, tuple(runs), self._best, self._learned, tuple(points))
+        rate = settings.rate_for(self._materials.folder.config)
+        return Results(settings, tuple(runs), self._best, self._learned, tuple(points), rate)
 
     def _try(self, settings: FinetuneSettings, number: int) -> Point:
         """One point of the search; one that diverges is named and left out."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -12,10 +12,14 @@ from bertwright.model.config import BertConfig
 from bertwright.tasks.answer.settings import AnswerSettings
 from bertwright.tasks.choose.settings import ChooseSettings
 from bertwright.tasks.classify.settings import ClassifySettings
+from bertwright.tasks.feature_settings import FeatureSettings
 from bertwright.tasks.regress.settings import RegressSettings
 from bertwright.tasks.tag.settings import TagSettings
 from bertwright.training.choices import OptimizerName, PrecisionName
 from bertwright.training.schedule import DecayShape
+
+if TYPE_CHECKING:
+    from bertwright.tasks.task import Task
 
 PAPER_RATE = 5e-5
 COMPACT_RATE = 3e-4
@@ -46,6 +50,9 @@ class SearchSettings(Settings):
 class FinetuneSettings(Settings):
     """How a pre-trained encoder is adapted to a task."""
 
+    method: Literal["finetune", "features"] = "finetune"
+    """``finetune`` trains everything. ``features`` runs the encoder once and trains a small model on its
+    vectors, as ``features`` below says; batches, rates and epochs are then those of ``features``."""
     batch_size: Annotated[int, Field(ge=1)] = 32
     """Rows an update."""
     learning_rate: Annotated[float, Field(gt=0, le=1)] | None = None
@@ -96,6 +103,8 @@ class FinetuneSettings(Settings):
     """Seconds of work that an interruption may cost; what is done so far stands beside OUTPUT."""
     search: SearchSettings = SearchSettings()
     """What ``--search`` tries."""
+    features: FeatureSettings = FeatureSettings()
+    """Of the method ``features``."""
     answer: AnswerSettings = AnswerSettings()
     """Of the task ``answer``."""
     classify: ClassifySettings = ClassifySettings()
@@ -145,3 +154,15 @@ class FinetuneSettings(Settings):
                 f"max_length: expected at most {positions}, the model's positions, got {self.max_length}"
             )
         return self.max_length or min(default, positions)
+
+
+def deciding_metric(settings: FinetuneSettings, task: Task[Any]) -> str:
+    """The metric that decides: as asked for, or the task's first.
+
+    Raises:
+        SettingsError: the task has none of that name.
+    """
+    metric = settings.metric or task.metric_names[0]
+    if metric not in task.metric_names:
+        raise SettingsError(f"metric: expected one of {', '.join(task.metric_names)}, got {metric}")
+    return metric

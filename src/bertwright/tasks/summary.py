@@ -43,6 +43,8 @@ class FinetuneSummary:
     """The outcome of :func:`bertwright.tasks.finetuning.finetune`."""
 
     kind: str
+    method: str
+    """``finetune`` or ``features``."""
     metric: str
     """What decided which epoch and which seed is best."""
     runs: tuple[Run, ...]
@@ -94,6 +96,7 @@ class FinetuneSummary:
             "train_rows": self.train_rows,
             "train_truncated": self.train_truncated,
             "output": str(self.output),
+            "method": self.method,
             "metric": self.metric,
             "best_seed": self.best.seed,
             "seeds": [run.to_dict() for run in self.runs],
