@@ -84,6 +84,6 @@ def test_special_tokens_in_text_are_text(pretrained: Model) -> None:
 def test_weights_that_give_no_numbers(tmp_path: Path) -> None:
     model = load(save_pretrained(tmp_path / "model"))
     with torch.no_grad():
-        next(model._encoder.parameters()).fill_(float("nan"))
+        next(model.encoder.parameters()).fill_(float("nan"))
     with pytest.raises(NonFiniteError, match="not finite"):
         model.embed(["the sea"])

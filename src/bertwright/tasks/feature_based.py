@@ -17,7 +17,6 @@ from bertwright.errors import UsageError
 from bertwright.features.layers import layer_choice
 from bertwright.features.store import cached_features
 from bertwright.model.encoder import BertEncoder
-from bertwright.model.task_model import TaskModel
 from bertwright.progress import Progress, Silent
 from bertwright.tasks.attempt import better
 from bertwright.tasks.batches import Features
@@ -188,16 +187,13 @@ def _materials(
     choice = layer_choice(features.layers, folder.config.num_hidden_layers)
     if choice.remark is not None:
         progress.say(choice.remark)
-    shape = task.new_model(folder, seed=0, from_scratch=True)  # only to know what the task wants
-    if not isinstance(shape, TaskModel):
-        raise TypeError(f"{task.kind}: a model without a known output layer")
     encoder = folder.encoder().to(shared.device)
     train, dev = (
         _frozen(rows, encoder, choice.layers, features, folder, cache, progress)
         for rows in (shared.train, shared.dev)
     )
     head = ("bilstm" if task.kind == "tag" else "linear") if features.head == "auto" else features.head
-    by_token = shape.head_name in ("token", "span")
+    by_token = task.network.head_name in ("token", "span")
     return FeatureMaterials(
         task=task,
         settings=features,
@@ -205,7 +201,7 @@ def _materials(
         choice=choice,
         head=head,
         hidden_size=folder.config.hidden_size,
-        num_outputs=shape.num_labels,
+        num_outputs=task.num_outputs,
         by_token=by_token,
         train=train,
         dev=dev,

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from bertwright.checkpoints.model_folder import ModelFolder
+from bertwright.model.task_model import TaskModel
 from bertwright.tasks.batches import Features, TaskBatch
 from bertwright.tasks.columns import Columns
 from bertwright.tasks.examples import AnyExample, ExampleFile, InputStream
@@ -83,8 +84,14 @@ class Task(Protocol[P]):
     kind: ClassVar[str]
     default_length: ClassVar[int]
     """Longest row in pieces unless another is asked for."""
+    network: ClassVar[type[TaskModel]]
+    """The encoder and its output layer."""
     rows_together: ClassVar[bool]
     """Whether the rows of one example must share a training batch, because its loss is over all of them."""
+
+    @property
+    def num_outputs(self) -> int:
+        """Of the output layer."""
 
     @property
     def metric_names(self) -> tuple[str, ...]:

@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from pydantic import ValidationError
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from bertwright.checkpoints.model_folder import ModelFolder
 from bertwright.errors import ModelError, SettingsError
 from bertwright.model.span_classifier import SpanClassifier
+from bertwright.model.task_model import TaskModel
+from bertwright.tasks.adapted import AdaptedEncoder
 from bertwright.tasks.answer.baseline import text_free_baseline
 from bertwright.tasks.answer.decoding import Answer, best_spans, decode
 from bertwright.tasks.answer.encoding import encode_questions
@@ -39,7 +41,7 @@ _STORED = ("doc_stride", "max_query_length", "max_answer_length", "n_best")
 
 
 @dataclass(frozen=True)
-class AnswerTask:
+class AnswerTask(AdaptedEncoder):
     """Questions about passages to the spans that answer them, or to none."""
 
     tokenizer: Tokenizer
@@ -52,6 +54,7 @@ class AnswerTask:
 
     kind: ClassVar[str] = "answer"
     default_length: ClassVar[int] = 384
+    network: ClassVar[type[TaskModel]] = SpanClassifier
     rows_together: ClassVar[bool] = False
 
     @classmethod
@@ -112,6 +115,11 @@ class AnswerTask:
         return cls(folder.tokenizer, columns, max_length, settings, units, threshold)
 
     @property
+    def num_outputs(self) -> int:
+        """Outputs of the added layer."""
+        return 2
+
+    @property
     def metric_names(self) -> tuple[str, ...]:
         """F1 decides unless exact match is asked for."""
         return ("f1", "exact_match")
@@ -158,16 +166,6 @@ class AnswerTask:
 
     # -- model -----------------------------------------------------------------------------------------------
 
-    def new_model(self, folder: ModelFolder, *, seed: int, from_scratch: bool = False) -> SpanClassifier:
-        """The encoder of ``folder`` (or one of its shape with new weights) and a new output layer."""
-        if from_scratch:
-            return SpanClassifier(folder.config, 2, seed=seed)
-        return folder.new_task_model(SpanClassifier, 2, seed=seed)
-
-    def trained_model(self, folder: ModelFolder) -> SpanClassifier:
-        """The model saved in ``folder``."""
-        return folder.task_model(SpanClassifier)
-
     def loss(self, logits: Tensor, batch: TaskBatch) -> Tensor:
         """Mean of the cross entropies of start and end; logits (B, S, 2), targets (B, 2).
 
@@ -181,10 +179,6 @@ class AnswerTask:
             scores = scores.masked_fill(~batch.attention_mask[:, :, None], float("-inf"))
         by_end = scores.transpose(1, 2).flatten(0, 1)  # (2 B, S)
         return F.cross_entropy(by_end, batch.targets.flatten())
-
-    def sealed(self, model: nn.Module) -> Self:
-        """Nothing is left to do."""
-        return self
 
     # -- answers ---------------------------------------------------------------------------------------------
 

@@ -12,13 +12,15 @@ from pathlib import Path
 from typing import Any, ClassVar, Self, get_args
 
 import numpy as np
-from torch import Tensor, nn, unique_consecutive
+from torch import Tensor, unique_consecutive
 from torch import arange as torch_arange
 from torch.nn import functional as F
 
 from bertwright.checkpoints.model_folder import ModelFolder
 from bertwright.errors import ModelError, SettingsError
 from bertwright.model.choice_classifier import ChoiceClassifier
+from bertwright.model.task_model import TaskModel
+from bertwright.tasks.adapted import AdaptedEncoder
 from bertwright.tasks.batches import Features, TaskBatch
 from bertwright.tasks.choose.answers import name_of
 from bertwright.tasks.choose.decoding import Choice, by_question, decode
@@ -29,7 +31,7 @@ from bertwright.tasks.choose.raw import open_source
 from bertwright.tasks.choose.reading import answered, read_raw, settled_style, stream_of, unanswered
 from bertwright.tasks.choose.settings import AnswerStyle
 from bertwright.tasks.columns import Columns
-from bertwright.tasks.examples import AnyExample, ExampleFile, InputStream
+from bertwright.tasks.examples import ExampleFile, InputStream
 from bertwright.tasks.settings import FinetuneSettings
 from bertwright.tasks.stored import stored_length
 from bertwright.tasks.task import Outputs, Posed
@@ -37,7 +39,7 @@ from bertwright.tokenization.tokenizer import Tokenizer
 
 
 @dataclass(frozen=True)
-class ChooseTask:
+class ChooseTask(AdaptedEncoder):
     """Questions with a few choices each to the right one."""
 
     tokenizer: Tokenizer
@@ -50,6 +52,7 @@ class ChooseTask:
 
     kind: ClassVar[str] = "choose"
     default_length: ClassVar[int] = 256
+    network: ClassVar[type[TaskModel]] = ChoiceClassifier
     rows_together: ClassVar[bool] = True
 
     @classmethod
@@ -106,6 +109,11 @@ class ChooseTask:
         )
 
     @property
+    def num_outputs(self) -> int:
+        """Outputs of the added layer."""
+        return 1
+
+    @property
     def metric_names(self) -> tuple[str, ...]:
         """Accuracy decides."""
         return ("accuracy",)
@@ -154,16 +162,6 @@ class ChooseTask:
 
     # -- model -----------------------------------------------------------------------------------------------
 
-    def new_model(self, folder: ModelFolder, *, seed: int, from_scratch: bool = False) -> ChoiceClassifier:
-        """The encoder of ``folder`` (or one of its shape with new weights) and a new output layer."""
-        if from_scratch:
-            return ChoiceClassifier(folder.config, 1, seed=seed)
-        return folder.new_task_model(ChoiceClassifier, 1, seed=seed)
-
-    def trained_model(self, folder: ModelFolder) -> ChoiceClassifier:
-        """The model saved in ``folder``."""
-        return folder.task_model(ChoiceClassifier)
-
     def loss(self, logits: Tensor, batch: TaskBatch) -> Tensor:
         """Mean cross entropy over the choices of each question; logits (R, 1), targets (R,)."""
         if batch.targets is None:
@@ -175,15 +173,7 @@ class ChooseTask:
         scores = scores.index_put((question, place), logits.float().squeeze(-1))
         return F.cross_entropy(scores, place[batch.targets == 1])
 
-    def sealed(self, model: nn.Module) -> Self:
-        """Nothing is left to do."""
-        return self
-
     # -- answers ---------------------------------------------------------------------------------------------
-
-    def fit(self, outputs: Outputs, features: Sequence[Features], examples: Sequence[AnyExample]) -> Self:
-        """Nothing is fitted."""
-        return self
 
     def decode(self, outputs: Outputs, features: Sequence[Features], rows: Sequence[Any]) -> list[Choice]:
         """The choice for every question."""

@@ -10,12 +10,14 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from bertwright.checkpoints.model_folder import ModelFolder
 from bertwright.errors import ModelError
 from bertwright.model.classifier import SequenceClassifier
 from bertwright.model.losses import classification_loss
+from bertwright.model.task_model import TaskModel
+from bertwright.tasks.adapted import AdaptedEncoder
 from bertwright.tasks.batches import Features, TaskBatch
 from bertwright.tasks.classify.decoding import Classification, decode, log_probabilities
 from bertwright.tasks.classify.encoding import TextRow, encode_rows
@@ -30,7 +32,6 @@ from bertwright.tasks.classify.reading import (
 from bertwright.tasks.classify.weighting import class_weights
 from bertwright.tasks.columns import Columns, choose_table
 from bertwright.tasks.examples import (
-    AnyExample,
     Example,
     ExampleFile,
     InputStream,
@@ -43,7 +44,7 @@ from bertwright.tokenization.tokenizer import Tokenizer
 
 
 @dataclass(frozen=True)
-class ClassifyTask:
+class ClassifyTask(AdaptedEncoder):
     """Texts or pairs to one of several labels."""
 
     tokenizer: Tokenizer
@@ -55,6 +56,7 @@ class ClassifyTask:
 
     kind: ClassVar[str] = "classify"
     default_length: ClassVar[int] = 128
+    network: ClassVar[type[TaskModel]] = SequenceClassifier
     rows_together: ClassVar[bool] = False
 
     @classmethod
@@ -98,6 +100,11 @@ class ClassifyTask:
         return cls(
             folder.tokenizer, tuple(labels), Columns.from_dict(stored.get("columns") or {}), max_length
         )
+
+    @property
+    def num_outputs(self) -> int:
+        """Outputs of the added layer."""
+        return len(self.labels)
 
     @property
     def metric_names(self) -> tuple[str, ...]:
@@ -152,35 +159,13 @@ class ClassifyTask:
 
     # -- model -----------------------------------------------------------------------------------------------
 
-    def new_model(self, folder: ModelFolder, *, seed: int, from_scratch: bool = False) -> SequenceClassifier:
-        """The encoder of ``folder`` (or one of its shape with new weights) and a new output layer."""
-        if from_scratch:
-            return SequenceClassifier(folder.config, len(self.labels), seed=seed)
-        return folder.new_task_model(SequenceClassifier, len(self.labels), seed=seed)
-
-    def trained_model(self, folder: ModelFolder) -> SequenceClassifier:
-        """The classifier saved in ``folder``."""
-        model = folder.task_model(SequenceClassifier)
-        if model.num_labels != len(self.labels):
-            got = f"an output layer for {model.num_labels}"
-            raise ModelError.at(folder.path, f"an output layer for {len(self.labels)} labels", got)
-        return model
-
     def loss(self, logits: Tensor, batch: TaskBatch) -> Tensor:
         """Mean cross entropy, weighted where classes have weights; logits (B, C), targets (B,)."""
         if batch.targets is None:
             raise ValueError("rows without targets have no loss")
         return classification_loss(logits, batch.targets, weights=self.class_weights)
 
-    def sealed(self, model: nn.Module) -> Self:
-        """Nothing is left to do."""
-        return self
-
     # -- answers ---------------------------------------------------------------------------------------------
-
-    def fit(self, outputs: Outputs, features: Sequence[Features], examples: Sequence[AnyExample]) -> Self:
-        """Nothing is fitted."""
-        return self
 
     def decode(
         self, outputs: Outputs, features: Sequence[Features], rows: Sequence[Any]

@@ -13,12 +13,14 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from bertwright.checkpoints.model_folder import ModelFolder
 from bertwright.errors import ModelError
 from bertwright.model.classifier import SequenceClassifier
+from bertwright.model.task_model import TaskModel
+from bertwright.tasks.adapted import AdaptedEncoder
 from bertwright.tasks.batches import Features, TaskBatch
 from bertwright.tasks.classify.encoding import TextRow, encode_rows
 from bertwright.tasks.columns import Columns, choose_table
@@ -37,7 +39,7 @@ FLAT = 0.01
 
 
 @dataclass(frozen=True)
-class LabelTask:
+class LabelTask(AdaptedEncoder):
     """Texts or pairs to any number of labels."""
 
     tokenizer: Tokenizer
@@ -52,6 +54,7 @@ class LabelTask:
 
     kind: ClassVar[str] = "multi-label"
     default_length: ClassVar[int] = 128
+    network: ClassVar[type[TaskModel]] = SequenceClassifier
     rows_together: ClassVar[bool] = False
 
     @classmethod
@@ -97,6 +100,11 @@ class LabelTask:
         columns = Columns.from_dict(stored.get("columns") or {})
         length = stored_length(folder, stored)
         return cls(folder.tokenizer, labels, columns, length, tuple(thresholds), separator)
+
+    @property
+    def num_outputs(self) -> int:
+        """Outputs of the added layer."""
+        return len(self.labels)
 
     @property
     def metric_names(self) -> tuple[str, ...]:
@@ -153,29 +161,11 @@ class LabelTask:
 
     # -- model -----------------------------------------------------------------------------------------------
 
-    def new_model(self, folder: ModelFolder, *, seed: int, from_scratch: bool = False) -> SequenceClassifier:
-        """The encoder of ``folder`` (or one of its shape with new weights) and a new output layer."""
-        if from_scratch:
-            return SequenceClassifier(folder.config, len(self.labels), seed=seed)
-        return folder.new_task_model(SequenceClassifier, len(self.labels), seed=seed)
-
-    def trained_model(self, folder: ModelFolder) -> SequenceClassifier:
-        """The classifier saved in ``folder``."""
-        model = folder.task_model(SequenceClassifier)
-        if model.num_labels != len(self.labels):
-            got = f"an output layer for {model.num_labels}"
-            raise ModelError.at(folder.path, f"an output layer for {len(self.labels)} labels", got)
-        return model
-
     def loss(self, logits: Tensor, batch: TaskBatch) -> Tensor:
         """Mean binary cross entropy; logits and targets (B, C)."""
         if batch.targets is None:
             raise ValueError("rows without targets have no loss")
         return F.binary_cross_entropy_with_logits(logits.float(), batch.targets.float())
-
-    def sealed(self, model: nn.Module) -> Self:
-        """Nothing is left to do."""
-        return self
 
     # -- answers ---------------------------------------------------------------------------------------------
 

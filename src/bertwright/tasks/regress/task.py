@@ -22,10 +22,12 @@ from torch.nn import functional as F
 from bertwright.checkpoints.model_folder import ModelFolder
 from bertwright.errors import ModelError
 from bertwright.model.classifier import SequenceClassifier
+from bertwright.model.task_model import TaskModel
+from bertwright.tasks.adapted import AdaptedEncoder
 from bertwright.tasks.batches import Features, TaskBatch
 from bertwright.tasks.classify.encoding import TextRow, encode_rows
 from bertwright.tasks.columns import Columns, choose_table
-from bertwright.tasks.examples import AnyExample, Example, ExampleFile, InputStream, text_inputs, text_stream
+from bertwright.tasks.examples import Example, ExampleFile, InputStream, text_inputs, text_stream
 from bertwright.tasks.regress.decoding import Estimate, values
 from bertwright.tasks.regress.metrics import regression_metrics
 from bertwright.tasks.regress.reading import (
@@ -46,7 +48,7 @@ FLAT = 0.01
 
 
 @dataclass(frozen=True)
-class RegressTask:
+class RegressTask(AdaptedEncoder):
     """Texts or pairs to a number, which is ``scale`` times the model's output plus ``offset``."""
 
     tokenizer: Tokenizer
@@ -58,6 +60,7 @@ class RegressTask:
 
     kind: ClassVar[str] = "regress"
     default_length: ClassVar[int] = 128
+    network: ClassVar[type[TaskModel]] = SequenceClassifier
     rows_together: ClassVar[bool] = False
 
     @classmethod
@@ -104,6 +107,11 @@ class RegressTask:
             stored_number(folder, stored, "scale", 1.0),
             settings,
         )
+
+    @property
+    def num_outputs(self) -> int:
+        """Outputs of the added layer."""
+        return 1
 
     @property
     def metric_names(self) -> tuple[str, ...]:
@@ -157,20 +165,6 @@ class RegressTask:
 
     # -- model -----------------------------------------------------------------------------------------------
 
-    def new_model(self, folder: ModelFolder, *, seed: int, from_scratch: bool = False) -> SequenceClassifier:
-        """The encoder of ``folder`` (or one of its shape with new weights) and an output layer for one."""
-        if from_scratch:
-            return SequenceClassifier(folder.config, 1, seed=seed)
-        return folder.new_task_model(SequenceClassifier, 1, seed=seed)
-
-    def trained_model(self, folder: ModelFolder) -> SequenceClassifier:
-        """The model saved in ``folder``."""
-        model = folder.task_model(SequenceClassifier)
-        if model.num_labels != 1:
-            got = f"an output layer for {model.num_labels}"
-            raise ModelError.at(folder.path, "an output layer for one number", got)
-        return model
-
     def loss(self, logits: Tensor, batch: TaskBatch) -> Tensor:
         """Mean squared error of standardized numbers; logits (B, 1), targets (B,)."""
         if batch.targets is None:
@@ -187,10 +181,6 @@ class RegressTask:
         return replace(self, offset=0.0, scale=1.0)
 
     # -- answers ---------------------------------------------------------------------------------------------
-
-    def fit(self, outputs: Outputs, features: Sequence[Features], examples: Sequence[AnyExample]) -> Self:
-        """Nothing is fitted."""
-        return self
 
     def decode(self, outputs: Outputs, features: Sequence[Features], rows: Sequence[Any]) -> list[Estimate]:
         """The number for every row."""

@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from bertwright.checkpoints.model_folder import ModelFolder
 from bertwright.errors import ModelError
+from bertwright.model.task_model import TaskModel
 from bertwright.model.token_classifier import TokenClassifier
+from bertwright.tasks.adapted import AdaptedEncoder
 from bertwright.tasks.batches import Features, TaskBatch
 from bertwright.tasks.classify.decoding import log_probabilities
 from bertwright.tasks.columns import Columns
@@ -36,7 +38,7 @@ from bertwright.tokenization.tokenizer import Tokenizer
 
 
 @dataclass(frozen=True)
-class TagTask:
+class TagTask(AdaptedEncoder):
     """Every word of a sentence to one of several tags."""
 
     tokenizer: Tokenizer
@@ -49,6 +51,7 @@ class TagTask:
 
     kind: ClassVar[str] = "tag"
     default_length: ClassVar[int] = 128
+    network: ClassVar[type[TaskModel]] = TokenClassifier
     rows_together: ClassVar[bool] = False
 
     @classmethod
@@ -115,6 +118,11 @@ class TagTask:
         return scheme_of(self.labels)
 
     @property
+    def num_outputs(self) -> int:
+        """Outputs of the added layer."""
+        return len(self.labels)
+
+    @property
     def metric_names(self) -> tuple[str, ...]:
         """F1 of entities decides; accuracy where tags spell none."""
         if self.scheme == "plain":
@@ -178,35 +186,13 @@ class TagTask:
 
     # -- model -----------------------------------------------------------------------------------------------
 
-    def new_model(self, folder: ModelFolder, *, seed: int, from_scratch: bool = False) -> TokenClassifier:
-        """The encoder of ``folder`` (or one of its shape with new weights) and a new output layer."""
-        if from_scratch:
-            return TokenClassifier(folder.config, len(self.labels), seed=seed)
-        return folder.new_task_model(TokenClassifier, len(self.labels), seed=seed)
-
-    def trained_model(self, folder: ModelFolder) -> TokenClassifier:
-        """The tagger saved in ``folder``."""
-        model = folder.task_model(TokenClassifier)
-        if model.num_labels != len(self.labels):
-            got = f"an output layer for {model.num_labels}"
-            raise ModelError.at(folder.path, f"an output layer for {len(self.labels)} tags", got)
-        return model
-
     def loss(self, logits: Tensor, batch: TaskBatch) -> Tensor:
         """Mean cross entropy over the words of the batch; logits (B, S, C), targets (B, S)."""
         if batch.targets is None:
             raise ValueError("rows without targets have no loss")
         return F.cross_entropy(logits.float().flatten(0, 1), batch.targets.flatten(), ignore_index=NO_TAG)
 
-    def sealed(self, model: nn.Module) -> Self:
-        """Nothing is left to do."""
-        return self
-
     # -- answers ---------------------------------------------------------------------------------------------
-
-    def fit(self, outputs: Outputs, features: Sequence[Any], examples: Sequence[Any]) -> Self:
-        """Nothing is fitted."""
-        return self
 
     def decode(self, outputs: Outputs, features: Sequence[Any], rows: Sequence[Any]) -> list[Tagging]:
         """The tags of every sentence."""
