@@ -177,13 +177,13 @@ def test_killed(
     delay: float, pretrained: Path, review_files: Files, tmp_path: Path, unbroken: FinetuneSummary
 ) -> None:
     command = [sys.executable, "-c", SCRIPT, pretrained, *review_files, tmp_path / "model"]
-    for attempt in range(8):
+    for attempt in range(4):
         with subprocess.Popen(
             [*map(str, command), SETTINGS.model_dump_json()], stdout=subprocess.PIPE, text=True
         ) as process:
             assert process.stdout is not None and process.stdout.readline() == "ready\n"
-            if attempt < 7:
-                time.sleep(delay * (attempt + 1))
+            if attempt < 3:
+                time.sleep(2 * delay * (attempt + 1))
                 process.kill()
         if process.returncode == 0:
             break
