@@ -15,7 +15,7 @@ from tasks.conftest import BAD, GOOD, reviews
 from tasks.test_finetuning_resumed import StopAfter, same
 
 from bertwright.checkpoints.model_folder import open_model
-from bertwright.errors import Interrupted, ModelError, UsageError
+from bertwright.errors import Interrupted, ModelError, SettingsError, UsageError
 from bertwright.inference.model import load
 from bertwright.tasks.columns import Columns
 from bertwright.tasks.evaluation import evaluate, run_model
@@ -208,6 +208,17 @@ def test_a_search_has_no_meaning_for_frozen_vectors(
     request = request_of | {"settings": SETTINGS.model_copy(update={"method": "features"})}
     with pytest.raises(UsageError, match="search: expected method finetune"):
         finetune(pretrained, output=tmp_path / "model", search=True, **request)
+    assert not list(tmp_path.iterdir())
+
+
+def test_class_weights_are_for_classes(request_of: dict[str, Any], pretrained: Path, tmp_path: Path) -> None:
+    settings = SETTINGS.model_copy(update={"class_weights": "balanced", "epochs": 1})
+    request = request_of | {"settings": settings, "output": tmp_path / "model", "seeds": (5,)}
+    if request["kind"] == "classify":
+        assert finetune(pretrained, **request).rows == 64
+        return
+    with pytest.raises(SettingsError, match="class_weights: expected a task with one class a row"):
+        finetune(pretrained, **request)
     assert not list(tmp_path.iterdir())
 
 

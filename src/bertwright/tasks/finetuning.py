@@ -15,7 +15,7 @@ from bertwright import __version__
 from bertwright.checkpoints.model_folder import ModelFolder, open_model, save_model
 from bertwright.config.settings import flatten
 from bertwright.durable import UnfinishedWork, require_absent
-from bertwright.errors import UsageError
+from bertwright.errors import SettingsError, UsageError
 from bertwright.progress import Progress, Silent
 from bertwright.tasks.batches import unknown_share
 from bertwright.tasks.columns import Columns
@@ -89,6 +89,8 @@ def finetune(
     cls = task_kind(preset.kind)
     length = settings.length_for(folder.config, cls.default_length)
     posed = cls.pose(train, columns, folder.tokenizer, length, format, settings)
+    if settings.class_weights is not None and getattr(posed.task, "class_weights", None) is None:
+        raise SettingsError(f"class_weights: expected a task with one class a row, got {posed.task.kind}")
     labelled = posed.task.read(dev, format=format)
     materials = _materials(folder, posed, labelled, settings, preset)
     request = _request(materials, (train, dev), seeds, search)
