@@ -185,7 +185,7 @@ def test_killed(
             if attempt < 3:
                 time.sleep(2 * delay * (attempt + 1))
                 process.kill()
-        if process.returncode == 0:
+        if (tmp_path / "model").exists():  # perhaps killed when all was done
             break
-    assert process.returncode == 0
+        assert process.returncode != 0
     assert same(tmp_path / "model", unbroken.output)
