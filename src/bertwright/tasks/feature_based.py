@@ -25,6 +25,7 @@ from bertwright.tasks.devices import training_device
 from bertwright.tasks.feature_model import FrozenModel
 from bertwright.tasks.feature_run import FeatureMaterials, FeatureRun, FrozenRows
 from bertwright.tasks.feature_settings import FeatureSettings
+from bertwright.tasks.jobs import Point
 from bertwright.tasks.kinds import task_kind
 from bertwright.tasks.run import Materials, Run
 from bertwright.tasks.settings import FinetuneSettings, deciding_metric
@@ -149,6 +150,13 @@ class FeatureResults:
     """The encoder and the small model of the best run."""
     task: Task[Any]
     """With what was fitted to it."""
+    points: tuple[Point, ...] = ()
+    """Of a search, which this method does not have."""
+
+    @property
+    def learning_rate(self) -> float:
+        """Of the runs."""
+        return self.settings.learning_rate
 
 
 def learn_on_features(shared: Materials, seeds: Sequence[int], progress: Progress) -> FeatureResults:

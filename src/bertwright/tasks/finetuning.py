@@ -137,7 +137,7 @@ def _summary(
         metric=materials.metric,
         runs=results.runs,
         best=results.best,
-        points=results.points if isinstance(results, Results) else (),
+        points=results.points,
         baseline=materials.task.baseline(materials.train, materials.dev),
         rows=len(materials.dev_examples),
         truncated=_truncated(materials.dev),
@@ -146,9 +146,7 @@ def _summary(
         method=materials.settings.method,
         batch_size=results.settings.batch_size,
         num_epochs=results.settings.epochs,
-        learning_rate=results.learning_rate
-        if isinstance(results, Results)
-        else results.settings.learning_rate,
+        learning_rate=results.learning_rate,
         warnings=warnings,
         seconds=time.monotonic() - begun,
         output=output,

@@ -66,15 +66,14 @@ class Jobs:
         work: UnfinishedWork,
         progress: Progress,
     ) -> None:
-        self._materials, self._seeds, self._search = materials, list(seeds), search
+        self._materials, self._seeds = materials, list(seeds)
         self._work, self._progress = work, progress
         self._done = 0
         self._best: Run | None = None
         self._learned: Learned | None = None
         config = materials.folder.config
-        grid = materials.settings.grid_for(config) if search else []
-        self._grid = grid
-        self._total = len(grid) + len(self._seeds) - bool(grid)
+        self._grid = materials.settings.grid_for(config) if search else []
+        self._total = len(self._grid) + len(self._seeds) - bool(self._grid)
 
     def run(self) -> Results:
         """Everything.
