@@ -9,6 +9,8 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from bertwright.checkpoints.model_folder import save_model
+from bertwright.checkpoints.sentence_recipe import SentenceRecipe
 from bertwright.inference.model import load
 
 TEXTS = ["the sea was dark", "", "good", "the night " * 30]
@@ -26,7 +28,8 @@ def test_json(command, pretrained_folder: Path, file: Path) -> None:  # type: ig
     answer = command("embed", pretrained_folder, file, "-o", output, "--json")
     assert answer.code == 0
     assert answer.json.pop("seconds") >= 0
-    found = {name: value for name, value in answer.json.items() if name != "seconds"}
+    found = {name: value for name, value in answer.json.items() if name not in ("seconds", "recipe")}
+    assert answer.json["recipe"] == SentenceRecipe().facts()
     assert found == {"rows": 4, "dimensions": 48, "truncated": 1, "empty": 1, "output": str(output)}
     assert answer.err.splitlines() == [
         "warning: 1 of 4 texts were longer and were cut",
@@ -44,6 +47,22 @@ def test_columns_pooling_and_length(command, pretrained_folder: Path, tmp_path: 
     found = np.array(pq.read_table(output)["vector"].to_pylist(), np.float32)
     expected = load(pretrained_folder).embed(TEXTS, "max", max_length=10)
     np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_a_sentence_transformers_folder(command, pretrained_folder: Path, file: Path) -> None:  # type: ignore[no-untyped-def]
+    folder, source = file.with_name("sentences"), load(pretrained_folder)
+    recipe = SentenceRecipe("cls", normalize=True, max_length=9)
+    save_model(folder, source.folder.encoder(), source.tokenizer, task=None, provenance={}, sentences=recipe)
+    output = file.with_name("vectors.npy")
+    answer = command("embed", folder, file, "-o", output, "--json")
+    assert answer.code == 0
+    assert answer.json["recipe"] == recipe.facts()
+    said = "vectors of texts as modules.json says: cls pooling, scaled to length 1, at most 9 tokens"
+    assert said in answer.err.splitlines()
+    np.testing.assert_allclose(np.load(output), load(folder).embed(TEXTS), atol=1e-5)
+    flags = ("--no-normalize", "--pooling", "mean", "--max-length", "40", "--overwrite")
+    assert command("embed", folder, file, "-o", output, *flags).code == 0
+    np.testing.assert_allclose(np.load(output), source.embed(TEXTS), atol=1e-5)
 
 
 def test_existing_output(command, pretrained_folder: Path, file: Path) -> None:  # type: ignore[no-untyped-def]

@@ -83,10 +83,37 @@ def test_an_exception_leaves_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", ["../x", "a/b", "", "..", "x\0y", "a\\b"])
+@pytest.mark.parametrize("name", ["../x", "a/b/c", "/a", "a/..", "a/", "", "..", "x\0y", "a\\b"])
 def test_names_stay_inside(tmp_path: Path, name: str) -> None:
     with pytest.raises(InputError), durable.NewDirectory(tmp_path / "out", kind="store") as new:
         new.write(name, b"1")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_inside(tmp_path: Path) -> None:
+    with durable.NewDirectory(tmp_path / "out", kind="store") as new:
+        new.write("a.bin", b"1")
+        new.write("part/b.bin", b"2")
+        new.write("part/c.bin", b"3")
+    manifest = durable.read_manifest(tmp_path / "out")
+    assert set(manifest.files) == {"a.bin", "part/b.bin", "part/c.bin"}
+    durable.verify(manifest)
+    (tmp_path / "out" / "part" / "b.bin").write_bytes(b"x")
+    with pytest.raises(DigestError, match=r"part/b\.bin"):
+        durable.verify(manifest)
+    (tmp_path / "out" / "part").rename(tmp_path / "elsewhere")
+    with pytest.raises(DigestError, match=r"part/b\.bin.*missing"):
+        durable.read_manifest(tmp_path / "out")
+    (tmp_path / "out" / "part").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(DigestError, match="a folder inside, got"):
+        durable.read_manifest(tmp_path / "out")
+
+
+def test_strays_inside_a_folder_are_noticed(tmp_path: Path) -> None:
+    new = durable.NewDirectory(tmp_path / "out", kind="store")
+    with pytest.raises(RuntimeError, match="part/stray"), new:
+        new.write("part/b.bin", b"2")
+        (new.path / "part" / "stray").write_bytes(b"?")
     assert list(tmp_path.iterdir()) == []
 
 

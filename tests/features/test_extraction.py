@@ -10,7 +10,7 @@ import torch
 
 from bertwright.errors import NonFiniteError, UsageError
 from bertwright.features.extraction import extract
-from bertwright.features.pooling import POOLINGS, PoolingName, pooling
+from bertwright.features.pooling import POOLINGS, PoolingName, SentencePoolingName, pooling
 from bertwright.model.encoder import BertEncoder
 from bertwright.tokenization.encoding import ModelInput
 
@@ -32,7 +32,7 @@ def test_pooling_by_hand() -> None:
     assert pooling("cls")(hidden, mask).tolist() == [[1.0, 5.0]]
     assert pooling("mean")(hidden[:, :2], None).tolist() == [[2.0, 2.0]]
     assert pooling("max")(hidden, None).tolist() == [[100.0, 100.0]]
-    assert set(get_args(PoolingName)) == set(POOLINGS)
+    assert set(get_args(SentencePoolingName)) == set(POOLINGS) > set(get_args(PoolingName))
     with pytest.raises(UsageError, match="pooling: expected one of mean, cls, max"):
         pooling("sum")
 

@@ -66,7 +66,7 @@ def test_impossible_length(pretrained: Model, length: int) -> None:
 
 
 def test_unknown_pooling(pretrained: Model) -> None:
-    with pytest.raises(UsageError, match='pooling: expected one of mean, cls, max, got "sum"'):
+    with pytest.raises(UsageError, match=r'pooling: expected one of mean, cls, max, .* got "sum"'):
         pretrained.embed(["the sea"], pooling="sum")  # type: ignore[arg-type]
 
 

@@ -46,6 +46,19 @@ def member(folder: Path, name: str) -> Path:
     return path
 
 
+def subfolder(folder: Path, name: str) -> Path:
+    """The path of a folder inside ``folder``, there or not.
+
+    Raises:
+        ModelError: the name is not plain, or a link stands there.
+    """
+    check_name(name, folder, ModelError)
+    path = folder / name
+    if path.is_symlink():
+        raise ModelError.at(path, "a folder inside the model folder", f"a link to {os.readlink(path)}")
+    return path
+
+
 def weight_files(folder: Path) -> list[Path]:
     """The safetensors files of a Hugging Face folder: one, or the shards that its index names.
 
@@ -112,5 +125,6 @@ def permission_notes(folder: Path) -> list[str]:
 
 def _stays_inside(path: Path, folder: Path) -> bool:
     target, home = path.resolve(), folder.resolve()
-    cached = home.parent.name == "snapshots" and target.parent == home.parent.parent / "blobs"
+    snapshots = [place for place in list(home.parents)[:2] if place.name == "snapshots"]
+    cached = any(target.parent == place.parent / "blobs" for place in snapshots)
     return cached or home in target.parents

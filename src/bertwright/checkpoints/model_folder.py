@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -18,6 +18,8 @@ from bertwright.checkpoints.labels import read_labels
 from bertwright.checkpoints.memory import require_memory
 from bertwright.checkpoints.names import ENCODER
 from bertwright.checkpoints.saving import ARCHITECTURES, save_model
+from bertwright.checkpoints.sentence_modules import MODULES, read_modules
+from bertwright.checkpoints.sentence_recipe import SentenceRecipe
 from bertwright.checkpoints.tensor_file import read_tensors, require_finite
 from bertwright.checkpoints.tensorflow_bundle import TensorBundle
 from bertwright.durable import digest_of, fingerprint, read_manifest, verify
@@ -59,6 +61,8 @@ class ModelFolder:
     """What a careful user wants to know: parts that are missing or not used, casing that was inferred."""
     architecture: str | None = None
     """What ``config.json`` calls the network, e.g. ``BertForTokenClassification``; None where it does not."""
+    sentences: SentenceRecipe | None = None
+    """How texts become vectors, for sentence-transformers folders."""
 
     @property
     def heads(self) -> frozenset[Head]:
@@ -71,8 +75,10 @@ class ModelFolder:
     @property
     def digest(self) -> str:
         """Names the contents: equal digests give equal answers."""
-        files = sorted(path for path in self.path.iterdir() if path.is_file())
-        contents = self.manifest.get("digest") or {path.name: fingerprint(path) for path in files}
+        places = ["*"] if self.sentences is None else ["*", "*/*"]  # modules have folders of their own
+        files = sorted(path for place in places for path in self.path.glob(place) if path.is_file())
+        names = {str(path.relative_to(self.path)): fingerprint(path) for path in files}
+        contents = self.manifest.get("digest") or names
         return digest_of({"contents": contents, "tokenizer": self.tokenizer.digest})
 
     @property
@@ -152,8 +158,8 @@ def open_model(
 
     Args:
         path: a folder with ``config.json`` and ``model.safetensors`` (ours or any BERT of Hugging Face's),
-            or with ``bert_config.json`` and a TensorFlow 1 checkpoint; where there are several of those, the
-            path of one without ``.index``.
+            with ``modules.json`` (of sentence-transformers), or with ``bert_config.json`` and a TensorFlow 1
+            checkpoint; where there are several of those, the path of one without ``.index``.
         lower_case: overrides the stored casing.
         allow_nonfinite: accept weights that are NaN or infinite.
 
@@ -171,11 +177,29 @@ def open_model(
         raise ModelError.at(path, "a model folder", "a file" if path.exists() else "nothing there")
     if not (path / members.CONFIG).exists() and (path / members.TENSORFLOW_CONFIG).exists():
         return _open_tensorflow(path, members.tensorflow_prefix(path), lower_case, allow_nonfinite)
-    return _open_hugging_face(path, lower_case, allow_nonfinite)
-
-
-def _open_hugging_face(path: Path, lower_case: bool | None, allow_nonfinite: bool) -> ModelFolder:
     manifest = _verified_manifest(path)
+    if (path / MODULES).exists():
+        return _open_sentence_transformers(path, manifest, lower_case, allow_nonfinite)
+    return _open_hugging_face(path, manifest, lower_case, allow_nonfinite)
+
+
+def _open_sentence_transformers(
+    path: Path, manifest: dict[str, Any], lower_case: bool | None, allow_nonfinite: bool
+) -> ModelFolder:
+    modules = read_modules(path)
+    folder = _open_hugging_face(modules.encoder, manifest, lower_case, allow_nonfinite)
+    modules = modules.fitted(folder.config)
+    tokenizer = folder.tokenizer
+    if modules.recipe.lower_case and lower_case is None and not tokenizer.settings.do_lower_case:
+        changes = {"do_lower_case": True, "strip_accents": tokenizer.settings.strips_accents}
+        tokenizer = Tokenizer(tokenizer.vocabulary, tokenizer.settings.model_copy(update=changes))
+    notes = (*folder.notes, *modules.notes)
+    return replace(folder, path=path, tokenizer=tokenizer, notes=notes, sentences=modules.recipe)
+
+
+def _open_hugging_face(
+    path: Path, manifest: dict[str, Any], lower_case: bool | None, allow_nonfinite: bool
+) -> ModelFolder:
     if not (path / members.CONFIG).exists():
         members.refuse_pickles(path)  # the better reason, where there are some
     source = members.member(path, members.CONFIG)

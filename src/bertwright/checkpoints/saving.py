@@ -15,6 +15,8 @@ from bertwright.checkpoints.conversion import to_hugging_face
 from bertwright.checkpoints.labels import label_fields
 from bertwright.checkpoints.model_card import model_card
 from bertwright.checkpoints.names import ENCODER
+from bertwright.checkpoints.sentence_recipe import SentenceRecipe
+from bertwright.checkpoints.sentence_saving import write_modules
 from bertwright.checkpoints.tensor_file import require_finite, write_tensors
 from bertwright.durable import NewDirectory
 from bertwright.errors import ModelError
@@ -44,6 +46,7 @@ def save_model(
     task: Mapping[str, Any] | None,
     provenance: Mapping[str, Any],
     card: str | None = None,
+    sentences: SentenceRecipe | None = None,
     more: Mapping[str, Mapping[str, Tensor]] | None = None,
     overwrite: bool = False,
 ) -> None:
@@ -56,6 +59,7 @@ def save_model(
             order of the logits.
         provenance: what it was made from, as JSON values.
         more: tensors for files of their own, by file name; what they mean is the task's business.
+        sentences: how vectors of texts are made, for sentence-transformers and for ``embed``.
         card: text of ``README.md``; a plain one is written when None.
         overwrite: replace a model folder of ours that is there.
 
@@ -87,6 +91,8 @@ def save_model(
             new.write(name, data)
         new.write(members.CARD, text, sealed=False)  # a card is there to be completed
         write_tensors(new, members.WEIGHTS, tensors, {"format": "pt"})
+        if sentences is not None:
+            write_modules(new, sentences, config)
         for name, extra in (more or {}).items():
             write_tensors(new, name, {key: tensor.detach().cpu() for key, tensor in extra.items()})
         new.manifest = {

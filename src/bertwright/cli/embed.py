@@ -10,6 +10,8 @@ from cyclopts import Parameter
 from bertwright.cli.arguments import Common, Count, Device
 from bertwright.cli.console import Console
 
+Pooling = Literal["mean", "cls", "max", "mean_sqrt_len_tokens", "weightedmean", "lasttoken"]
+
 
 def embed(
     model: Annotated[Path, Parameter(help="A model folder.")],
@@ -19,11 +21,18 @@ def embed(
     output: Annotated[Path, Parameter(name=["--output", "-o"], help="A .npy, .parquet or .jsonl file.")],
     text: Annotated[str | None, Parameter(help="The table's column with the texts.")] = None,
     pooling: Annotated[
-        Literal["mean", "cls", "max"], Parameter(help="How the vectors of a text's tokens become one.")
-    ] = "mean",
+        Pooling | None,
+        Parameter(help="How the vectors of a text's tokens become one; else as MODEL says, or mean."),
+    ] = None,
+    normalize: Annotated[
+        bool | None,
+        Parameter(
+            negative="--no-normalize", help="Scale every vector to length 1; else as MODEL says, or not."
+        ),
+    ] = None,
     max_length: Annotated[
         Count | None,
-        Parameter(help="Cut longer texts to so many tokens; else to what the model sees."),
+        Parameter(help="Cut longer texts to so many tokens; else as MODEL says, or to what it sees."),
     ] = None,
     resume: Annotated[bool, Parameter(help="Go on with work that was interrupted.")] = False,
     overwrite: Annotated[bool, Parameter(help="Replace OUTPUT.")] = False,
@@ -32,6 +41,7 @@ def embed(
 ) -> None:
     """Turn every text of a file into one vector of float32, in the order of the file.
 
+    A sentence-transformers folder says itself how its tokens become a vector; flags change that.
     Interrupted work is kept beside the output and taken up with --resume.
 
         bertwright embed RUN/model texts.txt -o vectors.npy
@@ -40,12 +50,16 @@ def embed(
     from bertwright.inference.model import load
 
     with Console(common) as console:
+        opened = load(model, device=device)
+        for note in opened.folder.notes:
+            console.say(note)
         summary = embed_file(
-            load(model, device=device),
+            opened,
             file,
             output,
             column=text,
             pooling=pooling,
+            normalize=normalize,
             max_length=max_length,
             resume=resume,
             overwrite=overwrite,
@@ -62,6 +76,7 @@ def embed(
                 "dimensions": summary.dimensions,
                 "truncated": summary.truncated,
                 "empty": summary.empty,
+                "recipe": summary.recipe.facts(),
                 "seconds": round(summary.seconds, 3),
                 "output": str(summary.output),
             },

@@ -18,7 +18,15 @@ from bertwright.durable.files import (
 )
 from bertwright.durable.locks import lock
 from bertwright.durable.logs import LogFile
-from bertwright.durable.manifests import MANIFEST, Manifest, check_name, digest_of, read_manifest, verify
+from bertwright.durable.manifests import (
+    MANIFEST,
+    Manifest,
+    check_member,
+    check_name,
+    digest_of,
+    read_manifest,
+    verify,
+)
 from bertwright.durable.unfinished import UnfinishedWork
 
 __all__ = [
@@ -28,6 +36,7 @@ __all__ = [
     "NewDirectory",
     "UnfinishedWork",
     "check_free_space",
+    "check_member",
     "check_name",
     "check_target",
     "digest_of",

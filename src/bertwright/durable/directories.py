@@ -24,7 +24,7 @@ from bertwright.durable.files import (
     sync_directory,
     write_synced,
 )
-from bertwright.durable.manifests import MANIFEST, check_name, digest_of
+from bertwright.durable.manifests import MANIFEST, check_member, digest_of
 from bertwright.errors import DiskError, OutputExistsError
 
 _RENAME_EXCHANGE = 2
@@ -83,16 +83,18 @@ class NewDirectory:
             self._unsealed.add(name)
 
     def open(self, name: str) -> BinaryIO:
-        """A new file inside, hashed while it is written."""
-        check_name(name, self.target)
+        """A new file inside, hashed while it is written; ``FOLDER/NAME`` puts it into a folder of its own."""
+        check_member(name, self.target)
+        path = self.path / name
         with reported(self.target / name, "create"):
-            file = HashedFile(self.path / name)
+            path.parent.mkdir(exist_ok=True)
+            file = HashedFile(path)
         self._open.append((name, file))
         return cast(BinaryIO, file)
 
     def adopt(self, name: str) -> str:
         """Take in a file that other code wrote into :attr:`path`; returns its SHA-256 in hexadecimal."""
-        check_name(name, self.target)
+        check_member(name, self.target)
         with reported(self.target / name, "read"), (self.path / name).open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
             os.fsync(file.fileno())
@@ -118,7 +120,10 @@ class NewDirectory:
         for name, file in self._open:
             file.close()
             self._files[name] = {"bytes": file.size, "sha256": file.sha256}
-        stray = {entry.name for entry in self.path.iterdir()} - set(self._files)
+        folders = {(self.path / name).parent for name in self._files} - {self.path}
+        entries = [entry for folder in (self.path, *folders) for entry in folder.iterdir()]
+        stray = {str(entry.relative_to(self.path)) for entry in entries if entry not in folders}
+        stray -= set(self._files)
         if stray:
             raise RuntimeError(f"files written behind the manifest's back: {sorted(stray)}")
         sealed = {name: entry for name, entry in self._files.items() if name not in self._unsealed}
@@ -131,7 +136,8 @@ class NewDirectory:
         write_synced(
             self.path / self._manifest_name, json.dumps(record, ensure_ascii=False, indent=1).encode()
         )
-        sync_directory(self.path)
+        for folder in (*folders, self.path):
+            sync_directory(folder)
         if self._overwrite:
             _require_ours(self.target, self._manifest_name)  # again: much may have happened since
             _replace(self.path, self.target)

@@ -28,7 +28,7 @@ class Manifest:
     kind: str
     """``"store"``, ``"model"``, ``"checkpoint"``, ``"vocabulary"`` …"""
     files: dict[str, dict[str, Any]]
-    """File name -> ``{"bytes": n, "sha256": hex}``."""
+    """File name, also ``FOLDER/NAME``, -> ``{"bytes": n, "sha256": hex}``."""
     fields: dict[str, Any]
     """Everything else that the writer put there."""
     digest: str
@@ -119,6 +119,15 @@ def check_name(name: str, where: str | Path, error: type[InputError] = InputErro
         raise error.at(where, "a plain file name", name)
 
 
+def check_member(name: str, where: str | Path, error: type[InputError] = InputError) -> None:
+    """Refuse anything that is not a file inside ``where``: its plain name, or ``FOLDER/NAME``."""
+    parts = name.split("/")
+    if len(parts) > 2:
+        raise error.at(where, "a plain file name, or one in one folder", name)
+    for part in parts:
+        check_name(part, where, error)
+
+
 def _kind_of(value: Any, path: Path, error: type[InputError]) -> str:
     parts = value.split("/") if isinstance(value, str) else []
     if len(parts) != 3 or parts[0] != "bertwright":
@@ -135,13 +144,15 @@ def _kind_of(value: Any, path: Path, error: type[InputError]) -> str:
 
 
 def _check_size(manifest: Manifest, name: str, entry: Any) -> None:
-    check_name(name, manifest.path)
+    check_member(name, manifest.path)
     path = manifest.path / name
+    if path.parent != manifest.path and path.parent.is_symlink():
+        raise DigestError.at(path.parent, "a folder inside", f"a link to {os.readlink(path.parent)}")
     if not isinstance(entry, dict) or not isinstance(entry.get("sha256"), str):
         raise DigestError.at(manifest.path, "size and SHA-256 of every file", field=name)
     try:
         status = os.stat(path, follow_symlinks=False)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise DigestError.at(
             path, f"{entry.get('bytes')} bytes", "nothing there", hint="the file is missing"
         ) from None

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from bertwright.errors import NonFiniteError
-from bertwright.features.pooling import PoolingName, pooling
+from bertwright.features.pooling import pooling
 from bertwright.model.encoder import BertEncoder
 from bertwright.progress import Progress, Silent
 from bertwright.tokenization.padding import length_groups, pad, padding_mask, tokens_at_once
@@ -35,16 +35,16 @@ def extract(
     encoder: BertEncoder,
     rows: Sequence[EncodedRow],
     *,
-    pool: PoolingName = "mean",
+    pool: str = "mean",
     layer: int = -1,
     batch_tokens: int | None = None,
     progress: Progress | None = None,
 ) -> NDArray[np.float32]:
-    """The pooled vector of each row, (N, H) float32, in the order of the rows.
+    """The pooled vector of each row, (N, n H) float32 for n poolings, in the order of the rows.
 
     Args:
         encoder: put into evaluation mode; its weights are not changed.
-        pool: how the tokens of a row become one vector.
+        pool: how the tokens of a row become one vector; see :func:`bertwright.features.pooling.pooling`.
         layer: whose hidden states, counted as in ``hidden_states``: 0 the embeddings, -1 the last layer.
         batch_tokens: padded tokens that go through the network at once; None for what suits the device.
 
@@ -54,7 +54,7 @@ def extract(
     """
     progress, pooled = progress or Silent(), pooling(pool)
     device = next(encoder.parameters()).device
-    vectors = np.empty((len(rows), encoder.config.hidden_size), np.float32)
+    vectors = np.empty((len(rows), encoder.config.hidden_size * len(pool.split("+"))), np.float32)
     encoder.eval()
     progress.start("extracting features", len(rows), "rows")
     with torch.inference_mode(), torch.autocast(device.type, enabled=False):

@@ -1,20 +1,24 @@
 """One vector a text: the encoder's last layer, pooled over the tokens of the text.
 
-Axes: H hidden size, N texts.
+Axes: H hidden size, N texts, D numbers of a finished vector.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch.nn import functional as F
 
+from bertwright.checkpoints.sentence_recipe import SentenceRecipe
 from bertwright.errors import UsageError
 from bertwright.features.extraction import extract
-from bertwright.features.pooling import PoolingName
+from bertwright.features.pooling import pooling as check_pooling
 from bertwright.inference.stages import Inner
+from bertwright.model.activations import activation
 from bertwright.model.encoder import BertEncoder
 from bertwright.progress import Progress
 from bertwright.tokenization.encoding import assemble
@@ -26,18 +30,43 @@ class Embedded:
     """Vectors of a list of texts."""
 
     vectors: NDArray[np.float32]
-    """(N, H) float32, in the order of the texts."""
+    """(N, D) float32, in the order of the texts."""
     truncated: int
     """Texts that were cut to the longest sequence."""
+
+
+def changed(
+    recipe: SentenceRecipe | None,
+    hidden_size: int,
+    *,
+    pooling: str | None = None,
+    normalize: bool | None = None,
+    max_length: int | None = None,
+) -> SentenceRecipe:
+    """What a folder says of vectors (None where it says nothing), and what a caller wants otherwise.
+
+    Raises:
+        UsageError: no such pooling, or one of another size than the folder's dense layer takes.
+    """
+    recipe = recipe or SentenceRecipe()
+    if pooling is not None:
+        check_pooling(pooling)
+        width = hidden_size * len(pooling.split("+"))
+        if recipe.dense and recipe.dense[0].weight.shape[1] != width:
+            taken = recipe.dense[0].weight.shape[1]
+            raise UsageError(f"pooling: expected {taken} numbers, as the dense layer takes, got {width}")
+        recipe = replace(recipe, pooling=pooling)
+    if normalize is not None:
+        recipe = replace(recipe, normalize=normalize)
+    return recipe if max_length is None else replace(recipe, max_length=max_length)
 
 
 def embed(
     encoder: BertEncoder,
     tokenizer: Tokenizer,
     texts: Sequence[str],
+    recipe: SentenceRecipe | None = None,
     *,
-    pooling: PoolingName = "mean",
-    max_length: int | None = None,
     tokens_per_batch: int | None = None,
     progress: Progress | None = None,
 ) -> Embedded:
@@ -46,9 +75,8 @@ def embed(
     Args:
         encoder: in evaluation mode.
         texts: a text without a token gives the vector of ``[CLS] [SEP]``.
-        pooling: ``mean`` and ``max`` go over all tokens of the row, ``[CLS]`` and ``[SEP]`` included;
-            ``cls`` is the first token's vector. These are the poolings of sentence-transformers.
-        max_length: longer rows are cut to so many tokens; None for what the network can see.
+        recipe: pooling and what follows it; by default the mean over all tokens of the row, ``[CLS]`` and
+            ``[SEP]`` included.
         tokens_per_batch: padded tokens that go through the network at once; None for what suits the device.
         progress: advances by texts.
 
@@ -56,13 +84,29 @@ def embed(
         UsageError: no such pooling, or ``max_length`` is out of range.
         NonFiniteError: the weights give no finite numbers.
     """
-    longest = sequence_length(max_length, encoder.config.max_position_embeddings)
+    recipe = recipe or SentenceRecipe()
+    longest = sequence_length(recipe.max_length, encoder.config.max_position_embeddings)
     rows = [
         assemble(ids.tolist(), None, vocabulary=tokenizer.vocabulary, max_length=longest)
-        for ids in tokenizer.encode_ids(texts)
+        for ids in tokenizer.encode_ids([recipe.prompt + text for text in texts] if recipe.prompt else texts)
     ]
-    vectors = extract(encoder, rows, pool=pooling, batch_tokens=tokens_per_batch, progress=Inner.of(progress))
-    return Embedded(vectors, sum(row.truncated for row in rows))
+    pooled = extract(
+        encoder, rows, pool=recipe.pooling, batch_tokens=tokens_per_batch, progress=Inner.of(progress)
+    )
+    return Embedded(_finished(pooled, recipe), sum(row.truncated for row in rows))
+
+
+def _finished(pooled: NDArray[np.float32], recipe: SentenceRecipe) -> NDArray[np.float32]:
+    """(N, n H) pooled vectors to (N, D): dense layers, length 1, the first numbers."""
+    vectors = torch.from_numpy(pooled)
+    with torch.inference_mode():
+        for layer in recipe.dense:
+            vectors = activation(layer.activation)(F.linear(vectors, layer.weight, layer.bias))
+        if recipe.normalize:
+            vectors = F.normalize(vectors, dim=-1)
+        vectors = vectors[:, : recipe.dimensions].contiguous()
+    result: NDArray[np.float32] = vectors.numpy()
+    return result
 
 
 def sequence_length(asked: int | None, possible: int) -> int:

@@ -11,8 +11,7 @@ import numpy as np
 
 from bertwright import durable
 from bertwright.errors import TableError
-from bertwright.features.pooling import PoolingName
-from bertwright.features.pooling import pooling as check_pooling
+from bertwright.features.pooling import SentencePoolingName
 from bertwright.inference.blocks import BlockAnswer, Blocks, check_count, check_input
 from bertwright.inference.embedding import sequence_length
 from bertwright.inference.texts import read_texts
@@ -20,6 +19,7 @@ from bertwright.inference.vectors import check_format, write_vectors
 from bertwright.progress import Progress, Silent
 
 if TYPE_CHECKING:
+    from bertwright.checkpoints.sentence_recipe import SentenceRecipe
     from bertwright.inference.model import Model
 
 ROWS_PER_BLOCK = 2048
@@ -37,6 +37,8 @@ class EmbeddingSummary:
     empty: int
     """Texts of white space alone; their vector is that of ``[CLS] [SEP]``."""
     seconds: float
+    recipe: SentenceRecipe
+    """How the vectors were made."""
     output: Path
 
 
@@ -46,7 +48,8 @@ def embed_file(
     output: Path,
     *,
     column: str | None = None,
-    pooling: PoolingName = "mean",
+    pooling: SentencePoolingName | None = None,
+    normalize: bool | None = None,
     max_length: int | None = None,
     rows_per_block: int = ROWS_PER_BLOCK,
     resume: bool = False,
@@ -59,7 +62,7 @@ def embed_file(
         file: a text a line, or a table; see :func:`bertwright.inference.texts.read_texts`.
         output: ``.npy``, ``.parquet`` or ``.jsonl``; see :func:`bertwright.inference.vectors.write_vectors`.
         column: of a table.
-        pooling, max_length: see :func:`bertwright.inference.embedding.embed`.
+        pooling, normalize, max_length: see :meth:`bertwright.inference.model.Model.embed`.
         rows_per_block: texts between two points to resume from.
         resume: go on with the unfinished work of an earlier call with the same arguments.
         overwrite: replace ``output``.
@@ -70,9 +73,9 @@ def embed_file(
     """
     started = time.monotonic()
     watch = progress or Silent()
-    dimensions = model.config.hidden_size
-    check_pooling(pooling)
-    sequence_length(max_length, model.config.max_position_embeddings)
+    recipe = model.sentence_recipe(pooling, normalize, max_length)
+    dimensions = recipe.width(model.config.hidden_size)
+    sequence_length(recipe.max_length, model.config.max_position_embeddings)
     check_format(output)
     check_input(file, output)
     durable.require_absent(output, overwrite)
@@ -82,12 +85,14 @@ def embed_file(
     durable.check_free_space(output, 2 * count * dimensions * 4)
 
     def answer(_start: int, texts: list[str]) -> BlockAnswer:
-        result = model.embed_texts(texts, pooling=pooling, max_length=max_length, progress=watch)
+        result = model.embed_texts(
+            texts, pooling=pooling, normalize=normalize, max_length=max_length, progress=watch
+        )
         empty = sum(not text.strip() for text in texts)
         return BlockAnswer({"f32": result.vectors.tobytes()}, {"truncated": result.truncated, "empty": empty})
 
     source = {"model": model.digest, "file": durable.fingerprint(file), "column": column}
-    blocks = Blocks(output, source | {"pooling": pooling, "max_length": max_length}, rows_per_block)
+    blocks = Blocks(output, source | {"recipe": recipe.facts()}, rows_per_block)
     with blocks.open(resume=resume, overwrite=overwrite):
         watch.start("embedding", count, "texts")
         blocks.fill(read_texts(file, column), answer, watch)
@@ -101,5 +106,6 @@ def embed_file(
         truncated=blocks.total("truncated"),
         empty=blocks.total("empty"),
         seconds=time.monotonic() - started,
+        recipe=recipe,
         output=output,
     )

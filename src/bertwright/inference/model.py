@@ -14,8 +14,8 @@ from torch import nn
 
 from bertwright.checkpoints.model_folder import Head, ModelFolder, open_model
 from bertwright.errors import UsageError, quote
-from bertwright.features.pooling import PoolingName
-from bertwright.inference.embedding import Embedded, embed
+from bertwright.features.pooling import SentencePoolingName
+from bertwright.inference.embedding import Embedded, changed, embed
 from bertwright.inference.fill_mask import FilledMask, fill_mask
 from bertwright.inference.next_sentence import NextSentence, next_sentence
 from bertwright.inference.prediction import predict
@@ -27,6 +27,7 @@ from bertwright.tasks.kinds import open_task
 from bertwright.tokenization.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
+    from bertwright.checkpoints.sentence_recipe import SentenceRecipe
     from bertwright.model.config import BertConfig
     from bertwright.tasks.task import Prediction, Task
 
@@ -96,22 +97,39 @@ class Model:
     def embed(
         self,
         texts: Sequence[str],
-        pooling: PoolingName = "mean",
+        pooling: SentencePoolingName | None = None,
         *,
+        normalize: bool | None = None,
         max_length: int | None = None,
         progress: Progress | None = None,
     ) -> NDArray[np.float32]:
-        """A vector for every text: float32 (N, H), in the order of ``texts``.
+        """A vector for every text: float32 (N, D), in the order of ``texts``.
 
-        See :func:`bertwright.inference.embedding.embed`, also for the count of texts that were cut.
+        What is None is as the folder says (``modules.json`` of sentence-transformers); where it says nothing,
+        the mean over all tokens of the row, not scaled, of as many tokens as the network sees.
+
+        Args:
+            texts: a list; a text without a token gives the vector of ``[CLS] [SEP]``.
+            pooling: ``mean`` and ``max`` go over all tokens of the row, ``[CLS]`` and ``[SEP]`` included;
+                ``cls`` is the first token's vector. The names and the others are sentence-transformers'.
+            normalize: scale every vector to Euclidean length 1.
+            max_length: cut longer rows to so many tokens.
+            progress: advances by texts.
+
+        Raises:
+            UsageError: ``texts`` is one text and no list, or an argument is out of range.
+            NonFiniteError: the weights give no finite numbers.
         """
-        return self.embed_texts(texts, pooling=pooling, max_length=max_length, progress=progress).vectors
+        return self.embed_texts(
+            texts, pooling=pooling, normalize=normalize, max_length=max_length, progress=progress
+        ).vectors
 
     def embed_texts(
         self,
         texts: Sequence[str],
         *,
-        pooling: PoolingName = "mean",
+        pooling: SentencePoolingName | None = None,
+        normalize: bool | None = None,
         max_length: int | None = None,
         tokens_per_batch: int | None = None,
         progress: Progress | None = None,
@@ -127,11 +145,22 @@ class Model:
             self.encoder,
             self.tokenizer,
             texts,
-            pooling=pooling,
-            max_length=max_length,
+            self.sentence_recipe(pooling, normalize, max_length),
             tokens_per_batch=tokens_per_batch,
             progress=progress,
         )
+
+    def sentence_recipe(
+        self, pooling: str | None = None, normalize: bool | None = None, max_length: int | None = None
+    ) -> SentenceRecipe:
+        """How :meth:`embed` makes vectors when asked so.
+
+        Raises:
+            UsageError: no such pooling.
+        """
+        size = self.config.hidden_size
+        said = self.folder.sentences
+        return changed(said, size, pooling=pooling, normalize=normalize, max_length=max_length)
 
     def predict(self, rows: Sequence[Any], *, progress: Progress | None = None) -> list[Prediction]:
         """The fine-tuned answer for every row: a text, or a pair of texts where the task has pairs.
