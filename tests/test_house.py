@@ -18,7 +18,7 @@ FLOORS: list[set[str]] = [
     {"training", "features"},
     {"pretraining", "tasks"},
     {"inference", "reports"},
-    {"demo"},
+    {"demo", "exchange"},
     {"cli"},
 ]
 FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
@@ -78,6 +78,10 @@ def test_rooms_stay_small(path: Path) -> None:
             assert size <= 80, f"{node.name}: {size} lines"
 
 
+UNPICKLER = SOURCE / "exchange" / "unpickler.py"
+"""The program that ``convert`` starts for pickles: nothing else may open one, and nobody may import it."""
+
+
 def test_no_pickle_is_ever_opened() -> None:
     forbidden_modules = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
     forbidden_calls = {"torch.load", "dcp.load", "numpy.load", "eval", "exec"}
@@ -89,13 +93,16 @@ def test_no_pickle_is_ever_opened() -> None:
             elif isinstance(node, ast.ImportFrom):
                 names = {(node.module or "").split(".")[0]}
             elif isinstance(node, ast.Call):
-                if ast.unparse(node.func) in forbidden_calls:
+                if ast.unparse(node.func) in forbidden_calls and path != UNPICKLER:
                     found.append(f"{path.name}:{node.lineno} {ast.unparse(node.func)}")
                 continue
             else:
                 continue
             found += [f"{path.name}:{node.lineno} {name}" for name in names & forbidden_modules]
     assert not found
+    assert 'torch.load(file, map_location="cpu", weights_only=True)' in UNPICKLER.read_text(encoding="utf-8")
+    for path in FILES:
+        assert "exchange.unpickler import" not in path.read_text(encoding="utf-8"), path
 
 
 def test_public_things_are_documented() -> None:

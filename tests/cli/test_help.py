@@ -24,8 +24,8 @@ PAGES = ["", *COMMANDS, "config show", "config check", "config schema"]
 
 
 def test_sweep_is_complete() -> None:
-    assert len(COMMANDS) == 16
-    assert len(PAGES) == 20
+    assert len(COMMANDS) == 17
+    assert len(PAGES) == 21
 
 
 @pytest.mark.parametrize("page", PAGES)

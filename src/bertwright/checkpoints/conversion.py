@@ -8,7 +8,7 @@ some tensors are there is an error.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -29,6 +29,15 @@ _SHOWN = 5
 
 
 @dataclass(frozen=True)
+class Place:
+    """One tensor as a file stores it."""
+
+    name: str
+    dtype: torch.dtype
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class Weights:
     """Parameters under our names, float32, and what the file held or lacked besides."""
 
@@ -38,6 +47,8 @@ class Weights:
     ``span_head``."""
     ignored: tuple[str, ...]
     """Tensors of heads that are not ours."""
+    places: Mapping[str, tuple[Place, ...]] = field(default_factory=dict)
+    """Our name -> the tensors that it was read from."""
 
 
 def from_hugging_face(tensors: Mapping[str, Tensor], config: BertConfig, source: str | Path) -> Weights:
@@ -60,8 +71,8 @@ def from_hugging_face(tensors: Mapping[str, Tensor], config: BertConfig, source:
     misplaced = [name for name in unknown if name.startswith(_ROOMS)]
     if misplaced:
         _refuse(source, "tensors that this network does not have", misplaced)
-    tensors, parts = _collect(names, lambda name: name.hugging_face, set(found), found.__getitem__, source)
-    return Weights(tensors, parts, tuple(unknown))
+    weights = _collect(names, lambda name: name.hugging_face, set(found), found.__getitem__, source)
+    return replace(weights, ignored=tuple(unknown))
 
 
 def from_tensorflow(available: Iterable[str], read: Read, config: BertConfig, source: str | Path) -> Weights:
@@ -86,8 +97,15 @@ def from_tensorflow(available: Iterable[str], read: Read, config: BertConfig, so
     def oriented(name: str) -> Tensor:
         return read(name).t() if name.endswith("/kernel") else read(name)
 
-    tensors, parts = _collect(names, lambda name: name.tensorflow, set(present), oriented, source)
-    return Weights(tensors, parts, tuple(unknown))
+    weights = _collect(names, lambda name: name.tensorflow, set(present), oriented, source)
+    places = {
+        ours: tuple(
+            replace(place, shape=place.shape[::-1]) if place.name.endswith("/kernel") else place
+            for place in stored
+        )
+        for ours, stored in weights.places.items()
+    }
+    return replace(weights, ignored=tuple(unknown), places=places)
 
 
 def to_hugging_face(
@@ -142,17 +160,18 @@ def _collect(
     available: set[str],
     read: Read,
     source: str | Path,
-) -> tuple[dict[str, Tensor], frozenset[str]]:
+) -> Weights:
     parts = {name.part for name in names if any(item in available for item in theirs(name))} | {"encoder"}
     missing = [item for name in names if name.part in parts for item in theirs(name) if item not in available]
     if missing:
         _refuse(source, "missing tensors", missing)
-    tensors = {}
+    tensors, places = {}, {}
     for name in names:
         if name.part in parts:
-            pieces = [read(item) for item in theirs(name)]
-            tensors[name.ours] = _joined(name, pieces, theirs(name), source)
-    return tensors, frozenset(parts)
+            pieces = {item: read(item) for item in theirs(name)}
+            tensors[name.ours] = _joined(name, list(pieces.values()), theirs(name), source)
+            places[name.ours] = tuple(Place(item, p.dtype, tuple(p.shape)) for item, p in pieces.items())
+    return Weights(tensors, frozenset(parts), (), places)
 
 
 def _joined(name: Name, pieces: list[Tensor], items: tuple[str, ...], source: str | Path) -> Tensor:

@@ -11,7 +11,7 @@ from pathlib import Path
 from bertwright.errors import ModelError
 
 PICKLE_HINT = (
-    "in a trusted place save the model again with transformers' save_pretrained, which writes safetensors"
+    "bertwright convert reads such weights in a process of its own; or save the model again as safetensors"
 )
 
 

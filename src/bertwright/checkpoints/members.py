@@ -68,13 +68,24 @@ def weight_files(folder: Path) -> list[Path]:
     if (folder / WEIGHTS).exists():
         return [member(folder, WEIGHTS)]
     if (folder / WEIGHTS_INDEX).exists():
-        index = strict_json.load(member(folder, WEIGHTS_INDEX), error=ModelError, max_bytes=10 << 20)
-        weight_map = index.get("weight_map") if isinstance(index, dict) else None
-        if not isinstance(weight_map, dict) or not all(isinstance(name, str) for name in weight_map.values()):
-            raise ModelError.at(folder / WEIGHTS_INDEX, "a weight_map from tensors to files", weight_map)
-        return [member(folder, name) for name in sorted(set(weight_map.values()))]
+        return indexed_files(folder, WEIGHTS_INDEX)
     refuse_pickles(folder)
     raise ModelError.at(folder, f"a folder with {WEIGHTS}", "none there")
+
+
+def indexed_files(folder: Path, name: str) -> list[Path]:
+    """The files that the index ``name`` of ``folder`` says tensors are in, each once.
+
+    Raises:
+        ModelError: the index is malformed, names nothing, or a file that is not inside the folder.
+    """
+    index = strict_json.load(member(folder, name), error=ModelError, max_bytes=10 << 20)
+    weight_map = index.get("weight_map") if isinstance(index, dict) else None
+    if not isinstance(weight_map, dict) or not all(isinstance(file, str) for file in weight_map.values()):
+        raise ModelError.at(folder / name, "a weight_map from tensors to files", weight_map)
+    if not weight_map:
+        raise ModelError.at(folder / name, "a weight_map with tensors", "an empty one")
+    return [member(folder, file) for file in sorted(set(weight_map.values()))]
 
 
 def refuse_pickles(folder: Path) -> None:

@@ -10,6 +10,7 @@ from bertwright.model.config import BertConfig
 
 _PIPELINES = {
     "BertForPreTraining": "fill-mask",
+    "BertForMaskedLM": "fill-mask",
     "BertForSequenceClassification": "text-classification",
     "BertForTokenClassification": "token-classification",
     "BertForQuestionAnswering": "question-answering",
@@ -18,6 +19,8 @@ _PIPELINES = {
 
 _USES = {
     "BertForPreTraining": 'bertwright fill-mask FOLDER "The capital of France is [MASK]."',
+    "BertForMaskedLM": 'bertwright fill-mask FOLDER "The capital of France is [MASK]."',
+    "BertForNextSentencePrediction": 'bertwright next-sentence FOLDER "It rained." "The street was wet."',
     "BertForSequenceClassification": "bertwright predict FOLDER rows.tsv -o predictions.jsonl",
     "BertForTokenClassification": "bertwright predict FOLDER sentences.jsonl -o predictions.jsonl",
     "BertForQuestionAnswering": "bertwright predict FOLDER questions.json -o predictions.jsonl",

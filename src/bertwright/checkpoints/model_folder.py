@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -152,7 +152,11 @@ class ModelFolder:
 
 
 def open_model(
-    path: str | Path, *, lower_case: bool | None = None, allow_nonfinite: bool = False
+    path: str | Path,
+    *,
+    lower_case: bool | None = None,
+    allow_nonfinite: bool = False,
+    weight_files: Sequence[Path] | None = None,
 ) -> ModelFolder:
     """Read a model folder whole, and check it.
 
@@ -162,6 +166,7 @@ def open_model(
             checkpoint; where there are several of those, the path of one without ``.index``.
         lower_case: overrides the stored casing.
         allow_nonfinite: accept weights that are NaN or infinite.
+        weight_files: safetensors files to be read in place of those in a folder of Hugging Face's.
 
     Raises:
         ModelError: the folder is incomplete or malformed, describes another network, its vocabulary has
@@ -179,15 +184,19 @@ def open_model(
         return _open_tensorflow(path, members.tensorflow_prefix(path), lower_case, allow_nonfinite)
     manifest = _verified_manifest(path)
     if (path / MODULES).exists():
-        return _open_sentence_transformers(path, manifest, lower_case, allow_nonfinite)
-    return _open_hugging_face(path, manifest, lower_case, allow_nonfinite)
+        return _open_sentence_transformers(path, manifest, lower_case, allow_nonfinite, weight_files)
+    return _open_hugging_face(path, manifest, lower_case, allow_nonfinite, weight_files)
 
 
 def _open_sentence_transformers(
-    path: Path, manifest: dict[str, Any], lower_case: bool | None, allow_nonfinite: bool
+    path: Path,
+    manifest: dict[str, Any],
+    lower_case: bool | None,
+    allow_nonfinite: bool,
+    weight_files: Sequence[Path] | None,
 ) -> ModelFolder:
     modules = read_modules(path)
-    folder = _open_hugging_face(modules.encoder, manifest, lower_case, allow_nonfinite)
+    folder = _open_hugging_face(modules.encoder, manifest, lower_case, allow_nonfinite, weight_files)
     modules = modules.fitted(folder.config)
     tokenizer = folder.tokenizer
     if modules.recipe.lower_case and lower_case is None and not tokenizer.settings.do_lower_case:
@@ -198,7 +207,11 @@ def _open_sentence_transformers(
 
 
 def _open_hugging_face(
-    path: Path, manifest: dict[str, Any], lower_case: bool | None, allow_nonfinite: bool
+    path: Path,
+    manifest: dict[str, Any],
+    lower_case: bool | None,
+    allow_nonfinite: bool,
+    weight_files: Sequence[Path] | None,
 ) -> ModelFolder:
     if not (path / members.CONFIG).exists():
         members.refuse_pickles(path)  # the better reason, where there are some
@@ -208,7 +221,7 @@ def _open_hugging_face(
     require_memory(config, source)
     labels = read_labels(values, source)
     tokenizer, notes = _tokenizer(path, config, source, lower_case)
-    files = members.weight_files(path)
+    files = list(weight_files or members.weight_files(path))
     tensors: dict[str, Tensor] = {}
     for file in files:
         for name, tensor in read_tensors(file).items():

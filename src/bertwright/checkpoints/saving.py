@@ -69,15 +69,53 @@ def save_model(
         DiskError: the file system refused; what was there before is untouched.
     """
     module = getattr(module, "_orig_mod", module)  # what torch.compile wrapped
-    architecture = _architecture(module)
     config, state = _checked_state(module, tokenizer, task, path)
-    bare = isinstance(module, BertEncoder)
-    if bare:
+    if isinstance(module, BertEncoder):
         state = {ENCODER + name: tensor for name, tensor in state.items()}
-    tensors = to_hugging_face(state, config, prefix=not bare)
+    save_weights(
+        path,
+        config,
+        state,
+        tokenizer,
+        architecture=_architecture(module),
+        task=task,
+        provenance=provenance,
+        card=card,
+        sentences=sentences,
+        more=more,
+        overwrite=overwrite,
+    )
+
+
+def save_weights(
+    path: str | Path,
+    config: BertConfig,
+    state: Mapping[str, Tensor],
+    tokenizer: Tokenizer,
+    *,
+    architecture: str,
+    task: Mapping[str, Any] | None,
+    provenance: Mapping[str, Any],
+    card: str | None = None,
+    sentences: SentenceRecipe | None = None,
+    more: Mapping[str, Mapping[str, Tensor]] | None = None,
+    fields: Mapping[str, Any] | None = None,
+    overwrite: bool = False,
+) -> None:
+    """Write a model folder from parameters under our names; whatever parts there are, no others.
+
+    Args:
+        config: sizes of the network.
+        state: float32 on the CPU, named as in the ``state_dict`` of a model with heads; finite.
+        architecture: what ``transformers`` calls the network.
+        fields: more of ``config.json``.
+
+    The other arguments, and what is raised, are as for :func:`save_model`.
+    """
+    tensors = to_hugging_face(state, config, prefix=architecture != "BertModel")
     parameters = sum(tensor.numel() for tensor in tensors.values())
-    fields = {"architectures": [architecture], "model_type": "bert", **config.to_dict(), "dtype": "float32"}
-    fields |= label_fields(task)
+    values = {"architectures": [architecture], "model_type": "bert", **config.to_dict(), "dtype": "float32"}
+    values |= {**label_fields(task), **(fields or {})}
     text = card or model_card(config, architecture, parameters, task, provenance)
     with NewDirectory(
         path,
@@ -86,7 +124,7 @@ def save_model(
         needed_bytes=4 * parameters,
         manifest_name=members.MANIFEST_NAME,
     ) as new:
-        new.write(members.CONFIG, json.dumps(fields, ensure_ascii=False, indent=2) + "\n")
+        new.write(members.CONFIG, json.dumps(values, ensure_ascii=False, indent=2) + "\n")
         for name, data in tokenizer.files(model_max_length=config.max_position_embeddings).items():
             new.write(name, data)
         new.write(members.CARD, text, sealed=False)  # a card is there to be completed

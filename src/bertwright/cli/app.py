@@ -33,6 +33,7 @@ COMMANDS = {
     "next-sentence": ("bertwright.cli.next_sentence:next_sentence", "Using a model"),
     "embed": ("bertwright.cli.embed:embed", "Using a model"),
     "features": ("bertwright.cli.features:features", "Using a model"),
+    "convert": ("bertwright.cli.convert:convert", "Using a model"),
     "inspect": ("bertwright.cli.inspect:inspect", "Looking"),
     "report": ("bertwright.cli.report:report", "Looking"),
     "config": ("bertwright.cli.config:app", "Looking"),

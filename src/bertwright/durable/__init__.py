@@ -27,6 +27,7 @@ from bertwright.durable.manifests import (
     read_manifest,
     verify,
 )
+from bertwright.durable.staging import StagedDirectory
 from bertwright.durable.unfinished import UnfinishedWork
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "LogFile",
     "Manifest",
     "NewDirectory",
+    "StagedDirectory",
     "UnfinishedWork",
     "check_free_space",
     "check_member",

@@ -138,11 +138,7 @@ class NewDirectory:
         )
         for folder in (*folders, self.path):
             sync_directory(folder)
-        if self._overwrite:
-            _require_ours(self.target, self._manifest_name)  # again: much may have happened since
-            _replace(self.path, self.target)
-        else:
-            _move_into_place(self.path, self.target)
+        put_in_place(self.path, self.target, self._overwrite, self._manifest_name)
         sync_directory(self.target.absolute().parent)
 
     def _abandon(self) -> None:
@@ -160,6 +156,20 @@ def check_target(target: str | Path, overwrite: bool, manifest_name: str = MANIF
     """
     require_absent(target, overwrite)
     _require_ours(Path(target), manifest_name)
+
+
+def put_in_place(source: Path, target: Path, overwrite: bool, manifest_name: str = MANIFEST) -> None:
+    """Let a finished directory appear at ``target``, in one instant.
+
+    Raises:
+        OutputExistsError: something has appeared there, or what is there is not ours to replace.
+        OSError: the file system refused.
+    """
+    if overwrite:
+        _require_ours(target, manifest_name)  # again: much may have happened since
+        _replace(source, target)
+    else:
+        _move_into_place(source, target)
 
 
 def _require_ours(target: Path, manifest_name: str) -> None:

@@ -1,0 +1,77 @@
+"""The formats that a model can leave in: one table.
+
+A target is added by one entry in :data:`TARGETS`, with two functions in a module of its own:
+
+* ``write(folder, path, request)`` makes the new folder ``path`` from an opened model, complete, through
+  :mod:`bertwright.durable` with ``bertwright.json`` as manifest (so that ``--overwrite`` knows it again).
+  What the format cannot hold is refused with a :class:`~bertwright.errors.ModelError` before anything is
+  written. It knows nothing of staging, proof or reports.
+* ``reopen(path)`` reads that folder again as a user of the format would, and gives a :class:`Result`: what it
+  says to the questions of :mod:`~bertwright.exchange.probe`, and the tokenizer it came with. A format that
+  :func:`~bertwright.checkpoints.model_folder.open_model` reads takes :func:`opened_folder`.
+
+Everything else (opening the source, asking both, comparing with the bound, the report, publishing or leaving
+nothing) is the same for all and lies in :mod:`~bertwright.exchange.conversion`. Options of one format alone
+(``--int8``) go into ``Request.options`` by their names. Heavy or optional imports stay inside functions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bertwright.checkpoints.conversion import Place
+from bertwright.checkpoints.model_folder import ModelFolder, open_model
+from bertwright.exchange.answers import Answers, answers_of
+from bertwright.exchange.hugging_face import write_hugging_face
+from bertwright.exchange.probe import Inputs
+from bertwright.tokenization.tokenizer import Tokenizer
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked of a target besides the model."""
+
+    origin: Mapping[str, Any]
+    """Where the model comes from, for the provenance that is stored: ``path`` (its name), ``format``,
+    ``digest``."""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """Of one target alone."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """A written folder, opened again."""
+
+    tokenizer: Tokenizer
+    answers: Callable[[Inputs], Answers]
+    """What it says, under the names of :data:`~bertwright.exchange.answers.Answers`."""
+    places: Mapping[str, tuple[Place, ...]] | None = None
+    """Our names -> the tensors as they are stored; None where the format has no such names."""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """More for the report, as JSON values."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """One format."""
+
+    title: str
+    """For people."""
+    write: Callable[[ModelFolder, Path, Request], None]
+    reopen: Callable[[Path], Result]
+    bound: float = 2e-5
+    """The largest difference that is let pass unless another is asked for."""
+
+
+def opened_folder(path: Path) -> Result:
+    """The result in a format that we open ourselves."""
+    folder = open_model(path)
+    return Result(folder.tokenizer, lambda asked: answers_of(folder, asked), folder.weights.places)
+
+
+TARGETS: Mapping[str, Target] = {
+    "hf": Target("a Hugging Face folder", write_hugging_face, opened_folder),
+}
