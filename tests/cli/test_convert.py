@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+import pytest
 from shared import shared_path
 
 
@@ -29,6 +31,42 @@ def test_casing_can_be_said(command, tmp_path: Path) -> None:  # type: ignore[no
         assert command("convert", source, tmp_path / name, "--to", "hf", *options).code == 0
         settings = command("inspect", tmp_path / name, "--json").json["tokenizer"]["settings"]
         assert settings["do_lower_case"] is (name == "lower")
+
+
+def test_sentence_transformers(command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    source = shared_path("golden/model/a")
+    to = ("--to", "sentence-transformers")
+    options = ("--pooling", "cls", "--normalize", "--max-length", "9")
+    answer = command("convert", source, tmp_path / "out", *to, *options, "--json")
+    assert answer.code == 0
+    said = {name: answer.json["recipe"][name] for name in ("pooling", "normalize", "max_length")}
+    assert said == {"pooling": "cls", "normalize": True, "max_length": 9}
+    texts = tmp_path / "texts.txt"
+    texts.write_text("what a day\nit was\n")
+    assert command("embed", tmp_path / "out", texts, "-o", tmp_path / "found.npy").code == 0
+    flags = ("--pooling", "cls", "--normalize", "--max-length", "9")
+    assert command("embed", source, texts, "-o", tmp_path / "expected.npy", *flags).code == 0
+    expected = np.load(tmp_path / "expected.npy")
+    np.testing.assert_array_equal(np.load(tmp_path / "found.npy"), expected)
+    library = pytest.importorskip("sentence_transformers")
+    model = library.SentenceTransformer(str(tmp_path / "out"), device="cpu")
+    vectors = model.encode(texts.read_text().splitlines(), show_progress_bar=False)
+    np.testing.assert_allclose(vectors, expected, atol=1e-5)
+    # it keeps what it says when it is converted again
+    assert command("convert", tmp_path / "out", tmp_path / "again", *to).code == 0
+    assert command("embed", tmp_path / "again", texts, "-o", tmp_path / "again.npy").code == 0
+    np.testing.assert_array_equal(np.load(tmp_path / "again.npy"), expected)
+
+
+def test_vectors_are_said_of_one_format_alone(command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    source = shared_path("golden/model/a")
+    answer = command("convert", source, tmp_path / "out", "--to", "hf", "--max-length", "9")
+    assert (answer.code, "--max-length: expected --to sentence-transformers" in answer.err) == (2, True)
+    answer = command(
+        "convert", source, tmp_path / "out", "--to", "sentence-transformers", "--max-length", "999"
+    )
+    assert (answer.code, answer.err.count("\n"), "max_length: expected 3 to" in answer.err) == (2, 1, True)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_refusals_are_one_line(command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]

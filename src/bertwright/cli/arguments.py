@@ -69,6 +69,9 @@ Device = Annotated[
 ]
 """Where a model computes."""
 
+Pooling = Literal["mean", "cls", "max", "mean_sqrt_len_tokens", "weightedmean", "lasttoken"]
+"""How the vectors of a text's tokens become one."""
+
 TextColumn = Annotated[str | None, Parameter(help="The column with the texts, or its number from 1.")]
 """Of a labelled file, as are the next two."""
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from bertwright.cli.arguments import Common, Real
+from bertwright.cli.arguments import Common, Count, Pooling, Real
 from bertwright.cli.console import Console
 
 if TYPE_CHECKING:
@@ -24,13 +24,28 @@ def convert(
     output: Annotated[Path, Parameter(help="The new folder.")],
     /,
     *,
-    to: Annotated[Literal["hf"], Parameter(help="The format: hf is a Hugging Face folder.")],
+    to: Annotated[
+        Literal["hf", "sentence-transformers"], Parameter(help="The format: hf is a Hugging Face folder.")
+    ],
     bound: Annotated[
         Real | None,
         Parameter(help="The largest difference of an answer that is let pass; else 2e-5."),
     ] = None,
     lower_case: Annotated[
         bool | None, Parameter(help="Overrides the casing that SOURCE stores.", negative="--cased")
+    ] = None,
+    pooling: Annotated[
+        Pooling | None,
+        Parameter(
+            help="For sentence-transformers: how tokens become a vector; else as SOURCE says, or mean."
+        ),
+    ] = None,
+    normalize: Annotated[
+        bool | None,
+        Parameter(negative="--no-normalize", help="For sentence-transformers: scale vectors to length 1."),
+    ] = None,
+    max_length: Annotated[
+        Count | None, Parameter(help="For sentence-transformers: cut longer texts to so many tokens.")
     ] = None,
     overwrite: Annotated[bool, Parameter(help="Replace OUTPUT.")] = False,
     common: Common = Common(),
@@ -43,11 +58,24 @@ def convert(
 
         bertwright convert uncased_L-12_H-768_A-12 bert-base --to hf
     """
+    from bertwright.errors import UsageError
     from bertwright.exchange.conversion import convert as convert_model
 
+    given = {"pooling": pooling, "normalize": normalize, "max_length": max_length}
+    options = {name: value for name, value in given.items() if value is not None}
+    if options and to != "sentence-transformers":
+        name = "--" + next(iter(options)).replace("_", "-")
+        raise UsageError(f"{name}: expected --to sentence-transformers with it, got --to {to}")
     with Console(common) as console:
         done = convert_model(
-            source, output, to=to, bound=bound, lower_case=lower_case, overwrite=overwrite, progress=console
+            source,
+            output,
+            to=to,
+            bound=bound,
+            lower_case=lower_case,
+            options=options,
+            overwrite=overwrite,
+            progress=console,
         )
         for note in done.notes:
             console.warn(note)

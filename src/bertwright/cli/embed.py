@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from cyclopts import Parameter
 
-from bertwright.cli.arguments import Common, Count, Device
+from bertwright.cli.arguments import Common, Count, Device, Pooling
 from bertwright.cli.console import Console
-
-Pooling = Literal["mean", "cls", "max", "mean_sqrt_len_tokens", "weightedmean", "lasttoken"]
 
 
 def embed(

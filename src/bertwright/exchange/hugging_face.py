@@ -12,6 +12,7 @@ from bertwright import strict_json
 from bertwright.checkpoints import members
 from bertwright.checkpoints.model_folder import ModelFolder
 from bertwright.checkpoints.saving import ARCHITECTURES, save_weights
+from bertwright.checkpoints.sentence_recipe import SentenceRecipe
 from bertwright.checkpoints.tensor_file import read_tensors
 from bertwright.errors import ModelError
 
@@ -28,6 +29,18 @@ def write_hugging_face(folder: ModelFolder, path: Path, request: Request) -> Non
     Raises:
         DiskError: the file system refused.
     """
+    save_folder(folder, path, request.origin, folder.sentences)
+
+
+def save_folder(
+    folder: ModelFolder, path: Path, origin: Mapping[str, Any], sentences: SentenceRecipe | None
+) -> None:
+    """Write all that ``folder`` has as the new folder ``path``.
+
+    Args:
+        origin: where it comes from.
+        sentences: how texts become vectors, if the new folder is to say so.
+    """
     save_weights(
         path,
         folder.config,
@@ -35,8 +48,8 @@ def write_hugging_face(folder: ModelFolder, path: Path, request: Request) -> Non
         folder.tokenizer,
         architecture=architecture_of(folder),
         task=folder.task,
-        provenance={**folder.manifest.get("provenance", {}), "converted_from": dict(request.origin)},
-        sentences=folder.sentences,
+        provenance={**folder.manifest.get("provenance", {}), "converted_from": dict(origin)},
+        sentences=sentences,
         more=_more(folder),
         fields=_head_fields(folder),
     )

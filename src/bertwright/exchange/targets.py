@@ -18,7 +18,7 @@ nothing) is the same for all and lies in :mod:`~bertwright.exchange.conversion`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from bertwright.checkpoints.model_folder import ModelFolder, open_model
 from bertwright.exchange.answers import Answers, answers_of
 from bertwright.exchange.hugging_face import write_hugging_face
 from bertwright.exchange.probe import Inputs
+from bertwright.exchange.sentence_transformers import write_sentence_transformers
 from bertwright.tokenization.tokenizer import Tokenizer
 
 
@@ -72,6 +73,16 @@ def opened_folder(path: Path) -> Result:
     return Result(folder.tokenizer, lambda asked: answers_of(folder, asked), folder.weights.places)
 
 
+def opened_sentences(path: Path) -> Result:
+    """As :func:`opened_folder`, and how its texts become vectors."""
+    folder = open_model(path)
+    facts = {} if folder.sentences is None else {"recipe": folder.sentences.facts()}
+    return replace(opened_folder(path), facts=facts)
+
+
 TARGETS: Mapping[str, Target] = {
     "hf": Target("a Hugging Face folder", write_hugging_face, opened_folder),
+    "sentence-transformers": Target(
+        "a sentence-transformers folder", write_sentence_transformers, opened_sentences
+    ),
 }

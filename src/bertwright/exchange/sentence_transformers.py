@@ -1,0 +1,30 @@
+"""A model as a sentence-transformers folder: a Hugging Face folder that says how texts become vectors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bertwright.checkpoints.model_folder import ModelFolder
+from bertwright.exchange.hugging_face import save_folder
+from bertwright.inference.embedding import changed, sequence_length
+
+if TYPE_CHECKING:
+    from bertwright.exchange.targets import Request
+
+OPTIONS = ("pooling", "normalize", "max_length")
+
+
+def write_sentence_transformers(folder: ModelFolder, path: Path, request: Request) -> None:
+    """Write ``folder`` with ``modules.json``: what it says itself of vectors, and what the options change.
+
+    ``SentenceTransformer(path)`` then gives the vectors that ``bertwright embed`` gives of it.
+
+    Raises:
+        UsageError: no such pooling, or a length that the network cannot see.
+        DiskError: the file system refused.
+    """
+    wanted = {name: request.options.get(name) for name in OPTIONS}
+    recipe = changed(folder.sentences, folder.config.hidden_size, **wanted)
+    sequence_length(recipe.max_length, folder.config.max_position_embeddings)
+    save_folder(folder, path, request.origin, recipe)
