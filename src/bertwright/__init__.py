@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from bertwright.data.prepare import prepare
     from bertwright.data.store import TokenStore
     from bertwright.errors import BertwrightError
+    from bertwright.exchange.extension import extend_model
     from bertwright.inference.model import Model, load
     from bertwright.pretraining.config import PretrainingSettings
     from bertwright.pretraining.run import pretrain
@@ -43,6 +44,7 @@ _HOME = {
     "PretrainingSettings": "bertwright.pretraining.config",
     "TokenStore": "bertwright.data.store",
     "Tokenizer": "bertwright.tokenization.tokenizer",
+    "extend_model": "bertwright.exchange.extension",
     "finetune": "bertwright.tasks.finetuning",
     "learn_vocabulary": "bertwright.tokenization.learning.learn",
     "load": "bertwright.inference.model",
@@ -58,6 +60,7 @@ __all__ = [
     "PretrainingSettings",
     "TokenStore",
     "Tokenizer",
+    "extend_model",
     "finetune",
     "learn_vocabulary",
     "load",

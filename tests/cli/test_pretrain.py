@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from pretraining.small_run import DEFAULTS, fingerprint, records, texts, tree
-from small_models import tokenizer
+from small_models import save_pretrained, tokenizer
 
 from bertwright.checkpoints.model_folder import open_model
 from bertwright.data.prepare import prepare
@@ -40,6 +40,30 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
         one_sentence_per_line=True,
     )
     return folder / "text.store"
+
+
+def test_going_on_with_more_words(command, store: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    """A model, a corpus with words that it lacks: extended, prepared for, gone on from."""
+    model, run = save_pretrained(tmp_path / "model"), tmp_path / "run"
+    corpus = tmp_path / "more.txt"
+    text = ["\n".join([*document, "a zyzzyva saw the zyzzyva ."]) for document in texts()]
+    corpus.write_text("\n\n".join(text) + "\n")
+    assert command("vocab", "--extend", model, corpus, "-o", tmp_path / "more", "--add", "1").code == 0
+    prepared = ("prepare", corpus, "--vocab", tmp_path / "more", "-o", tmp_path / "more.store")
+    assert command(*prepared, "--one-sentence-per-line").code == 0
+    lengths = ("--set=sequence_length=24", "--set=long_sequence_length=40", "--set=evaluation_instances=16")
+    length = ("--steps", "2", "--set=batch_size=4", "--set=held_out_share=0.1", *lengths)
+    answer = command("pretrain", "--data", store, "-o", run, "--init", tmp_path / "more", *length)
+    assert (answer.code, "init: expected a store prepared with the vocabulary of" in answer.err) == (2, True)
+    answer = command(
+        "pretrain", "--data", tmp_path / "more.store", "-o", run, "--init", tmp_path / "more", *length
+    )
+    assert answer.code == 0
+    tokens = open_model(run / "model").tokenizer.encode("a zyzzyva").tokens
+    assert tokens == ["a", "zyzzyva"]
+    assert command("pretrain", "--data", tmp_path / "more.store", "-o", run, "--resume").code == 0
+    answer = command("pretrain", "--data", store, "-o", run, "--init", model, "--size", "tiny", *length)
+    assert (answer.code, "--init and --size: expected one of them" in answer.err) == (2, True)
 
 
 @pytest.fixture(scope="module")

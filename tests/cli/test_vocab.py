@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from small_models import save_pretrained
 
 from bertwright.cli.app import run
 from bertwright.tokenization import Tokenizer
@@ -163,3 +164,42 @@ def test_the_disk_is_full(
     assert run(["vocab", str(corpus), "-o", str(tmp_path / "v"), "--size", "60", "--json"]) == 1
     assert "ENOSPC" in answer(capsys)["error"]["message"]
     assert [entry.name for entry in tmp_path.iterdir()] == ["corpus.txt"]
+
+
+def test_extend(command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    model = save_pretrained(tmp_path / "model")
+    corpus = tmp_path / "corpus.txt"
+    corpus.write_text("the zyzzyva saw a quokka .\n\n" * 20)
+    answer = command("vocab", "--extend", model, corpus, "-o", tmp_path / "out", "--add", "2", "--json")
+    assert answer.code == 0
+    assert answer.json["words"] == ["zyzzyva", "quokka"]
+    assert answer.json["pieces_per_word"] == 1 < answer.json["pieces_per_word_before"]
+    assert command("inspect", tmp_path / "out", "--json").json["tokenizer"]["size"] == answer.json["size"]
+    answer = command("vocab", "--extend", model, corpus, "-o", tmp_path / "out", "--overwrite")
+    assert answer.code == 0
+    assert "2 new pieces of" in answer.out and "zyzzyva (20), quokka (20)" in answer.out
+    assert "asked for 1,000 new pieces, found 2" in answer.err
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--extend", "model", "--size", "99"], "--size: expected none with --extend"),
+        (["--extend", "model", "--cased"], "--cased: expected none with --extend"),
+        (["--add", "5"], "--add: expected --extend MODEL with it"),
+        (["--unused"], "--unused: expected --extend MODEL with it"),
+        (["--extend", "model", "--add", "0"], "expected at least 1"),
+        (["--extend", "model", "--unused"], "--add: expected 1 to 0"),
+        (["--extend", "nothing"], "expected a model folder"),
+        (["--extend", "corpus.txt"], "expected a model folder"),
+    ],
+)
+def test_extending_wrongly(command, tmp_path: Path, flags: list[str], message: str) -> None:  # type: ignore[no-untyped-def]
+    save_pretrained(tmp_path / "model")
+    (tmp_path / "corpus.txt").write_text("the zyzzyva saw a quokka .\n\n" * 20)
+    places = {name: str(tmp_path / name) for name in ("model", "nothing", "corpus.txt")}
+    given = [places.get(flag, flag) for flag in flags]
+    answer = command("vocab", tmp_path / "corpus.txt", "-o", tmp_path / "out", *given)
+    assert (answer.code, answer.err.count("\n")) == (2, 1)
+    assert message in answer.err
+    assert not (tmp_path / "out").exists()

@@ -25,6 +25,9 @@ def pretrain(
     *,
     data: Annotated[Path, Parameter(help="The token store that `bertwright prepare` made.")],
     output: Annotated[Path, Parameter(name=["--output", "-o"], help="The run's folder.")],
+    init: Annotated[
+        Path | None, Parameter(help="A model folder to go on from; its sizes are the network's.")
+    ] = None,
     size: Annotated[str | None, Parameter(help="tiny, mini, small, medium, base (default) or large.")] = None,
     objective: Annotated[str | None, Parameter(help="mlm+nsp (default), mlm or mlm+sop.")] = None,
     steps: Annotated[Count | None, Parameter(help="Length of the run in updates,")] = None,
@@ -52,6 +55,8 @@ def pretrain(
 
         bertwright pretrain --data text.store -o RUN --size mini --budget 30m
 
+        bertwright pretrain --data text.store -o RUN --init published-model --epochs 3
+
         torchrun --standalone --nproc-per-node 2 -m bertwright pretrain --data text.store -o RUN --steps 10000
     """
     from bertwright.cli.console import Console
@@ -62,7 +67,10 @@ def pretrain(
 
     if resume is not None and overwrite:
         raise UsageError("--resume and --overwrite: expected one of them, got both")
+    if init is not None and size is not None:
+        raise UsageError("--init and --size: expected one of them, got both (the model has its size)")
     flags = {
+        "init": None if init is None else str(init),
         "size": size,
         "objective": objective,
         "steps": steps,

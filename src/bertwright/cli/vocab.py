@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from bertwright.cli.arguments import Common, Count, Whole
+from bertwright.cli.vocab_extension import extend_vocabulary, refuse_alone, refuse_together
 from bertwright.corpus.formats import Format
 
 if TYPE_CHECKING:
@@ -23,7 +24,9 @@ def vocab(
     /,
     *,
     output: Annotated[Path, Parameter(name=["--output", "-o"], help="The folder to be made.")],
-    size: Annotated[Count, Parameter(help="Number of tokens, the five special ones included.")] = 30522,
+    size: Annotated[
+        Count | None, Parameter(help="Number of tokens, the five special ones included; by default 30522.")
+    ] = None,
     cased: Annotated[bool, Parameter(help="Keep capital letters and accents.")] = False,
     min_count: Annotated[Count, Parameter(help="Pass over words that occur less often.")] = 1,
     held_out: Annotated[
@@ -37,6 +40,14 @@ def vocab(
     ] = "auto",
     text_field: Annotated[str, Parameter(help="Column or key of the text.")] = "text",
     max_line_bytes: Annotated[Count, Parameter(help="Longer lines are refused.")] = 16 << 20,
+    extend: Annotated[
+        Path | None, Parameter(help="A model: write it to OUTPUT with the words of the corpus that it lacks.")
+    ] = None,
+    add: Annotated[Count | None, Parameter(help="With --extend: how many words; by default 1000.")] = None,
+    unused: Annotated[
+        bool,
+        Parameter(help="With --extend: put them into the places of [unusedN], so that ids end as before."),
+    ] = False,
     overwrite: Annotated[bool, Parameter(help="Replace a vocabulary that is there.")] = False,
     common: Common = Common(),
 ) -> None:
@@ -48,7 +59,21 @@ def vocab(
 
         bertwright vocab wiki.txt.xz news/ -o my-vocab
         bertwright vocab zh.txt.xz -o zh-vocab --size 21128
+        bertwright vocab --extend published-model medicine.txt -o my-model --add 1000
     """
+    reading: dict[str, Any] = {
+        "min_count": min_count,
+        "held_out": held_out,
+        "format": format,
+        "text_field": text_field,
+        "max_line_bytes": max_line_bytes,
+        "workers": workers,
+    }
+    if extend is not None:
+        refuse_together(extend=extend, size=size, cased=cased)
+        extend_vocabulary(extend, corpus, output, add, unused, overwrite, reading, common)
+        return
+    refuse_alone(add=add, unused=unused)
     from bertwright import durable
     from bertwright.cli.console import Console
     from bertwright.tokenization.learning.learn import learn_vocabulary
@@ -58,16 +83,11 @@ def vocab(
         durable.require_absent(output, overwrite)
         learned = learn_vocabulary(
             corpus,
-            size=size,
+            size=30522 if size is None else size,
             settings=TokenizerSettings(do_lower_case=not cased),
-            min_count=min_count,
-            held_out=held_out,
-            format=format,
-            text_field=text_field,
-            max_line_bytes=max_line_bytes,
-            workers=workers,
             output=output,
             progress=console,
+            **reading,
         )
         learned.save(output, overwrite=overwrite)
         for warning in learned.warnings:

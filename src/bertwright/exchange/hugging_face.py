@@ -29,17 +29,23 @@ def write_hugging_face(folder: ModelFolder, path: Path, request: Request) -> Non
     Raises:
         DiskError: the file system refused.
     """
-    save_folder(folder, path, request.origin, folder.sentences)
+    save_folder(folder, path, {"converted_from": dict(request.origin)}, folder.sentences)
 
 
 def save_folder(
-    folder: ModelFolder, path: Path, origin: Mapping[str, Any], sentences: SentenceRecipe | None
+    folder: ModelFolder,
+    path: Path,
+    origin: Mapping[str, Any],
+    sentences: SentenceRecipe | None,
+    *,
+    overwrite: bool = False,
 ) -> None:
     """Write all that ``folder`` has as the new folder ``path``.
 
     Args:
-        origin: where it comes from.
+        origin: where it comes from, added to what the source says of itself.
         sentences: how texts become vectors, if the new folder is to say so.
+        overwrite: replace a model folder of ours that is there.
     """
     save_weights(
         path,
@@ -48,10 +54,11 @@ def save_folder(
         folder.tokenizer,
         architecture=architecture_of(folder),
         task=folder.task,
-        provenance={**folder.manifest.get("provenance", {}), "converted_from": dict(origin)},
+        provenance={**folder.manifest.get("provenance", {}), **origin},
         sentences=sentences,
         more=_more(folder),
         fields=_head_fields(folder),
+        overwrite=overwrite,
     )
 
 

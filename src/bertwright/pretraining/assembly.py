@@ -22,6 +22,7 @@ from bertwright.model.host_memory import keep_freed_memory
 from bertwright.model.pretraining_model import BertForPreTraining
 from bertwright.pretraining.config import FREE_TO_CHANGE, PretrainingSettings
 from bertwright.pretraining.evaluation import Evaluation, read_held_out
+from bertwright.pretraining.initial import InitialModel
 from bertwright.pretraining.run_folder import RunFolder
 from bertwright.pretraining.source import PhasedSource
 from bertwright.pretraining.step import PretrainingPart, PretrainingStep
@@ -51,6 +52,8 @@ class RunData:
     training: TokenStore
     held_out_documents: TokenStore
     held_out: list[PretrainingBatch]
+    initial: InitialModel | None = None
+    """The model that the run goes on from."""
 
     @classmethod
     def read(
@@ -60,6 +63,7 @@ class RunData:
 
         Raises:
             StoreError, DigestError: the store is damaged, too small, or made with another vocabulary.
+            ModelError, UsageError: the model to go on from does not open, or does not fit.
         """
         store = data if isinstance(data, TokenStore) else TokenStore.open(data)
         tokenizer = tokenizer or store.tokenizer()
@@ -68,9 +72,10 @@ class RunData:
                 f"{store!r}: expected at least {_MIN_DOCUMENTS} documents, to train on and to hold out, "
                 f"got {store.num_documents} (are there blank lines between the documents of the corpus?)"
             )
+        initial = None if settings.init is None else InitialModel.read(settings.init, tokenizer, settings)
         training, held_out = store.split(settings.held_out_share, settings.seed)
         batches = read_held_out(held_out, tokenizer.vocabulary, settings)
-        return cls(store, tokenizer, training, held_out, batches)
+        return cls(store, tokenizer, training, held_out, batches, initial)
 
 
 class Assembly:
@@ -92,7 +97,8 @@ class Assembly:
             progress,
         )
         self.device = _device(settings, ranks)
-        self.config = settings.bert_config(data.store.vocab_size)
+        initial = data.initial
+        self.config = settings.bert_config(data.store.vocab_size) if initial is None else initial.config
         self.precision = precision.resolve(settings.precision, self.device)
         if self.device.type == "cpu":
             require_memory(self.config, folder.path, copies=_COPIES)
@@ -104,12 +110,14 @@ class Assembly:
 
     def facts(self) -> dict[str, Any]:
         """What decides the run besides its settings; a resumed run must have the same."""
-        return {
+        facts = {
             "version": bertwright.__version__,
             "store": self.data.store.digest,
             "vocabulary": self.data.tokenizer.digest,
             "precision": self.precision,
         }
+        initial = self.data.initial
+        return facts if initial is None else {**facts, "init": initial.folder.digest}
 
     def claim(self, mode: ResumeMode | None) -> None:
         """Make the folder, or see that it holds this very run (on the first rank); then compare the ranks.
@@ -187,7 +195,12 @@ class Assembly:
         return {**self.facts(), "digest of the settings": digest[:16], "id of the run": self.folder.run_id()}
 
     def _model(self) -> BertForPreTraining:
-        model = BertForPreTraining(self.config, seed=self.settings.seed)
+        initial = self.data.initial
+        model = (
+            BertForPreTraining(self.config, seed=self.settings.seed)
+            if initial is None
+            else initial.model().train()
+        )
         if self.settings.objective == "mlm":  # what no loss reaches is not trained, nor decayed
             model.next_sentence_head.requires_grad_(False)
             model.encoder.pooler.requires_grad_(False)

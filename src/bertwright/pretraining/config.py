@@ -42,8 +42,21 @@ BATCH_SIZES: dict[Size, int] = {
 """Instances of an update: the paper's for its two sizes; small networks gain more by more updates."""
 
 
-FREE_TO_CHANGE = frozenset({"keep", "checkpoint_every", "checkpoint_interval", "tensorboard"})
-"""Settings that change nothing of the result, and so may differ when a run is resumed."""
+FREE_TO_CHANGE = frozenset({"keep", "checkpoint_every", "checkpoint_interval", "tensorboard", "init"})
+"""Settings that change nothing of the result, and so may differ when a run is resumed. Of ``init`` this is
+the place: that it is the same model is seen from its digest."""
+
+_OF_A_NEW_NETWORK = (
+    "size",
+    "hidden_size",
+    "num_hidden_layers",
+    "num_attention_heads",
+    "intermediate_size",
+    "max_position_embeddings",
+    "hidden_act",
+    "initializer_range",
+)
+"""Settings that a model which is gone on from has decided."""
 
 _ANY_VOCABULARY = 30_522  # the network's sizes are checked before the store's vocabulary is known
 WARMUP_STEPS = 10_000
@@ -86,6 +99,8 @@ class PretrainingSettings(Settings):
     """Wall-clock time for the whole run, such as 30m or 2h; the schedule ends when it does."""
 
     # the network
+    init: str | None = None
+    """A model folder to go on from, in place of a new network; its sizes are the network's."""
     size: Size = "base"
     """The published size: tiny, mini, small, medium, base or large."""
     hidden_size: int | None = Field(default=None, ge=1)
@@ -193,7 +208,11 @@ class PretrainingSettings(Settings):
         if len(given) != 1:
             yield f"steps, epochs, budget: expected exactly one, got {' and '.join(given) or 'none'}"
         longest = max(phase.length for phase in self.phases)
-        if longest > self.max_position_embeddings:
+        if self.init is not None:
+            fields = type(self).model_fields
+            changed = [name for name in _OF_A_NEW_NETWORK if getattr(self, name) != fields[name].default]
+            yield from (f"{name}: expected none with init, whose network it is" for name in changed)
+        elif longest > self.max_position_embeddings:
             yield (
                 f"sequence length: expected at most max_position_embeddings {self.max_position_embeddings}, "
                 f"got {longest}"

@@ -16,6 +16,7 @@ from bertwright.pretraining.assembly import Assembly, RunData
 from bertwright.pretraining.baselines import Baseline, baselines
 from bertwright.pretraining.blanks import fill_blanks
 from bertwright.pretraining.config import PretrainingSettings
+from bertwright.pretraining.initial import decided
 from bertwright.pretraining.run_folder import RunFolder
 from bertwright.progress import Progress, Silent
 from bertwright.tokenization.tokenizer import Tokenizer
@@ -100,9 +101,13 @@ def pretrain(
             mode = mode or "latest"  # torchrun started us again, with the arguments of the first time
         if mode is None and ranks.first:
             folder.require_new(overwrite)
-        assembly = Assembly(
-            settings, folder, RunData.read(data, tokenizer, settings), ranks, progress or Silent()
-        )
+        watch = progress or Silent()
+        read = RunData.read(data, tokenizer, settings)
+        if read.initial is not None:
+            settings = decided(settings, read.initial)
+            for note in read.initial.notes:
+                watch.say(note)
+        assembly = Assembly(settings, folder, read, ranks, watch)
         with folder.held() if ranks.first else contextlib.nullcontext():
             if mode is None and ranks.first:
                 folder.require_new(overwrite)  # again: another run may have come and gone since

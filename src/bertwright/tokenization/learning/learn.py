@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 
 from bertwright import durable
-from bertwright.corpus import Corpus, find_corpus
 from bertwright.corpus.lines import MAX_LINE_BYTES
-from bertwright.errors import CorpusError, UsageError, VocabularyError
+from bertwright.errors import UsageError, VocabularyError
 from bertwright.progress import Progress, Silent
 from bertwright.tokenization.learning.alphabet import Alphabet
-from bertwright.tokenization.learning.counting import CorpusCounts, Reading, WordCounts, count_words
+from bertwright.tokenization.learning.corpus_words import CorpusWords, read_words
+from bertwright.tokenization.learning.counting import WordCounts
 from bertwright.tokenization.learning.learner import LearnedPieces, learn_pieces
 from bertwright.tokenization.learning.report import (
     Fit,
@@ -30,9 +30,6 @@ from bertwright.tokenization.vocabulary import CONTINUATION, MAX_TOKENS, SPECIAL
 
 KIND = "vocabulary"
 REPORT = "report.json"
-
-_LEAST_HELD_OUT = 1_000
-"""Held-out passages of fewer words measure nothing, and are given back to the corpus."""
 
 
 @dataclass(frozen=True)
@@ -106,14 +103,18 @@ def learn_vocabulary(
     _check(size, min_count, workers)
     settings = settings or TokenizerSettings()
     watch = progress or Silent()
-    found = find_corpus(corpus, format=format, output=Path(output) if output is not None else None)
-    apart = find_corpus([held_out], format=format) if held_out is not None else None
-    reading = Reading(settings, text_field, max_line_bytes, hold_out=apart is None)
-    counted = count_words(found, reading, workers=workers, progress=watch)
-    if apart is not None:
-        counted = CorpusCounts(counted.learned, count_words(apart, reading.whole(), workers=1).learned)
-    job = _Job(counted, settings, size, min_count, _source(held_out, apart))
-    return job.learn(watch, (*found.warnings, *(apart.warnings if apart else ())))
+    words = read_words(
+        corpus,
+        settings,
+        held_out=held_out,
+        format=format,
+        text_field=text_field,
+        max_line_bytes=max_line_bytes,
+        workers=workers,
+        output=output,
+        progress=watch,
+    )
+    return _Job(words, settings, size, min_count).learn(watch)
 
 
 def _check(size: int, min_count: int, workers: int | None) -> None:
@@ -128,24 +129,15 @@ def _check(size: int, min_count: int, workers: int | None) -> None:
         raise UsageError(f"--workers: expected at least 0, got {workers}")
 
 
-def _source(held_out: str | Path | None, apart: Corpus | None) -> str:
-    return Path(held_out).name if held_out is not None and apart is not None else ""
-
-
 class _Job:
-    def __init__(
-        self, counted: CorpusCounts, settings: TokenizerSettings, size: int, min_count: int, source: str
-    ) -> None:
-        self._settings, self._size, self._min_count, self._source = settings, size, min_count, source
-        learned, held_out = counted.learned, counted.held_out
-        if not source and held_out.total < _LEAST_HELD_OUT:
-            learned, held_out = learned + held_out, WordCounts.of({})
-        if not len(learned.words):
-            raise CorpusError("expected text, got a corpus without a single word")
-        self._learned, self._held_out = learned, held_out
+    def __init__(self, words: CorpusWords, settings: TokenizerSettings, size: int, min_count: int) -> None:
+        self._words, self._settings, self._size, self._min_count = words, settings, size, min_count
+        self._source = words.source
+        self._learned, self._held_out = words.learned, words.held_out
 
-    def learn(self, watch: Progress, warnings: tuple[str, ...]) -> LearnedVocabulary:
+    def learn(self, watch: Progress) -> LearnedVocabulary:
         """Learn and measure."""
+        warnings = self._words.warnings
         words = self._learned.at_least(self._min_count)
         if not len(words.words):
             most = int(self._learned.counts.max())
@@ -183,13 +175,10 @@ class _Job:
 
     def _fit(self, vocabulary: Vocabulary, words: WordCounts) -> tuple[Fit, str]:
         longest = self._settings.max_input_chars_per_word
-        if not len(self._held_out.words):
-            return measure(
-                vocabulary, self._learned, longest
-            ), "the corpus itself (too small to hold text out)"
-        if self._source:
-            return measure(vocabulary, self._held_out, longest), self._source
+        measured, measured_on = self._words.to_measure
+        if self._source or not len(self._held_out.words):
+            return measure(vocabulary, measured, longest), measured_on
         # Characters that only the held-out passages have are in the alphabet, but nobody knew them there.
         there, here = (Alphabet.of([counts], self._settings).codes for counts in (self._held_out, words))
         strange = map(chr, np.setdiff1d(there, here))
-        return measure(vocabulary, self._held_out, longest, strange), "held-out passages of the corpus"
+        return measure(vocabulary, measured, longest, strange), measured_on

@@ -1,0 +1,114 @@
+"""The model that a run goes on from (``init``), in place of initial weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import cast
+
+from bertwright.checkpoints.model_folder import Head, ModelFolder, open_model
+from bertwright.errors import StoreError, UsageError, shown_path
+from bertwright.model.config import PUBLISHED, BertConfig, Size
+from bertwright.model.pretraining_model import BertForPreTraining
+from bertwright.pretraining.config import BATCH_SIZES, LEARNING_RATES, PretrainingSettings
+from bertwright.tokenization.tokenizer import Tokenizer
+
+GENTLER = 5
+"""A network that has learned takes a fifth of the rate of a new one: 2e-5 for BERT-base, as the original's
+README advises for going on from a checkpoint."""
+
+_PARTS: dict[Head, str] = {
+    "masked_language": "masked language head",
+    "next_sentence": "next sentence head",
+}
+
+
+@dataclass(frozen=True)
+class InitialModel:
+    """An opened model folder, fit to go on from."""
+
+    folder: ModelFolder
+    config: BertConfig
+    """With the dropout of the run."""
+    notes: tuple[str, ...]
+    """What is missing, and begins from initial weights; what is not carried on."""
+
+    @classmethod
+    def read(cls, path: str | Path, tokenizer: Tokenizer, settings: PretrainingSettings) -> InitialModel:
+        """Open the model, and see that it reads what the store has.
+
+        Args:
+            tokenizer: the store's.
+
+        Raises:
+            ModelError: no model that opens.
+            StoreError: the store was prepared with another vocabulary, or with other casing.
+            UsageError: the run's sequences are longer than the model can see.
+        """
+        folder = open_model(path)
+        _require_same(tokenizer, folder)
+        positions = folder.config.max_position_embeddings
+        longest = max(phase.length for phase in settings.phases)
+        if longest > positions:
+            raise UsageError(
+                f"sequence length: expected at most {positions}, the positions of {shown_path(path)}, "
+                f"got {longest} (--set long_sequence_length={positions}, or long_share=0)"
+            )
+        dropout = settings.dropout if settings.dropout is not None else 0.0 if settings.budget else None
+        config = folder.config
+        if dropout is not None:
+            changes = {"hidden_dropout_prob": dropout, "attention_probs_dropout_prob": dropout}
+            config = config.model_copy(update=changes)
+        return cls(folder, config, tuple(_notes(folder, settings)))
+
+    def model(self) -> BertForPreTraining:
+        """The network with both pre-training heads; those that the folder lacks begin anew."""
+        return replace(self.folder, config=self.config).pretraining_model(require=())
+
+
+def decided(settings: PretrainingSettings, initial: InitialModel) -> PretrainingSettings:
+    """``settings`` with the batch size and the rate of a run that goes on from a network of this size."""
+    size = nearest_size(initial.config)
+    return settings.model_copy(
+        update={
+            "init": str(initial.folder.path.absolute()),
+            "batch_size": settings.batch_size or BATCH_SIZES[size],
+            "learning_rate": settings.learning_rate or LEARNING_RATES[size] / GENTLER,
+        }
+    )
+
+
+def nearest_size(config: BertConfig) -> Size:
+    """The largest published size that is no wider, and no deeper where widths are equal."""
+    extent = (config.hidden_size, config.num_hidden_layers)
+    fitting = [size for size, (layers, hidden, _) in PUBLISHED.items() if (hidden, layers) <= extent]
+    return cast(Size, fitting[-1]) if fitting else "tiny"
+
+
+def _require_same(tokenizer: Tokenizer, folder: ModelFolder) -> None:
+    theirs = folder.tokenizer
+    if tokenizer.digest == theirs.digest:
+        return
+    same = tokenizer.vocabulary == theirs.vocabulary
+    what = "tokenizer settings" if same else "vocabulary"
+    expected, got = theirs.digest, tokenizer.digest
+    raise StoreError(
+        f"init: expected a store prepared with the {what} of {shown_path(folder.path)} "
+        f"(digest {expected[:12]}…), got one of digest {got[:12]}… "
+        "(prepare the text again, with this model as --vocab)"
+    )
+
+
+def _notes(folder: ModelFolder, settings: PretrainingSettings) -> list[str]:
+    """What a run that goes on from ``folder`` does without."""
+    needed: list[Head] = ["masked_language"]
+    if settings.objective != "mlm":
+        needed.append("next_sentence")
+    missing = [head for head in needed if head not in folder.heads]
+    notes = [f"init: no {_PARTS[head]} is stored: it begins from initial weights" for head in missing]
+    if settings.objective != "mlm" and "pooler" not in folder.weights.parts:
+        notes.append("init: no pooler is stored: it begins from initial weights")
+    left = sorted(folder.heads - set(_PARTS))
+    if left:
+        notes.append(f"init: its {', '.join(left)} head is not carried on")
+    return notes

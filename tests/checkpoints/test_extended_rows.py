@@ -1,0 +1,26 @@
+"""Rows for new pieces, by hand."""
+
+from __future__ import annotations
+
+import torch
+
+from bertwright.checkpoints.extended_rows import OUTPUT_BIAS, WORDS, extended_rows
+
+
+def test_by_hand() -> None:
+    words = torch.tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 0.0]])
+    bias = torch.tensor([0.5, -1.0, 2.0])
+    other = torch.ones(2)
+    before = {WORDS: words.clone(), OUTPUT_BIAS: bias.clone(), "encoder.pooler.dense.bias": other}
+    after = extended_rows(before, {3: (0, 1), 0: (2,), 4: (0, 1, 2)}, 5)
+    assert after[WORDS].tolist() == [[5, 0], [3, 4], [5, 0], [2, 3], [3, 2]]
+    assert after["encoder.pooler.dense.bias"] is other
+    assert after[OUTPUT_BIAS].shape == (5,)
+    assert after[OUTPUT_BIAS][1:3].tolist() == [-1, 2]
+    assert torch.equal(before[WORDS], words) and torch.equal(before[OUTPUT_BIAS], bias), "the source is kept"
+
+
+def test_without_output_layer() -> None:
+    after = extended_rows({WORDS: torch.ones(3, 2)}, {3: (0, 1)}, 4)
+    assert set(after) == {WORDS}
+    assert after[WORDS].shape == (4, 2)

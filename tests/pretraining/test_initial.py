@@ -1,0 +1,189 @@
+"""Runs that go on from a model (``init``)."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import small_models
+import torch
+from pretraining import small_run
+from pretraining.small_run import fingerprint, memory_store
+
+from bertwright.checkpoints.model_folder import open_model, save_model
+from bertwright.config.settings import load
+from bertwright.errors import ModelError, ResumeError, SettingsError, StoreError, UsageError
+from bertwright.model.config import BertConfig
+from bertwright.pretraining.config import PretrainingSettings
+from bertwright.pretraining.initial import nearest_size
+from bertwright.pretraining.run import PretrainingSummary, pretrain
+from bertwright.pretraining.step import PretrainingStep
+from bertwright.progress import Silent
+from bertwright.tokenization.settings import TokenizerSettings
+from bertwright.tokenization.tokenizer import Tokenizer
+from bertwright.tokenization.vocabulary import Vocabulary
+
+OF_THE_MODEL = ("size", "hidden_size", "num_attention_heads", "max_position_embeddings")
+
+
+class Listener(Silent):
+    """Keeps what a run says."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def say(self, message: str) -> None:
+        self.said.append(message)
+
+
+def settings(init: Path, **changes: Any) -> PretrainingSettings:
+    """The small run's, without what the model decides."""
+    plain = {name: value for name, value in small_run.DEFAULTS.items() if name not in OF_THE_MODEL}
+    return load(PretrainingSettings, overrides={**plain, "init": str(init), **changes}).value
+
+
+def go_on(
+    init: Path, output: Path, *, resume: Any = False, listener: Any = None, **changes: Any
+) -> PretrainingSummary:
+    torch.set_num_threads(1)
+    store, words = memory_store()
+    chosen = settings(init, **changes)
+    return pretrain(store, output, chosen, tokenizer=words, resume=resume, progress=listener)
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run of 12 steps."""
+    folder = tmp_path_factory.mktemp("first") / "run"
+    small_run.run(folder)
+    return folder
+
+
+def test_it_begins_where_the_model_is(first: Path, tmp_path: Path) -> None:
+    """One step at a rate of nearly nothing: the held-out figures are those of the model itself."""
+    before = open_model(first / "model").manifest["provenance"]["training"]
+    listener = Listener()
+    after = go_on(first / "model", tmp_path / "run", steps=1, learning_rate=1e-12, listener=listener)
+    assert after.mlm_loss == pytest.approx(before["mlm_loss"], abs=1e-5)
+    assert after.nsp_accuracy == before["nsp_accuracy"]
+    assert listener.said == [], "nothing is missing"
+    made = open_model(tmp_path / "run" / "model").manifest["provenance"]["data"]
+    assert made["init"] == open_model(first / "model").digest
+    assert open_model(tmp_path / "run" / "model").config.hidden_size == 32
+
+
+def test_it_learns_on(first: Path, tmp_path: Path) -> None:
+    before = open_model(first / "model").manifest["provenance"]["training"]
+    after = go_on(first / "model", tmp_path / "run", steps=20, learning_rate=3e-3)
+    assert after.mlm_loss < before["mlm_loss"] - 0.05
+
+
+class Stopped(BaseException):
+    """Stands for a death: nothing handles it."""
+
+
+def test_it_resumes_exactly(first: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    moved = shutil.copytree(first / "model", tmp_path / "model")
+    go_on(moved, tmp_path / "whole")
+    original, calls = PretrainingStep.__call__, iter(range(10**6))
+
+    def step(self: Any, model: Any, part: Any) -> Any:
+        if next(calls) == 15:
+            raise Stopped
+        return original(self, model, part)
+
+    with monkeypatch.context() as patch, pytest.raises(Stopped):
+        patch.setattr(PretrainingStep, "__call__", step)
+        go_on(moved, tmp_path / "run")
+    moved.rename(tmp_path / "elsewhere")
+    go_on(tmp_path / "elsewhere", tmp_path / "run", resume=True)
+    assert fingerprint(tmp_path / "run") == fingerprint(tmp_path / "whole")
+    other = small_run.run(tmp_path / "other", seed=99, steps=1)
+    with pytest.raises(ResumeError, match="init: "):
+        go_on(Path(other.model), tmp_path / "run", resume=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("size", "mini"), ("hidden_size", 32), ("hidden_act", "gelu"), ("max_position_embeddings", 64)],
+)
+def test_the_network_is_the_models(first: Path, name: str, value: Any) -> None:
+    with pytest.raises(SettingsError, match=f"{name}: expected none with init, whose network it is"):
+        settings(first / "model", **{name: value})
+
+
+def save(path: Path, words: Tokenizer, **changes: Any) -> Path:
+    from bertwright.model.pretraining_model import BertForPreTraining
+
+    config = small_models.config(len(words.vocabulary)).model_copy(update=changes)
+    save_model(path, BertForPreTraining(config), words, task=None, provenance={})
+    return path
+
+
+def test_another_vocabulary_is_refused(tmp_path: Path) -> None:
+    words = small_models.tokenizer()
+    tokens = [*words.vocabulary.tokens[:-2], *reversed(words.vocabulary.tokens[-2:])]
+    other = save(tmp_path / "other", Tokenizer(Vocabulary.from_tokens(tokens)))
+    with pytest.raises(StoreError, match=r"init: expected a store prepared with the vocabulary of .*other"):
+        go_on(other, tmp_path / "run")
+    cased = save(tmp_path / "cased", Tokenizer(words.vocabulary, TokenizerSettings(do_lower_case=False)))
+    with pytest.raises(StoreError, match=r"the tokenizer settings of .*--vocab"):
+        go_on(cased, tmp_path / "run")
+    with pytest.raises(ModelError):
+        go_on(tmp_path / "nothing", tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_positions_are_the_models(tmp_path: Path) -> None:
+    short = save(tmp_path / "short", small_models.tokenizer(), max_position_embeddings=30)
+    with pytest.raises(UsageError, match=r"sequence length: expected at most 30, .* got 40 \(--set long_seq"):
+        go_on(short, tmp_path / "run")
+
+
+def test_what_is_missing_is_said(tmp_path: Path) -> None:
+    words = small_models.tokenizer()
+    classifier, listener = small_models.save_classifier(tmp_path / "classifier"), Listener()
+    go_on(classifier, tmp_path / "run", steps=1, listener=listener)
+    assert listener.said[:3] == [
+        "init: no masked language head is stored: it begins from initial weights",
+        "init: no next sentence head is stored: it begins from initial weights",
+        "init: its sequence head is not carried on",
+    ]
+    assert open_model(tmp_path / "run" / "model").heads == {"masked_language", "next_sentence"}
+    listener = Listener()
+    go_on(save(tmp_path / "whole", words), tmp_path / "mlm", steps=1, objective="mlm", listener=listener)
+    assert not [line for line in listener.said if line.startswith("init")]
+
+
+def test_the_rate_is_gentler(first: Path, tmp_path: Path) -> None:
+    go_on(first / "model", tmp_path / "run", steps=1)
+    stored = load(PretrainingSettings, overrides=small_run_settings(tmp_path / "run")).value
+    assert stored.peak_rate == pytest.approx(1e-3 / 5)
+    assert stored.init == os.path.abspath(first / "model")
+
+
+def small_run_settings(folder: Path) -> dict[str, Any]:
+    from bertwright.config.settings import flatten
+    from bertwright.pretraining.run_folder import RunFolder
+
+    return flatten(RunFolder(folder).stored_settings())
+
+
+@pytest.mark.parametrize(
+    ("layers", "hidden", "size"),
+    [
+        (12, 768, "base"),
+        (24, 1024, "large"),
+        (6, 384, "mini"),
+        (4, 512, "small"),
+        (8, 512, "medium"),
+        (2, 32, "tiny"),
+        (6, 768, "medium"),
+    ],
+)
+def test_nearest_size(layers: int, hidden: int, size: str) -> None:
+    config = BertConfig.published("tiny", num_hidden_layers=layers, hidden_size=hidden, num_attention_heads=1)
+    assert nearest_size(config) == size
