@@ -20,10 +20,10 @@ demo: $(STAMP) ## the whole story on text that is already on this machine (CORPU
 	$(BIN)/bertwright demo --output $(OUT) $(if $(CORPUS),--corpus $(CORPUS)) $(ARGS)
 
 test: $(STAMP) ## the tests, with a random sample of the slow ones
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
 
 test-slow: $(STAMP) ## all tests: kill loops, fuzzing, soak
-	$(BIN)/python -m pytest --slow all $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist loadfile --slow all $(ARGS)
 
 check: $(STAMP) ## lint, format, types
 	$(BIN)/ruff check .

@@ -2,8 +2,9 @@
 
     python -m benchmarks.downstream RUN/model --language en -o table.jsonl [--tasks SST-2 MRPC] [--seeds 3]
 
-Every result is written when it is there; run again with the same output it goes on behind the last. Training
-files are cut to the number of rows given in ``labelled_data.py``, drawn with a fixed seed; development files
+Every result is written when it is there; run again with the same output it goes on behind the last. With
+``--jobs`` several are worked on at once (a GPU has room for a dozen). Training files are cut to the number of
+rows given in ``labelled_data.py`` (or fewer: ``--most-rows``), drawn with a fixed seed; development files
 are whole. The same recipe for all tasks: see ``settings_for``.
 """
 
@@ -14,7 +15,9 @@ import json
 import statistics
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -40,24 +43,43 @@ def main() -> None:
     parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS))
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--most-rows", type=int, help="cut every training file to at most so many rows")
+    parser.add_argument("--jobs", type=int, default=1, help="processes at work at once")
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
+    parser.add_argument("--markdown", action="store_true", help="the table as Markdown on stdout")
     parser.add_argument("-o", "--output", type=Path, required=True, help="rows as JSON lines")
     options = parser.parse_args()
     names = options.tasks or list(ENGLISH if options.language == "en" else CHINESE)
-    for name in names:
-        for way in options.ways:
-            if (name, way) not in read_records(options.output):
-                record = measure(name, TASKS[name], way, options)
-                with options.output.open("a", encoding="utf-8") as file:
-                    file.write(json.dumps(record, ensure_ascii=False) + "\n")
-                Console(stderr=True).print(
-                    f"{name}, {way}: {shown(record['scores'])}, {record['seconds']:.0f} s"
-                )
+    done = read_records(options.output)
+    left = [(name, way) for name in names for way in options.ways if (name, way) not in done]
+    for record in results(left, options):
+        with options.output.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(record, ensure_ascii=False) + "\n")
+        Console(stderr=True).print(
+            f"{record['task']}, {record['way']}: {shown(record['scores'])}, {record['seconds']:.0f} s"
+        )
     rows = rows_of(names, read_records(options.output))
     if options.json:
         print(json.dumps({"rows": rows, **verdict(rows)}))
+    elif options.markdown:
+        print(markdown(rows))
     else:
         show(rows)
+
+
+def results(left: Sequence[tuple[str, str]], options: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """The records of ``left``, as they become ready; side by side, the longest begin first."""
+    if options.jobs == 1:
+        yield from (measure(name, TASKS[name], way, options) for name, way in left)
+        return
+    with ProcessPoolExecutor(options.jobs, mp_context=get_context("spawn")) as pool:
+        longest_first = sorted(left, key=lambda item: (-_effort(TASKS[item[0]]), item[1] == "features"))
+        running = [pool.submit(measure, name, TASKS[name], way, options) for name, way in longest_first]
+        yield from (ready.result() for ready in as_completed(running))
+
+
+def _effort(task: LabelledData) -> int:
+    """Roughly how many positions it trains on."""
+    return task.rows * task.epochs * task.max_length
 
 
 def read_records(path: Path) -> dict[tuple[str, str], dict[str, Any]]:
@@ -148,28 +170,43 @@ def _differ(row: dict[str, Any]) -> bool:
     return bool(stats.ttest_ind(row["tuned"], row["scratch"], equal_var=False).pvalue < SIGNIFICANT)
 
 
-def show(rows: Sequence[dict[str, Any]]) -> None:
-    """The table, and what it comes to."""
-    lines = [
-        [
-            row["task"],
-            row["metric"],
-            f"{row['train_rows']:,}",
-            f"{row['majority']:.3f}",
-            *(shown(row[way]) if way in row else "" for way in WAYS),
-            f"{row['seconds']:.0f}",
-        ]
-        for row in rows
+COLUMNS = ("task", "metric", "rows", "majority", "from scratch", "features", "fine-tuned", "s")
+
+
+def cells(row: dict[str, Any]) -> list[str]:
+    """A line of the table."""
+    return [
+        row["task"],
+        row["metric"],
+        f"{row['train_rows']:,}",
+        f"{row['majority']:.3f}",
+        *(shown(row[way]) if way in row else "" for way in WAYS),
+        f"{row['seconds']:.0f}",
     ]
-    columns = ["task", "metric", "rows", "majority", "from scratch", "features", "fine-tuned", "s"]
-    console = Console(width=120)
-    console.print(table("development rows, mean and deviation over seeds", columns, lines, right=range(2, 8)))
+
+
+def conclusion(rows: Sequence[dict[str, Any]]) -> str:
+    """What the table comes to, in a sentence."""
     result = verdict(rows)
     behind = ", ".join(result["significantly_behind"]) or "none"
-    console.print(
+    return (
         f"fine-tuned ahead of from scratch on {result['ahead']} of {result['of']} rows; "
         f"significantly behind on: {behind}"
     )
+
+
+def show(rows: Sequence[dict[str, Any]]) -> None:
+    """The table and the conclusion, for a terminal."""
+    console = Console(width=120)
+    title = "development rows, mean and deviation over seeds"
+    console.print(table(title, list(COLUMNS), [cells(row) for row in rows], right=range(2, 8)))
+    console.print(conclusion(rows))
+
+
+def markdown(rows: Sequence[dict[str, Any]]) -> str:
+    """The table and the conclusion, for a document."""
+    lines = [COLUMNS, ["---", "---", *["---:"] * 6], *map(cells, rows)]
+    return "\n".join([*(f"| {' | '.join(line)} |" for line in lines), "", conclusion(rows)])
 
 
 def shown(values: Sequence[float]) -> str:

@@ -30,6 +30,22 @@ def test_precision_by_name() -> None:
     assert precision.resolve("auto", cpu) in ("fp32", "bf16")
 
 
+@pytest.mark.parametrize(
+    ("flags", "chosen"),
+    [
+        ({"avx512_bf16": True, "amx_bf16": True}, "bf16"),
+        ({"avx512_bf16": True, "amx_bf16": False}, "fp32"),  # vector instructions alone are slower than fp32
+        ({"bf16": True}, "bf16"),  # an Arm processor
+        ({}, "fp32"),
+    ],
+)
+def test_bf16_by_default_where_matrix_units_have_it(
+    flags: dict[str, bool], chosen: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: flags, raising=False)
+    assert precision.resolve("auto", torch.device("cpu")) == chosen
+
+
 def test_autocast_changes_products_and_nothing_else() -> None:
     layer = torch.nn.Linear(4, 4)
     with precision.autocast("bf16", torch.device("cpu")):
