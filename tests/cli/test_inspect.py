@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from folder_edits import edit_config, edit_weights
 from shared import shared_path
 from small_models import LABELS, config, tokenizer
 
@@ -73,6 +74,70 @@ def test_tensorflow_checkpoint(command, name: str) -> None:  # type: ignore[no-u
     assert (found["kind"], found["origin"]) == ("model", "TensorFlow 1")
     assert found["heads"] == ["masked_language", "next_sentence"]
     assert found["notes"]
+
+
+def test_what_is_lost(command, pretrained_folder: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    assert inspected(command, pretrained_folder)["lost_on_loading"] == {}
+    assert "lost_on_loading" in command("inspect", pretrained_folder).out
+    copy = tmp_path / "copy"
+    shutil.copytree(pretrained_folder, copy)
+    (copy / "bertwright.json").unlink()
+    assert inspected(command, copy)["lost_on_loading"] == {}
+    edit_config(copy, use_cache=True, is_decoder=False, torch_dtype="float16", my_field=7)
+    (copy / "tf_model.h5").write_bytes(b"")
+    (copy / "onnx").mkdir()
+
+    def change(tensors: dict[str, torch.Tensor]) -> None:
+        tensors["classifier_of_my_own.weight"] = torch.ones(2)
+        tensors["bert.pooler.dense.bias"] = tensors["bert.pooler.dense.bias"].double()
+        tensors["bert.embeddings.LayerNorm.weight"] = tensors["bert.embeddings.LayerNorm.weight"].half()
+
+    edit_weights(copy, change)
+    found = inspected(command, copy)
+    assert found["lost_on_loading"] == {
+        "tensors": ["classifier_of_my_own.weight"],
+        "rounded": ["bert.pooler.dense.bias"],
+        "fields": ["my_field"],
+        "unread_files": ["onnx/", "tf_model.h5"],
+    }
+    assert found["stored_as"] == {"float16": 48, "float32": found["parameters"]["total"] - 96, "float64": 48}  # type: ignore[index]
+
+    def drop(tensors: dict[str, torch.Tensor]) -> None:
+        for name in [name for name in tensors if "pooler" in name]:
+            del tensors[name]
+
+    edit_weights(copy, drop)
+    assert inspected(command, copy)["lost_on_loading"]["missing"] == ["pooler"]  # type: ignore[index]
+
+
+def test_digests_of_files(command, pretrained_folder: Path) -> None:  # type: ignore[no-untyped-def]
+    entries = {entry["name"]: entry for entry in inspected(command, pretrained_folder)["files"]}  # type: ignore[attr-defined]
+    assert set(entries) == {path.name for path in pretrained_folder.iterdir()}
+    promised = durable.read_manifest(pretrained_folder, manifest_name="bertwright.json").files
+    assert {name: entries[name] for name in promised} == {
+        name: {"name": name, **entry} for name, entry in promised.items()
+    }
+
+
+def test_sentence_transformers(command, pretrained_folder: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    folder = tmp_path / "sentences"
+    to = ("--to", "sentence-transformers", "--pooling", "cls", "--normalize")
+    assert command("convert", pretrained_folder, folder, *to).code == 0
+    found = inspected(command, folder)
+    assert (found["origin"], found["lost_on_loading"], found["verified"]) == ("bertwright", {}, 11)
+    assert found["sentence_vectors"]["normalize"] is True  # type: ignore[index]
+    (folder / "bertwright.json").unlink()
+    found = inspected(command, folder)
+    assert (found["origin"], found["lost_on_loading"]) == ("sentence-transformers", {})
+    names = {entry["name"] for entry in found["files"]}  # type: ignore[attr-defined]
+    assert "1_Pooling/config.json" in names
+
+
+def test_optimizer_slots(command) -> None:  # type: ignore[no-untyped-def]
+    lost = inspected(command, shared_path("models/tiny-tf-checkpoint"))["lost_on_loading"]
+    assert lost == {"optimizer_slots": 93}
+    lost = inspected(command, shared_path("golden/model/a"))["lost_on_loading"]
+    assert set(lost) == {"unread_files"}, "the golden values beside it"
 
 
 def test_tensor_file(command, pretrained_folder: Path) -> None:  # type: ignore[no-untyped-def]

@@ -27,8 +27,9 @@ def inspect(
 ) -> None:
     """Say what a path holds, and verify every digest.
 
-    It knows vocabularies, token stores, runs, checkpoints and models: bertwright's own, Hugging Face folders,
-    TensorFlow 1 checkpoints and bare safetensors files. Nothing is changed, and nothing in it is executed.
+    It knows vocabularies, token stores, runs, checkpoints and models: bertwright's own, Hugging Face and
+    sentence-transformers folders, TensorFlow 1 checkpoints and bare safetensors files. Of a model it also
+    says what would be lost on loading. Nothing is changed, and nothing in it is executed.
     The exit code is 2 where a file is damaged.
 
         bertwright inspect RUN/model
@@ -61,7 +62,11 @@ def _outline(facts: Mapping[str, Any]) -> RenderableType:
 def _rows(facts: Mapping[str, Any], depth: int) -> Iterator[tuple[str, str | None, int]]:
     """Name, value (None for the name of a group) and depth of every line."""
     for name, value in facts.items():
-        if isinstance(value, dict) and value:
+        if name == "lost_on_loading" and not value:
+            yield name, "nothing", depth
+        elif name == "files" and depth == 0:
+            yield name, f"{len(value)}, {sum(entry['bytes'] for entry in value):,} bytes", depth
+        elif isinstance(value, dict) and value:
             yield name, None, depth
             hidden = (
                 ("settings",) if name == "provenance" else ()

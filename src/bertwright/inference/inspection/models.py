@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from bertwright.checkpoints.model_folder import ModelFolder, open_model
 from bertwright.checkpoints.tensor_file import read_entries
 from bertwright.durable import read_manifest
 from bertwright.inference.inspection.findings import Findings
+from bertwright.inference.inspection.leftovers import file_digests, leftovers
 from bertwright.inference.inspection.text import tokenizer_facts
 from bertwright.progress import Progress
 
@@ -38,21 +40,30 @@ _PARTS = {
 
 
 def inspect_model(path: Path, progress: Progress | None = None) -> Findings:
-    """A model folder, ours or Hugging Face's, or a TensorFlow 1 checkpoint; every weight is read and checked.
+    """A model folder (ours, Hugging Face's, sentence-transformers') or a TensorFlow 1 checkpoint.
+
+    Every weight is read and checked.
 
     Raises:
         InputError: see :func:`bertwright.checkpoints.model_folder.open_model`.
     """
     folder = open_model(path)
     config = folder.config.to_dict()
+    origin = _origin(folder)
+    prefix = _prefix(path) if origin == "TensorFlow 1" else None
     facts: dict[str, Any] = {
-        "origin": _origin(folder),
+        "origin": origin,
         "parameters": parameters_of(folder.weights.tensors),
         "heads": sorted(folder.heads),
         "task": None if folder.task is None else dict(folder.task),
         "config": {name: config[name] for name in _SHAPE},
+        "stored_as": _stored_as(folder),
         "tokenizer": tokenizer_facts(folder.tokenizer),
+        "lost_on_loading": leftovers(folder, prefix),
+        "files": file_digests(folder, progress),
     }
+    if folder.sentences is not None:
+        facts["sentence_vectors"] = folder.sentences.facts()
     for name in ("provenance", "digest"):
         if folder.manifest.get(name):
             facts[name] = folder.manifest[name]
@@ -69,7 +80,7 @@ def inspect_tensors(path: Path, _progress: Progress | None = None) -> Findings:
     types = sorted({str(entry.dtype).removeprefix("torch.") for entry in entries.values()})
     facts = {
         "tensors": len(entries),
-        "numbers": sum(_product(entry.shape) for entry in entries.values()),
+        "numbers": sum(prod(entry.shape) for entry in entries.values()),
         "types": types,
         "shapes": {name: list(entry.shape) for name, entry in entries.items()},
         "metadata": metadata,
@@ -93,7 +104,24 @@ def parameters_of(tensors: Mapping[str, Tensor]) -> dict[str, int]:
 def _origin(folder: ModelFolder) -> str:
     if "digest" in folder.manifest:
         return "bertwright"
+    if folder.sentences is not None:
+        return "sentence-transformers"
     return "Hugging Face" if (folder.path / members.CONFIG).exists() else "TensorFlow 1"
+
+
+def _prefix(path: Path) -> Path:
+    """The checkpoint that was opened, as its path without ``.index``."""
+    return members.tensorflow_prefix(path) if path.is_dir() else path
+
+
+def _stored_as(folder: ModelFolder) -> dict[str, int]:
+    """Type of the stored numbers -> how many numbers; they become float32."""
+    counts: dict[str, int] = {}
+    for places in folder.weights.places.values():
+        for place in places:
+            name = str(place.dtype).removeprefix("torch.")
+            counts[name] = counts.get(name, 0) + prod(place.shape)
+    return dict(sorted(counts.items()))
 
 
 def _verified(folder: ModelFolder) -> int | None:
@@ -101,10 +129,3 @@ def _verified(folder: ModelFolder) -> int | None:
     if "digest" not in folder.manifest:
         return None
     return len(read_manifest(folder.path, manifest_name=members.MANIFEST_NAME).files)
-
-
-def _product(shape: Iterable[int]) -> int:
-    result = 1
-    for size in shape:
-        result *= size
-    return result
