@@ -18,6 +18,9 @@ from bertwright.model.cross_entropy import cross_entropy
 EPSILON = 1e-5
 """Keeps the masked-language loss of a batch without masked tokens at 0 (``get_masked_lm_output``)."""
 
+IGNORED = -100
+"""A label that adds nothing to the masked-language loss, on accelerators (PyTorch's own)."""
+
 
 def masked_language_loss(
     logits: Tensor, labels: Tensor, weights: Tensor | None = None, *, total: Tensor | float | None = None
@@ -26,7 +29,7 @@ def masked_language_loss(
 
     Args:
         logits: (P, V), any floating dtype; the loss is float32.
-        labels: (P,) int64, the tokens that were masked.
+        labels: (P,) int64, the tokens that were masked; on accelerators also :data:`IGNORED`.
         weights: (P,), 0 for padding positions; all 1 when None.
         total: sum of the weights of the whole batch, when this is only a part of it.
 

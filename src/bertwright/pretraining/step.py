@@ -5,7 +5,7 @@ Axes: B rows of the micro-batch, S positions, P its masked positions.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -13,9 +13,11 @@ import torch
 from torch import Tensor, nn
 
 from bertwright.data.pretraining_batch import PretrainingBatch
-from bertwright.model.losses import masked_language_loss, next_sentence_loss
+from bertwright.model.losses import IGNORED, masked_language_loss, next_sentence_loss
 from bertwright.model.pretraining_model import PretrainingOutput
 from bertwright.training.parts import StepLoss
+
+_MULTIPLE = 256
 
 
 @dataclass(frozen=True)
@@ -37,12 +39,13 @@ class PretrainingStep:
 
     def __call__(self, model: nn.Module, part: PretrainingPart) -> StepLoss:
         """The part's share of the global batch's mean losses: the parts add up to them."""
-        output = self.forward(model, part.batch)
-        labels = self._moved(part.batch.masked_labels)
+        batch = part.batch if self.device.type == "cpu" else _of_few_shapes(part.batch)
+        output = self.forward(model, batch)
+        labels = self._moved(batch.masked_labels)
         mlm = masked_language_loss(output.mlm_logits, labels, total=part.masked_total)
-        if part.batch.next_sentence_labels is None:
+        if batch.next_sentence_labels is None:
             return StepLoss(mlm, {"mlm_loss": mlm})
-        pair_labels = self._moved(part.batch.next_sentence_labels)
+        pair_labels = self._moved(batch.next_sentence_labels)
         nsp = next_sentence_loss(output.nsp_logits, pair_labels, total=part.rows_total)
         return StepLoss(mlm + nsp, {"mlm_loss": mlm, "nsp_loss": nsp})
 
@@ -62,3 +65,13 @@ class PretrainingStep:
         if self.device.type == "cuda":  # from pinned memory the copy does not wait for the device
             return tensor.pin_memory().to(self.device, non_blocking=True)
         return tensor
+
+
+def _of_few_shapes(batch: PretrainingBatch) -> PretrainingBatch:
+    """P rounded up, with labels that count nothing: compiled code then meets few shapes."""
+    missing = -len(batch.masked_labels) % _MULTIPLE
+    return replace(
+        batch,
+        masked_positions=np.pad(batch.masked_positions, (0, missing)),
+        masked_labels=np.pad(batch.masked_labels, (0, missing), constant_values=IGNORED),
+    )

@@ -1,0 +1,53 @@
+"""A step's losses: masked positions rounded up count nothing; a GPU gives what the processor gives."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pretraining import small_run
+import torch
+
+from bertwright.data.batches import PretrainingBatches
+from bertwright.data.instance_settings import InstanceSettings
+from bertwright.model.pretraining_model import BertForPreTraining
+from bertwright.pretraining import step as module
+from bertwright.pretraining.step import PretrainingPart, PretrainingStep
+
+
+def part_and_model() -> tuple[PretrainingPart, BertForPreTraining]:
+    store, words = small_run.memory_store()
+    settings = InstanceSettings(max_length=32)
+    batch = PretrainingBatches(store, words.vocabulary, settings, 8, 1).batch(0)
+    config = small_run.settings().bert_config(len(words.vocabulary))
+    return PretrainingPart(batch, len(batch.masked_labels), len(batch)), BertForPreTraining(config, seed=3)
+
+
+def test_few_shapes_change_no_loss_and_no_gradient(monkeypatch: pytest.MonkeyPatch) -> None:
+    part, model = part_and_model()
+    step = PretrainingStep(torch.device("cpu"))
+    model.eval()
+    rounded = module._of_few_shapes(part.batch)
+    assert len(rounded.masked_labels) == len(rounded.masked_positions) == 256 > part.masked_total
+    results = []
+    for batch in (part.batch, rounded):
+        loss = step(model, PretrainingPart(batch, part.masked_total, part.rows_total)).loss
+        loss.backward()  # type: ignore[no-untyped-call]
+        results.append((loss.detach(), [p.grad.clone() for p in model.parameters() if p.grad is not None]))
+        model.zero_grad(set_to_none=True)
+    torch.testing.assert_close(results[0], results[1], rtol=1e-5, atol=1e-6)
+    assert len(module._of_few_shapes(rounded).masked_labels) == 256  # already even
+
+
+@pytest.mark.gpu
+def test_gpu_and_processor_agree(tmp_path: Path) -> None:
+    if not torch.cuda.is_available():
+        pytest.skip("needs a CUDA device")
+    losses = []
+    for device, compiled in (("cpu", "off"), ("cuda", "off"), ("cuda", "on")):
+        output = tmp_path / f"{device}-{compiled}"
+        small_run.run(output, device=device, compile=compiled, dropout=0.0, precision="fp32")
+        losses.append([record["loss"] for record in small_run.records(output) if record["kind"] == "train"])
+    assert len(losses[0]) > 2
+    assert losses[1] == pytest.approx(losses[0], rel=1e-3)
+    assert losses[2] == pytest.approx(losses[0], rel=1e-3)
