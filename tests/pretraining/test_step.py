@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from pretraining import small_run
 import torch
+from pretraining import small_run
 
 from bertwright.data.batches import PretrainingBatches
 from bertwright.data.instance_settings import InstanceSettings
