@@ -68,7 +68,23 @@ def step_rows(result: dict[str, Any]) -> Iterator[list[str]]:
         ]
 
 
-BENCHMARKS = {"instances": instance_rows, "vocabulary": vocabulary_rows, "pretraining_step": step_rows}
+def loading_rows(result: dict[str, Any]) -> Iterator[list[str]]:
+    """Opening a model."""
+    for case in result["results"]:
+        yield [
+            f"loading: {case['size']}",
+            f"{case['seconds']['weights']:.2f} s, memory {case['memory']['weights']:.2f} of the weights",
+            f"{case['seconds']['load_file_pread']:.2f} s (safetensors, the numbers alone)",
+            f"{case['ratio']:.2f} of its time",
+        ]
+
+
+BENCHMARKS = {
+    "instances": instance_rows,
+    "vocabulary": vocabulary_rows,
+    "pretraining_step": step_rows,
+    "loading": loading_rows,
+}
 
 
 def machine() -> str:

@@ -97,7 +97,6 @@ HOSTILE: dict[str, Callable[[Path], None]] = {
     "an archive called safetensors": zip_called_safetensors,
     "a pickle called safetensors": pickle_called_safetensors,
     "a distributed checkpoint": pickled_metadata,
-    "auto_map": config_names(auto_map={"AutoModel": "evil.Model"}),
     "_attn_implementation_internal": config_names(_attn_implementation_internal="evil"),
     "trust_remote_code": config_names(trust_remote_code=True),
     "hidden_act": config_names(hidden_act="__import__('os').system('exit 0')"),
@@ -119,6 +118,15 @@ def test_a_good_folder_opens_without_an_event(folder: Path) -> None:
     with watched() as events:
         open_model(folder).pretraining_model()
     assert events == []
+
+
+def test_auto_map_is_ignored_and_said(folder: Path) -> None:
+    open_model(folder)
+    config_names(auto_map={"AutoModel": "evil.Model"})(folder)
+    with watched() as events:
+        opened = open_model(folder)
+    assert events == []
+    assert any(note.startswith("auto_map names code") for note in opened.notes)
 
 
 def test_the_watch_sees_what_it_should() -> None:

@@ -35,7 +35,6 @@ def test_harmless_fields_pass() -> None:
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("auto_map", {"AutoModel": "evil.Model"}),
         ("_attn_implementation_internal", "evil/kernel"),
         ("trust_remote_code", True),
         ("custom_pipelines", {"x": {"impl": "y"}}),

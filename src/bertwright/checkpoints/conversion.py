@@ -15,6 +15,9 @@ import torch
 from torch import Tensor
 
 from bertwright.checkpoints.names import Name, names_of
+from bertwright.checkpoints.places import Place, Take, copied
+from bertwright.checkpoints.tensor_file import require_finite
+from bertwright.checkpoints.tensor_files import take_from
 from bertwright.errors import ModelError, shown_path
 from bertwright.model.config import BertConfig
 
@@ -23,18 +26,11 @@ Read = Callable[[str], Tensor]
 _DECODER = "cls.predictions.decoder."
 _ROOMS = ("bert.", "cls.")
 _BARE_ROOMS = ("embeddings.", "encoder.", "pooler.")
+_TWINS = {"weight": "bert.embeddings.word_embeddings.weight", "bias": "cls.predictions.bias"}
+"""What the decoder's tensors are when they are tied."""
 _BUFFERS = ("bert.embeddings.position_ids", "bert.embeddings.token_type_ids")
 _OPTIMIZER = ("/adam_m", "/adam_v", "global_step")
 _SHOWN = 5
-
-
-@dataclass(frozen=True)
-class Place:
-    """One tensor as a file stores it."""
-
-    name: str
-    dtype: torch.dtype
-    shape: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -51,28 +47,45 @@ class Weights:
     """Our name -> the tensors that it was read from."""
 
 
-def from_hugging_face(tensors: Mapping[str, Tensor], config: BertConfig, source: str | Path) -> Weights:
+def from_hugging_face(
+    tensors: Mapping[str, Tensor],
+    config: BertConfig,
+    source: str | Path,
+    *,
+    allow_nonfinite: bool = True,
+    prefix: str = "bert.",
+) -> Weights:
     """Parameters from a Hugging Face state dict: with or without ``bert.``, gamma/beta or weight/bias.
+
+    Args:
+        tensors: a :class:`~bertwright.checkpoints.tensor_files.TensorFiles` reads each tensor straight to its
+            place; of anything else the numbers are copied.
+        allow_nonfinite: accept weights that are NaN or infinite.
+        prefix: of the encoder's tensors, where they have one.
 
     Raises:
         ModelError: missing or unknown tensors (five named, all counted), a shape that does not fit the
             configuration, a decoder that contradicts the word embeddings it is tied to, two names of one
-            tensor.
+            tensor, numbers that are not finite.
     """
-    found = _renamed(tensors, source)
+    found = _renamed(tensors, prefix, source)
     for buffer in _BUFFERS:
         found.pop(buffer, None)
-    _check_tied(found, source)
-    classes = found.get("classifier.weight")
-    num_labels = classes.shape[0] if classes is not None and classes.dim() == 2 else None
+    unused = _settle_decoder(found, tensors, config, source)
+    num_labels = _outputs(tensors, found.get("classifier.weight"))
     names = names_of(config, num_labels, spans="qa_outputs.weight" in found)
     known = {theirs for name in names for theirs in name.hugging_face}
     unknown = [name for name in found if name not in known]
     misplaced = [name for name in unknown if name.startswith(_ROOMS)]
     if misplaced:
         _refuse(source, "tensors that this network does not have", misplaced)
-    weights = _collect(names, lambda name: name.hugging_face, set(found), found.__getitem__, source)
-    return replace(weights, ignored=tuple(unknown))
+    read = take_from(tensors, source)
+    weights, nonfinite = _collect(
+        names, lambda name: name.hugging_face, set(found), lambda name, out: read(found[name], out), source
+    )
+    if nonfinite and not allow_nonfinite:
+        require_finite({name: tensors[name].to(torch.float32) for name in nonfinite}, source)
+    return replace(weights, ignored=(*unknown, *unused))
 
 
 def from_tensorflow(available: Iterable[str], read: Read, config: BertConfig, source: str | Path) -> Weights:
@@ -97,7 +110,8 @@ def from_tensorflow(available: Iterable[str], read: Read, config: BertConfig, so
     def oriented(name: str) -> Tensor:
         return read(name).t() if name.endswith("/kernel") else read(name)
 
-    weights = _collect(names, lambda name: name.tensorflow, set(present), oriented, source)
+    take = copied(oriented, source)
+    weights, _ = _collect(names, lambda name: name.tensorflow, set(present), take, source)
     places = {
         ours: tuple(
             replace(place, shape=place.shape[::-1]) if place.name.endswith("/kernel") else place
@@ -124,65 +138,85 @@ def to_hugging_face(
         theirs = table[key].hugging_face
         for name, piece in zip(theirs, tensor.chunk(len(theirs)), strict=True):
             result[name if prefix else name.removeprefix("bert.")] = piece
+    if _DECODER + "weight" in result:  # there an untied decoder reads a bias of its own
+        result[_DECODER + "bias"] = result[_TWINS["bias"]]
     return result
 
 
-def _renamed(tensors: Mapping[str, Tensor], source: str | Path) -> dict[str, Tensor]:
-    """All under canonical names, of which none may come twice."""
+def _renamed(tensors: Mapping[str, Tensor], prefix: str, source: str | Path) -> dict[str, str]:
+    """Canonical names, of which none may come twice, to those that are stored."""
     names: dict[str, str] = {}
     for name in tensors:
-        first = names.setdefault(_canonical(name), name)
+        first = names.setdefault(_canonical(name, prefix), name)
         if first != name:
             raise ModelError.at(source, "a single name", f"also {name}", field=f"tensor {first}")
-    return {canonical: tensors[name] for canonical, name in names.items()}
+    return names
 
 
-def _canonical(name: str) -> str:
+def _canonical(name: str, prefix: str) -> str:
+    if name.startswith(prefix):
+        name = "bert." + name.removeprefix(prefix)
     name = name.replace(".gamma", ".weight").replace(".beta", ".bias")
     return "bert." + name if name.startswith(_BARE_ROOMS) else name
 
 
-def _check_tied(found: dict[str, Tensor], source: str | Path) -> None:
-    """Some store the decoder (the word embeddings) and its bias (the output bias) again: they must agree."""
-    pairs = {"weight": "bert.embeddings.word_embeddings.weight", "bias": "cls.predictions.bias"}
-    for kind, twin in pairs.items():
-        copy = found.pop(_DECODER + kind, None)
-        if copy is None:
+def _settle_decoder(
+    found: dict[str, str], tensors: Mapping[str, Tensor], config: BertConfig, source: str | Path
+) -> tuple[str, ...]:
+    """Leave one name for the output's weights and one for its bias; gives what is stored and not used.
+
+    Some store the decoder (the word embeddings) and its bias (the output bias) again: they must agree. A
+    decoder that is not tied has weights of its own, and then its own bias is the one that counts.
+    """
+    unused = []
+    for kind, twin in _TWINS.items():
+        name = _DECODER + kind
+        if name not in found or (kind == "weight" and not config.tie_word_embeddings):
             continue
-        if twin in found and not torch.equal(copy, found[twin]):
-            raise ModelError.at(source, f"{_DECODER}{kind} equal to {twin} (they are tied)", "other numbers")
-        found.setdefault(twin, copy)
+        copy, other = found.pop(name), found.get(twin)
+        differ = other is not None and not torch.equal(tensors[copy], tensors[other])
+        if differ and config.tie_word_embeddings:
+            expected = f"{name} equal to {twin} (they are tied)"
+            hint = "where they are not, config.json says tie_word_embeddings false"
+            raise ModelError.at(source, expected, "other numbers", hint=hint)
+        if differ and other is not None:
+            unused.append(other)
+        found[twin] = copy
+    return tuple(unused)
+
+
+def _outputs(tensors: Mapping[str, Tensor], name: str | None) -> int | None:
+    """Outputs of a classifier, by the tensor ``name``; what does not fit is refused by its shape later."""
+    if name is None:
+        return None
+    shape = tensors[name].shape
+    return max(1, shape[0]) if shape else 1
 
 
 def _collect(
     names: list[Name],
     theirs: Callable[[Name], tuple[str, ...]],
     available: set[str],
-    read: Read,
+    take: Take,
     source: str | Path,
-) -> Weights:
+) -> tuple[Weights, list[str]]:
+    """All parameters of the parts that are there, and the stored tensors that are not finite."""
     parts = {name.part for name in names if any(item in available for item in theirs(name))} | {"encoder"}
     missing = [item for name in names if name.part in parts for item in theirs(name) if item not in available]
     if missing:
         _refuse(source, "missing tensors", missing)
-    tensors, places = {}, {}
+    tensors, places, nonfinite = {}, {}, []
     for name in names:
         if name.part in parts:
-            pieces = {item: read(item) for item in theirs(name)}
-            tensors[name.ours] = _joined(name, list(pieces.values()), theirs(name), source)
-            places[name.ours] = tuple(Place(item, p.dtype, tuple(p.shape)) for item, p in pieces.items())
-    return Weights(tensors, frozenset(parts), (), places)
-
-
-def _joined(name: Name, pieces: list[Tensor], items: tuple[str, ...], source: str | Path) -> Tensor:
-    expected = (name.shape[0] // len(pieces), *name.shape[1:])
-    for item, piece in zip(items, pieces, strict=True):
-        if tuple(piece.shape) != expected:
-            raise ModelError.at(source, f"shape {expected}", str(tuple(piece.shape)), field=f"tensor {item}")
-        if not piece.is_floating_point():
-            raise ModelError.at(source, "floating-point numbers", str(piece.dtype), field=f"tensor {item}")
-    joined = pieces[0] if len(pieces) == 1 else torch.cat(pieces)
-    return joined.to(torch.float32).contiguous()
+            items = theirs(name)
+            tensors[name.ours] = torch.empty(name.shape)
+            taken = [
+                take(item, part)
+                for item, part in zip(items, tensors[name.ours].chunk(len(items)), strict=True)
+            ]
+            places[name.ours] = tuple(place for place, _ in taken)
+            nonfinite += [place.name for place, finite in taken if not finite]
+    return Weights(tensors, frozenset(parts), (), places), nonfinite
 
 
 def _refuse(source: str | Path, what: str, items: list[str]) -> None:

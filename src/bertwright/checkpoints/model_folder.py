@@ -17,15 +17,19 @@ from bertwright.checkpoints.foreign_task import foreign_task
 from bertwright.checkpoints.labels import read_labels
 from bertwright.checkpoints.memory import require_memory
 from bertwright.checkpoints.names import ENCODER
+from bertwright.checkpoints.relatives import as_bert
 from bertwright.checkpoints.saving import ARCHITECTURES, save_model
 from bertwright.checkpoints.sentence_modules import MODULES, read_modules
 from bertwright.checkpoints.sentence_recipe import SentenceRecipe
-from bertwright.checkpoints.tensor_file import read_tensors, require_finite
+from bertwright.checkpoints.tensor_file import require_finite
+from bertwright.checkpoints.tensor_files import TensorFiles
 from bertwright.checkpoints.tensorflow_bundle import TensorBundle
 from bertwright.durable import digest_of, fingerprint, read_manifest, verify
 from bertwright.errors import ModelError, shown_path
 from bertwright.model.config import BertConfig
 from bertwright.model.encoder import BertEncoder
+from bertwright.model.foreign_config import foreign_notes
+from bertwright.model.initialization import initialize_absent
 from bertwright.model.pretraining_model import BertForPreTraining
 from bertwright.model.task_model import HeadName, TaskModel
 from bertwright.tokenization.tokenizer import Tokenizer
@@ -43,6 +47,10 @@ _HEADS: Mapping[str, Head] = {
 }
 _CLASSIFIERS: tuple[HeadName, ...] = ("token", "choice")
 """Heads whose tensors are named like the one for whole rows; the architecture tells them apart."""
+_POOLED: tuple[Head, ...] = ("next_sentence", "sequence", "choice")
+"""Heads that read the pooled output."""
+_INITIAL = frozenset({"pooler", "masked_language_head", "next_sentence_head"})
+"""Parts that a network may have without the folder: they get initial weights."""
 _PRETRAINING: tuple[Head, ...] = ("masked_language", "next_sentence")
 
 
@@ -63,6 +71,8 @@ class ModelFolder:
     """What ``config.json`` calls the network, e.g. ``BertForTokenClassification``; None where it does not."""
     sentences: SentenceRecipe | None = None
     """How texts become vectors, for sentence-transformers folders."""
+    shared: bool = False
+    """Whether networks hold the numbers of ``weights`` themselves rather than copies; see :meth:`for_use`."""
 
     @property
     def heads(self) -> frozenset[Head]:
@@ -91,6 +101,10 @@ class ModelFolder:
         """Class names, in the order of the classifier's logits; empty without a classifier."""
         return tuple((self.task or {}).get("labels", ()))
 
+    def for_use(self) -> ModelFolder:
+        """The same folder for networks that are used and not trained: all share one copy of the weights."""
+        return replace(self, shared=True)
+
     def encoder(self) -> BertEncoder:
         """The encoder. A pooler that is not stored (``BertForMaskedLM``) gets initial weights."""
         own = {
@@ -98,7 +112,7 @@ class ModelFolder:
             for name, tensor in self.weights.tensors.items()
             if name.startswith(ENCODER)
         }
-        return self._filled(BertEncoder(self.config, seed=self._seed_for({"pooler"})), own)
+        return self._filled(BertEncoder(self.config, seed=None), own)
 
     def pretraining_model(self, require: Collection[Head] = _PRETRAINING) -> BertForPreTraining:
         """The encoder with both pre-training heads.
@@ -111,10 +125,9 @@ class ModelFolder:
         """
         for head in require:
             self._require(head)
-        seed = self._seed_for({"pooler", "masked_language_head", "next_sentence_head"})
         heads = ("head.", "span_head.")
         own = {name: tensor for name, tensor in self.weights.tensors.items() if not name.startswith(heads)}
-        return self._filled(BertForPreTraining(self.config, seed=seed), own)
+        return self._filled(BertForPreTraining(self.config, seed=None), own)
 
     def task_model(self, cls: type[Model]) -> Model:
         """The encoder with the output layer that is stored here.
@@ -125,7 +138,7 @@ class ModelFolder:
         self._require(cls.head_name)
         prefix = f"{cls.part}."
         count = self.weights.tensors[f"{prefix}output.bias"].shape[0]
-        encoder = BertEncoder(self.config, seed=self._seed_for({"pooler"}))
+        encoder = BertEncoder(self.config, seed=None)
         model = cls(self.config, count, encoder=encoder, seed=None)
         own = {name: t for name, t in self.weights.tensors.items() if name.startswith((ENCODER, prefix))}
         return self._filled(model, own)
@@ -138,14 +151,14 @@ class ModelFolder:
         if head not in self.heads:
             have = ", ".join(sorted(self.heads)) or "none"
             raise ModelError.at(self.path, f"a model with a {head.replace('_', ' ')} head", f"heads: {have}")
-
-    def _seed_for(self, parts: set[str]) -> int | None:
-        """No initial weights are drawn when every one of ``parts`` is stored."""
-        return None if parts <= self.weights.parts else 0
+        if head in _POOLED and "pooler" not in self.weights.parts:
+            expected = f"a pooler, which the {head.replace('_', ' ')} head reads"
+            raise ModelError.at(self.path, expected, "none stored")
 
     def _filled(self, module: Module, tensors: Mapping[str, Tensor]) -> Module:
-        copies = {name: tensor.clone() for name, tensor in tensors.items()}
-        module.load_state_dict(copies, strict=False, assign=True)
+        own = tensors if self.shared else {name: tensor.clone() for name, tensor in tensors.items()}
+        module.load_state_dict(own, strict=False, assign=True)
+        initialize_absent(module, _INITIAL - self.weights.parts, self.config.initializer_range, seed=0)
         if any(parameter.is_meta for parameter in module.parameters()):
             raise ModelError.at(self.path, "weights for every parameter", "some are missing")
         return module.eval()
@@ -216,25 +229,19 @@ def _open_hugging_face(
     if not (path / members.CONFIG).exists():
         members.refuse_pickles(path)  # the better reason, where there are some
     source = members.member(path, members.CONFIG)
-    values = strict_json.load(source, error=ModelError)
+    values, prefix, remarks = as_bert(strict_json.load(source, error=ModelError), source)
     config = BertConfig.from_dict(values, source)
     require_memory(config, source)
     labels = read_labels(values, source)
     tokenizer, notes = _tokenizer(path, config, source, lower_case)
     files = list(weight_files or members.weight_files(path))
-    tensors: dict[str, Tensor] = {}
-    for file in files:
-        for name, tensor in read_tensors(file).items():
-            if name in tensors:
-                raise ModelError.at(file, "each tensor in one file only", name)
-            tensors[name] = tensor
-    if not allow_nonfinite:
-        require_finite(tensors, files[0])
-    weights = from_hugging_face(tensors, config, files[0])
+    with TensorFiles(files) as tensors:
+        weights = from_hugging_face(tensors, config, files[0], allow_nonfinite=allow_nonfinite, prefix=prefix)
     architecture = next(iter(values.get("architectures") or ()), None)
     if "task" not in manifest:
         manifest = {**manifest, "task": foreign_task(values, labels, weights, source)}
-    notes += members.permission_notes(path) + _notes_on(weights, tensors, architecture)
+    notes += remarks + foreign_notes(values)
+    notes += members.permission_notes(path) + _notes_on(weights, architecture)
     return ModelFolder(path, config, tokenizer, weights, manifest, tuple(notes), architecture)
 
 
@@ -249,9 +256,7 @@ def _open_tensorflow(
     weights = from_tensorflow(bundle.entries, bundle.read, config, bundle.index)
     if not allow_nonfinite:
         require_finite(weights.tensors, bundle.index)
-    return ModelFolder(
-        folder, config, tokenizer, weights, {"task": None}, tuple(notes + _notes_on(weights, {}))
-    )
+    return ModelFolder(folder, config, tokenizer, weights, {"task": None}, tuple(notes + _notes_on(weights)))
 
 
 def _verified_manifest(path: Path) -> dict[str, Any]:
@@ -282,14 +287,15 @@ def _tokenizer(
     note = (
         f"{shown_path(path)}: casing is not stored; its vocabulary is {'cased' if cased else 'lower-cased'}"
     )
-    return (Tokenizer.load(path, lower_case=not cased), [note])
+    settings = tokenizer.settings.model_copy(update={"do_lower_case": not cased})
+    return Tokenizer(tokenizer.vocabulary, settings), [note]
 
 
 def _classifier_head(architecture: str | None) -> HeadName:
     return next((head for head in _CLASSIFIERS if ARCHITECTURES[head] == architecture), "sequence")
 
 
-def _notes_on(weights: Weights, tensors: Mapping[str, Tensor], architecture: str | None = None) -> list[str]:
+def _notes_on(weights: Weights, architecture: str | None = None) -> list[str]:
     notes = []
     if weights.ignored:
         shown = ", ".join(weights.ignored[:3]) + (", …" if len(weights.ignored) > 3 else "")
@@ -297,6 +303,6 @@ def _notes_on(weights: Weights, tensors: Mapping[str, Tensor], architecture: str
     by_token = architecture in (ARCHITECTURES["token"], ARCHITECTURES["span"])  # these never had one
     if "pooler" not in weights.parts and not by_token:
         notes.append("no pooler is stored: the pooled output is that of initial weights")
-    if any(tensor.dtype is torch.float64 for tensor in tensors.values()):
+    if any(place.dtype is torch.float64 for places in weights.places.values() for place in places):
         notes.append("weights are stored as float64 and were rounded to float32")
     return notes

@@ -23,6 +23,7 @@ class Name:
     hugging_face: tuple[str, ...]
     """More than one: stacked along the first axis."""
     tensorflow: tuple[str, ...]
+    """None for what the original does not have."""
     shape: tuple[int, ...]
     """Of ours."""
 
@@ -87,6 +88,7 @@ def _layer(config: BertConfig, layer: int) -> list[Name]:
 def _heads(config: BertConfig) -> list[Name]:
     hidden = config.hidden_size
     ours, theirs, tensorflow = "masked_language_head.", "cls.predictions.", "cls/predictions/"
+    decoder = Name(f"{ours}decoder", (f"{theirs}decoder.weight",), (), (config.vocab_size, hidden))
     pair = ("next_sentence_head.output.", "cls.seq_relationship.", "cls/seq_relationship/")
     return [
         *_dense("encoder.pooler.dense", ("bert.pooler.dense",), (hidden, hidden)),
@@ -95,6 +97,7 @@ def _heads(config: BertConfig) -> list[Name]:
         Name(f"{ours}bias", (f"{theirs}bias",), (f"{tensorflow}output_bias",), (config.vocab_size,)),
         Name(f"{pair[0]}weight", (f"{pair[1]}weight",), (f"{pair[2]}output_weights",), (2, hidden)),
         Name(f"{pair[0]}bias", (f"{pair[1]}bias",), (f"{pair[2]}output_bias",), (2,)),
+        *([] if config.tie_word_embeddings else [decoder]),
     ]
 
 

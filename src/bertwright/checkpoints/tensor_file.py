@@ -90,6 +90,17 @@ def read_entries(path: str | Path) -> tuple[dict[str, TensorEntry], dict[str, st
     return entries, metadata
 
 
+def open_tensors(path: Path) -> tuple[int, int, dict[str, TensorEntry]]:
+    """An open file: its descriptor (to be closed), the offset of the first number, the entries.
+
+    Raises:
+        ModelError: as :func:`read_tensors`.
+    """
+    with _opened(path) as file:
+        start, entries, _ = _read_header(file, path)
+        return os.dup(file.fileno()), start, entries
+
+
 def write_tensors(
     directory: Directory, name: str, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None
 ) -> None:

@@ -40,6 +40,7 @@ POSITIONS = 64
 
 def answers_of(folder: ModelFolder, asked: Inputs) -> Answers:
     """All that the model of ``folder`` says to ``asked``."""
+    folder = folder.for_use()
     rows = (asked.input_ids, asked.token_type_ids, asked.attention_mask)
     answers: Answers = {}
     with torch.inference_mode():

@@ -22,8 +22,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from bertwright.checkpoints.conversion import Place
 from bertwright.checkpoints.model_folder import ModelFolder, open_model
+from bertwright.checkpoints.places import Place
 from bertwright.exchange.answers import Answers, answers_of
 from bertwright.exchange.hugging_face import write_hugging_face
 from bertwright.exchange.probe import Inputs

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bertwright.checkpoints.conversion import Place
 from bertwright.checkpoints.model_folder import ModelFolder
 from bertwright.checkpoints.names import names_of
+from bertwright.checkpoints.places import Place
 
 
 @dataclass(frozen=True)

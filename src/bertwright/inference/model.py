@@ -41,7 +41,7 @@ class Model:
     """
 
     def __init__(self, folder: ModelFolder, device: torch.device | str = "auto") -> None:
-        self.folder = folder
+        self.folder = folder.for_use()
         self.device = _device(device)
 
     def __repr__(self) -> str:

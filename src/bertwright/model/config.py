@@ -84,6 +84,9 @@ class BertConfig(BaseModel):
     """Standard deviation of the normal distribution, cut at two of them, that weights are drawn from."""
     layer_norm_eps: Positive = 1e-12
     """Added to the variance in layer normalization."""
+    tie_word_embeddings: bool = True
+    """Whether the masked-language head's output weights are the word embeddings, as in every published BERT.
+    Stored only where it is false."""
     pad_token_id: Annotated[int, Field(ge=0, title="an id of the vocabulary")] = 0
     """Id of [PAD]. The network does not use it (the attention mask decides); it is stored for others."""
 
@@ -162,13 +165,18 @@ class BertConfig(BaseModel):
         There ``gelu`` means the tanh form, and ``type_vocab_size`` is 16 when absent (``modeling.py``).
         """
         if isinstance(values, Mapping):
+            if values.get("tie_word_embeddings", True) is not True:
+                raise ModelError.at(source, "true (the original ties them)", field="tie_word_embeddings")
             act = values.get("hidden_act", "gelu")
             values = {"type_vocab_size": 16, **values, "hidden_act": _TENSORFLOW_NAMES.get(_as_key(act), act)}
         return cls.from_dict(values, source)
 
     def to_dict(self) -> dict[str, Any]:
         """The fields as JSON values, in their order here."""
-        return self.model_dump()
+        values = self.model_dump()
+        if self.tie_word_embeddings:
+            del values["tie_word_embeddings"]
+        return values
 
     def num_parameters(self) -> int:
         """Parameters of encoder and pooler (no heads)."""
@@ -180,7 +188,8 @@ class BertConfig(BaseModel):
     def num_pretraining_parameters(self) -> int:
         """Parameters with both pre-training heads: transform, its norm, output bias, next sentence."""
         h = self.hidden_size
-        return self.num_parameters() + (h * h + h) + 2 * h + self.vocab_size + 2 * h + 2
+        decoder = 0 if self.tie_word_embeddings else self.vocab_size * h
+        return self.num_parameters() + (h * h + h) + 2 * h + self.vocab_size + decoder + 2 * h + 2
 
 
 _TENSORFLOW_NAMES = {"gelu": "gelu_pytorch_tanh", "": "linear"}

@@ -11,8 +11,8 @@ from typing import Any
 
 from bertwright.errors import quote
 
-_NAMES_CODE = ("auto_map", "_attn_implementation_internal", "trust_remote_code", "custom_pipelines")
-"""Fields by which other libraries import code (CVE-2026-4372 for the second)."""
+_NAMES_CODE = ("_attn_implementation_internal", "trust_remote_code", "custom_pipelines")
+"""Fields by which other libraries import code (CVE-2026-4372 for the first)."""
 
 _ONLY: Mapping[str, tuple[Any, ...]] = {
     "model_type": ("bert",),
@@ -33,6 +33,13 @@ def foreign_problems(values: Mapping[str, Any]) -> list[str]:
         if name in values and not any(values[name] is a or _same(values[name], a) for a in allowed):
             found.append(f"{name}: only {quote(allowed[0])} is supported, got {quote(values[name])}")
     return found + _architecture(values) + _files(values) + _special_ids(values)
+
+
+def foreign_notes(values: Mapping[str, Any]) -> list[str]:
+    """What ``values`` say that is not followed, and ought to be known."""
+    if not values.get("auto_map"):
+        return []
+    return ["auto_map names code that comes with the folder: it is ignored, nothing of it is read or run"]
 
 
 def _same(value: Any, allowed: Any) -> bool:

@@ -17,8 +17,9 @@ from bertwright.model.dropout import Dropout
 class MaskedLanguageHead(nn.Module):
     """Which token was here: LayerNorm(act(W h + b)) E^T + output bias (paper, task 1).
 
-    E is the word embedding matrix, handed in at each call, so the two are tied and stored once. Only the
-    positions that were masked are computed.
+    E is the word embedding matrix, handed in at each call, so the two are tied and stored once; a network
+    whose configuration says that they are not tied has a matrix of its own, ``decoder``, in its place. Only
+    the positions that were masked are computed.
     """
 
     def __init__(self, config: BertConfig) -> None:
@@ -27,11 +28,14 @@ class MaskedLanguageHead(nn.Module):
         self.activation = activation(config.hidden_act)
         self.layer_norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
         self.bias = nn.Parameter(torch.empty(config.vocab_size))
+        untied = None if config.tie_word_embeddings else torch.empty(config.vocab_size, config.hidden_size)
+        self.decoder = None if untied is None else nn.Parameter(untied)
 
     def forward(self, hidden: Tensor, word_embeddings: Tensor) -> Tensor:
         """(P, H) and (V, H) -> logits (P, V)."""
         transformed = self.layer_norm(self.activation(self.transform(hidden)))  # (P, H)
-        return F.linear(transformed, word_embeddings, self.bias)  # (P, V)
+        words = word_embeddings if self.decoder is None else self.decoder
+        return F.linear(transformed, words, self.bias)  # (P, V)
 
 
 class NextSentenceHead(nn.Module):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import torch
 from torch import nn
 
@@ -21,19 +23,37 @@ def initialize(module: nn.Module, initializer_range: float, seed: int) -> None:
 
     A matrix is drawn from a generator named by ``seed`` and its own name, so that adding a head to an encoder
     does not change the encoder's weights. The masked-language head has no matrix of its own for the
-    vocabulary: it is handed the word embeddings.
+    vocabulary, unless it is untied: it is handed the word embeddings.
 
     Source: ``modeling.create_initializer`` and ``tf.truncated_normal_initializer``.
     """
     if any(parameter.is_meta for parameter in module.parameters()):
         module.to_empty(device="cpu")
     for name, parameter in module.named_parameters():
-        if parameter.dim() > 1:
-            purpose = "initialization of " + name.removeprefix("encoder.")
-            generator = torch.Generator().manual_seed(torch_seed(seed, purpose))
-            bound = 2 * initializer_range
-            nn.init.trunc_normal_(parameter, 0.0, initializer_range, -bound, bound, generator=generator)
-        elif name.endswith("layer_norm.weight"):
-            nn.init.ones_(parameter)
-        else:
-            nn.init.zeros_(parameter)
+        _draw(name, parameter, initializer_range, seed)
+
+
+def initialize_absent(module: nn.Module, parts: Collection[str], initializer_range: float, seed: int) -> None:
+    """Give initial values to what is on the meta device of some parts, as :func:`initialize` would.
+
+    Args:
+        parts: names of submodules of an encoder or of a model with heads, such as ``pooler``.
+    """
+    for name, parameter in list(module.named_parameters()):
+        if parameter.is_meta and name.removeprefix("encoder.").split(".")[0] in parts:
+            owner, _, leaf = name.rpartition(".")
+            fresh = nn.Parameter(torch.empty_like(parameter, device="cpu"), parameter.requires_grad)
+            _draw(name, fresh, initializer_range, seed)
+            setattr(module.get_submodule(owner), leaf, fresh)
+
+
+def _draw(name: str, parameter: nn.Parameter, initializer_range: float, seed: int) -> None:
+    if parameter.dim() > 1:
+        purpose = "initialization of " + name.removeprefix("encoder.")
+        generator = torch.Generator().manual_seed(torch_seed(seed, purpose))
+        bound = 2 * initializer_range
+        nn.init.trunc_normal_(parameter, 0.0, initializer_range, -bound, bound, generator=generator)
+    elif name.endswith("layer_norm.weight"):
+        nn.init.ones_(parameter)
+    else:
+        nn.init.zeros_(parameter)
