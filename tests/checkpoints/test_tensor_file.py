@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import random
 import struct
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +13,7 @@ import safetensors.torch
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mutants import mutants
 
 from bertwright.checkpoints.tensor_file import read_entries, read_tensors, require_finite, write_tensors
 from bertwright.durable import NewDirectory
@@ -192,27 +192,6 @@ def test_numbers_that_are_not_finite_are_named_and_counted() -> None:
     with pytest.raises(ModelError) as error:
         require_finite(bad, "file")
     assert str(error.value) == "file: tensor b: 2 of its numbers are not finite; 1 other tensors too"
-
-
-def mutants(data: bytes, count: int, seed: int) -> list[bytes]:
-    """``data`` with bytes flipped, cut out, doubled and inserted."""
-    rng = random.Random(seed)
-    result = []
-    for _ in range(count):
-        changed = bytearray(data)
-        for _ in range(rng.randint(1, 4)):
-            place = rng.randrange(min(len(changed), 400))
-            kind = rng.randrange(4)
-            if kind == 0:
-                changed[place] ^= 1 << rng.randrange(8)
-            elif kind == 1:
-                del changed[place : place + rng.randint(1, 20)]
-            elif kind == 2:
-                changed[place:place] = changed[place : place + rng.randint(1, 20)]
-            else:
-                changed[place:place] = rng.choice([b'"', b"{", b"}", b"[", b"-", b"9" * 30, b"\0", b"\\u"])
-        result.append(bytes(changed))
-    return result
 
 
 @pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 101))])

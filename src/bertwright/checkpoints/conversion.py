@@ -72,6 +72,7 @@ def from_hugging_face(
     for buffer in _BUFFERS:
         found.pop(buffer, None)
     unused = _settle_decoder(found, tensors, config, source)
+    _require_layers(config, len(found), source)
     num_labels = _outputs(tensors, found.get("classifier.weight"))
     names = names_of(config, num_labels, spans="qa_outputs.weight" in found)
     known = {theirs for name in names for theirs in name.hugging_face}
@@ -99,6 +100,7 @@ def from_tensorflow(available: Iterable[str], read: Read, config: BertConfig, so
         ModelError: as :func:`from_hugging_face`.
     """
     present = [name for name in available if not name.endswith(_OPTIMIZER)]
+    _require_layers(config, len(present), source)
     num_labels = read("output_weights").shape[0] if "output_weights" in present else None
     names = names_of(config, num_labels, spans="cls/squad/output_weights" in present)
     known = {theirs for name in names for theirs in name.tensorflow}
@@ -183,6 +185,13 @@ def _settle_decoder(
             unused.append(other)
         found[twin] = copy
     return tuple(unused)
+
+
+def _require_layers(config: BertConfig, stored: int, source: str | Path) -> None:
+    """Refuse far too many layers before a table of all their names is made."""
+    if config.num_hidden_layers > stored:
+        expected = f"the tensors of {config.num_hidden_layers:,} layers (num_hidden_layers)"
+        raise ModelError.at(source, expected, f"{stored:,} tensors")
 
 
 def _outputs(tensors: Mapping[str, Tensor], name: str | None) -> int | None:
