@@ -69,6 +69,17 @@ class TaskBatch(NamedTuple):
         return TaskBatch(*(None if tensor is None else tensor.to(device) for tensor in self))  # type: ignore[arg-type]
 
     @property
+    def known_targets(self) -> Tensor:
+        """The targets of labelled rows.
+
+        Raises:
+            ValueError: one of the rows has none.
+        """
+        if self.targets is None:
+            raise ValueError("rows without targets have no loss")
+        return self.targets
+
+    @property
     def num_tokens(self) -> int:
         """Tokens without padding."""
         return self.input_ids.numel() if self.attention_mask is None else int(self.attention_mask.sum())

@@ -130,7 +130,7 @@ def train_on_features(
             task=posed.task,
             settings=settings,
             metric=deciding_metric(settings, posed.task),
-            train=posed.task.encode(posed.train.examples),
+            train=posed.encoded,
             dev=posed.task.encode(labelled.examples),
             dev_examples=labelled.examples,
             device=training_device(settings.device),

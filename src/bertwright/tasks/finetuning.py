@@ -211,7 +211,7 @@ def _materials(
         task=task,
         settings=settings,
         metric=deciding_metric(settings, task),
-        train=task.encode(posed.train.examples),
+        train=posed.encoded,
         dev=task.encode(dev.examples),
         dev_examples=dev.examples,
         device=training_device(settings.device),

@@ -30,7 +30,7 @@ Outputs = Sequence[NDArray[np.float32]]
 """What the model gave for each row of features, in order: a vector for a whole row, a matrix for one by
 token, cut to the row's length."""
 
-T = TypeVar("T")
+T = TypeVar("T", bound="Task[Any]")
 P = TypeVar("P", bound="Prediction")
 
 
@@ -43,6 +43,13 @@ class Posed(Generic[T]):
     remarks: tuple[str, ...] = ()
     """What was guessed."""
     warnings: tuple[str, ...] = ()
+    features: list[Features] | None = None
+    """What ``task`` makes of the examples of ``train``, where it was needed to pose the task."""
+
+    @property
+    def encoded(self) -> list[Features]:
+        """The training rows for the model."""
+        return self.task.encode(self.train.examples) if self.features is None else self.features
 
 
 class Prediction(Protocol):

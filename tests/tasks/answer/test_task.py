@@ -19,6 +19,7 @@ from bertwright.checkpoints.model_folder import open_model, save_model
 from bertwright.errors import InputError, ModelError, SettingsError, TableError
 from bertwright.model.span_classifier import SpanClassifier
 from bertwright.tasks import open_task
+from bertwright.tasks.answer import task as task_module
 from bertwright.tasks.answer.questions import Question, Reference
 from bertwright.tasks.answer.settings import AnswerSettings
 from bertwright.tasks.answer.submission import null_odds, submission, write_submission
@@ -350,3 +351,49 @@ def test_questions_and_answers_that_do_not_fit_are_told(
     assert summary.train_truncated == 1
     assert "train.json: the end of 1 question is cut (answer.max_query_length)" in summary.warnings
     assert any("1 answer in no window as a whole" in line and "q1" in line for line in summary.warnings)
+
+
+def hidden(path: Path, *identities: str) -> Path:
+    """Questions whose answers are a character that the tokenizer drops, and one that is not."""
+    context = "the film \u200b was great"
+    asked = [("seen", "great", 15), *((identity, "\u200b", 9) for identity in identities)]
+    rows = [
+        {"id": identity, "question": "what ?", "answers": [{"text": text, "answer_start": start}]}
+        for identity, text, start in (asked if len(identities) < 3 else asked[1:])
+    ]
+    path.write_text(json.dumps({"data": [{"paragraphs": [{"context": context, "qas": rows}]}]}))
+    return path
+
+
+def test_answers_that_no_piece_stands_for(pretrained: Path, tmp_path: Path) -> None:
+    file = hidden(tmp_path / "q.json", "gone", "too")
+    posed = AnswerTask.pose(file, Columns(), open_model(pretrained).tokenizer, 24, "auto", QUICK)
+    assert posed.train.warnings[-1] == (
+        'q.json: left out 2 questions whose answer has no visible character: "gone", "too"'
+    )
+    assert [row.target is not None for row in posed.encoded] == [True] and len(posed.train) == 1
+    summary = finetune(
+        pretrained, kind="answer", train=file, dev=file, output=tmp_path / "out", settings=QUICK
+    )
+    assert summary.train_rows == 1 and summary.rows == 3  # of the development rows none is left out
+    with pytest.raises(TableError, match='question "gone": expected an answer with a visible character'):
+        AnswerTask.pose(
+            hidden(file, "gone", "too", "all"), Columns(), posed.task.tokenizer, 24, "auto", QUICK
+        )
+
+
+def test_the_training_file_is_encoded_once(
+    pretrained: Path, files: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[int] = []
+    original = task_module.encode_questions
+
+    def counted(questions: Any, *others: Any) -> Any:
+        seen.append(len(questions))
+        return original(questions, *others)
+
+    monkeypatch.setattr(task_module, "encode_questions", counted)
+    once = QUICK.model_copy(update={"epochs": 1})
+    train, dev = files["train"], files["dev"]
+    finetune(pretrained, kind="answer", train=train, dev=dev, output=tmp_path / "out", settings=once)
+    assert seen == [192, 48]

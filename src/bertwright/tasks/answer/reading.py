@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -95,6 +95,22 @@ def for_training(file: ExampleFile[Question], drop_misaligned: bool) -> ExampleF
         )
         warnings.append(f"{name}: {what} (the first such is learned): {_listed(partly)}")
     return ExampleFile(file.path, kept, tuple(warnings))
+
+
+def without(file: ExampleFile[Question], nowhere: Set[int]) -> ExampleFile[Question]:
+    """The questions but those of these indices, whose answers have no piece that a model could point at.
+
+    Raises:
+        TableError: none is left.
+    """
+    kept = [question for index, question in enumerate(file.examples) if index not in nowhere]
+    lost = [file.examples[index] for index in sorted(nowhere)]
+    if not kept:
+        where, line = _place(lost[0]), lost[0].line if lost[0].id is None else None
+        got = "control characters only, which the tokenizer drops"
+        raise TableError.at(file.path, "an answer with a visible character", got, line=line, field=where)
+    what = f"left out {_count(len(lost), 'question')} whose answer has no visible character"
+    return ExampleFile(file.path, kept, (*file.warnings, f"{file.path.name}: {what}: {_listed(lost)}"))
 
 
 def for_scoring(file: ExampleFile[Question]) -> ExampleFile[Question]:

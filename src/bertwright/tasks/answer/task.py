@@ -24,7 +24,13 @@ from bertwright.tasks.answer.decoding import Answer, best_spans, decode
 from bertwright.tasks.answer.encoding import encode_questions
 from bertwright.tasks.answer.metrics import units_for
 from bertwright.tasks.answer.questions import Question, questions_of
-from bertwright.tasks.answer.reading import for_scoring, for_training, open_questions, read_questions
+from bertwright.tasks.answer.reading import (
+    for_scoring,
+    for_training,
+    open_questions,
+    read_questions,
+    without,
+)
 from bertwright.tasks.answer.remarks import remarks_on, warnings_about
 from bertwright.tasks.answer.scoring import best_f1, fitted_threshold, metrics_of, span_loss
 from bertwright.tasks.answer.settings import AnswerSettings, Units
@@ -83,8 +89,12 @@ class AnswerTask(AdaptedEncoder):
         threshold = 0.0 if any(question.is_impossible for question in train.examples) else None
         task = cls(tokenizer, source.columns, max_length, chosen, units, threshold)
         remarks = () if source.guess is None else (source.guess,)
-        warnings = warnings_about(path.name, encode_questions(train.examples, tokenizer, max_length, chosen))
-        return Posed(task, train, (*remarks, *remarks_on(train, units, chosen)), warnings)
+        features = encode_questions(train.examples, tokenizer, max_length, chosen)
+        if nowhere := {row.example for row in features if row.target is None}:
+            train = without(train, nowhere)
+            features = encode_questions(train.examples, tokenizer, max_length, chosen)
+        remarks = (*remarks, *remarks_on(train, units, chosen))
+        return Posed(task, train, remarks, warnings_about(path.name, features), list(features))
 
     @classmethod
     def of_folder(cls, folder: ModelFolder) -> Self:
@@ -172,13 +182,11 @@ class AnswerTask(AdaptedEncoder):
         Over the real positions: the original also counts padding, so that there a row's loss depends on
         the longest row beside it, and part of the training goes into telling padding from text.
         """
-        if batch.targets is None:
-            raise ValueError("rows without targets have no loss")
         scores = logits.float()
         if batch.attention_mask is not None:
             scores = scores.masked_fill(~batch.attention_mask[:, :, None], float("-inf"))
         by_end = scores.transpose(1, 2).flatten(0, 1)  # (2 B, S)
-        return F.cross_entropy(by_end, batch.targets.flatten())
+        return F.cross_entropy(by_end, batch.known_targets.flatten())
 
     # -- answers ---------------------------------------------------------------------------------------------
 

@@ -164,14 +164,12 @@ class ChooseTask(AdaptedEncoder):
 
     def loss(self, logits: Tensor, batch: TaskBatch) -> Tensor:
         """Mean cross entropy over the choices of each question; logits (R, 1), targets (R,)."""
-        if batch.targets is None:
-            raise ValueError("rows without targets have no loss")
         _, question, counts = unique_consecutive(batch.examples, return_inverse=True, return_counts=True)
         rows = torch_arange(len(question), device=logits.device)
         place = rows - (counts.cumsum(0) - counts)[question]  # (R,): which choice of its question
         scores = logits.float().new_full((len(counts), int(counts.max())), float("-inf"))  # (Q, C)
         scores = scores.index_put((question, place), logits.float().squeeze(-1))
-        return F.cross_entropy(scores, place[batch.targets == 1])
+        return F.cross_entropy(scores, place[batch.known_targets == 1])
 
     # -- answers ---------------------------------------------------------------------------------------------
 

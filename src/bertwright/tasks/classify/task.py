@@ -161,9 +161,7 @@ class ClassifyTask(AdaptedEncoder):
 
     def loss(self, logits: Tensor, batch: TaskBatch) -> Tensor:
         """Mean cross entropy, weighted where classes have weights; logits (B, C), targets (B,)."""
-        if batch.targets is None:
-            raise ValueError("rows without targets have no loss")
-        return classification_loss(logits, batch.targets, weights=self.class_weights)
+        return classification_loss(logits, batch.known_targets, weights=self.class_weights)
 
     # -- answers ---------------------------------------------------------------------------------------------
 
