@@ -46,6 +46,9 @@ def test_cola_to_its_submission(command: Callable[..., Any], pretrained_folder: 
     lines = (cola / "CoLA.tsv").read_text().splitlines()
     assert lines[0] == "index\tprediction" and len(lines) == 1 + len(TEXTS)
     assert lines[1:] == [f"{number}\t{row['label']}" for number, row in enumerate(answers)]
+    plain = command("predict", cola / "model", cola / "test.tsv", "-o", cola / "plain.jsonl")
+    assert plain.code == 0  # the test file's own columns, also where no submission is asked for
+    assert (cola / "plain.jsonl").read_bytes() == (cola / "answers.jsonl").read_bytes()
     again = command(*asked, "--submission", cola / "CoLA.tsv", "--json")
     assert again.code == 2 and "CoLA.tsv" in again.json["error"]["message"]
 
@@ -118,3 +121,39 @@ def test_squad_to_its_submission(
     assert answer.code == 0, answer.err
     given = [json.loads(line)["answer"] for line in output.read_text().splitlines()]
     assert json.loads(submission.read_text()) == {f"q{n}": text for n, text in enumerate(given)}
+
+
+def test_swag_to_its_submission(command: Callable[..., Any], pretrained_folder: Path, tmp_path: Path) -> None:
+    """The files as they are published, with the index that pandas wrote into them."""
+    head = ",video-id,sent1,sent2,ending0,ending1,ending2,ending3"
+    rows = [f"{9 - n},v,the sea,she was,good,bad,old {n},dark" for n in range(6)]
+    train, test = tmp_path / "train.csv", tmp_path / "test.csv"
+    train.write_text(f"{head},label\n" + "".join(f"{row},{n % 4}\n" for n, row in enumerate(rows)))
+    test.write_text(f"{head}\n" + "".join(f"{row}\n" for row in rows))
+    files = ("--train", train, "--dev", train, "-o", tmp_path / "model")
+    assert command("finetune", pretrained_folder, "--task", "swag", *files, *QUICK).code == 0
+    output, submission = tmp_path / "answers.jsonl", tmp_path / "pred.csv"
+    answer = command("predict", tmp_path / "model", test, "-o", output, "--submission", submission)
+    assert answer.code == 0, answer.err
+    labels = [json.loads(line)["label"] for line in output.read_text().splitlines()]
+    expected = [",pred", *(f"{9 - n},{label}" for n, label in enumerate(labels))]
+    assert submission.read_text().splitlines() == expected
+    scored = command("evaluate", tmp_path / "model", train, "-o", tmp_path / "scored.jsonl")
+    assert scored.code == 0
+    told = [json.loads(line) for line in (tmp_path / "scored.jsonl").read_text().splitlines()]
+    assert [row["target"] for row in told] == [n % 4 for n in range(6)]
+
+
+def test_choices_are_scored_in_the_words_of_answers(
+    command: Callable[..., Any], pretrained_folder: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "arc.csv"
+    file.write_text("".join(f"who {n},good,bad,old,{'BCA'[n % 3]}\n" for n in range(6)))
+    files = ("--train", file, "--dev", file, "-o", tmp_path / "model")
+    assert command("finetune", pretrained_folder, "--task", "choose", *files, *QUICK).code == 0
+    options = ("-o", tmp_path / "scored.jsonl", "--device", "cpu", "--json")
+    answer = command("evaluate", tmp_path / "model", file, *options)
+    told = [json.loads(line) for line in (tmp_path / "scored.jsonl").read_text().splitlines()]
+    assert [row["target"] for row in told] == list("BCABCA") and {row["label"] for row in told} <= set("ABC")
+    right = sum(row["target"] == row["label"] for row in told)
+    assert answer.json["metrics"]["accuracy"] == pytest.approx(right / 6)

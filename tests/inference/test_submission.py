@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bertwright.errors import InputError, UsageError
-from bertwright.inference.submission import check_submission, write_submission
+from bertwright.errors import InputError, TableError, UsageError
+from bertwright.inference.submission import check_submission, names_of_rows, write_submission
+from bertwright.tasks.columns import Columns
 
 
 def predictions(path: Path, rows: list[dict[str, Any]]) -> Path:
@@ -69,7 +70,7 @@ def test_what_cannot_be_written_is_refused_before_any_work(tmp_path: Path) -> No
     file, target = tmp_path / "test.tsv", tmp_path / "RTE.tsv"
     check_submission({"kind": "classify"}, target, (file,), overwrite=False)
     several = {"kind": "classify", "problem_type": "multi_label_classification"}
-    for task, got in (({"kind": "choose"}, "choose"), (several, "several labels a text")):
+    for task, got in (({"kind": "rank"}, "rank"), (several, "several labels a text")):
         with pytest.raises(UsageError, match=f"--submission: expected a task with a file.*got {got}"):
             check_submission(task, target, (file,), overwrite=False)
     with pytest.raises(UsageError, match="other than the input and the output"):
@@ -78,3 +79,45 @@ def test_what_cannot_be_written_is_refused_before_any_work(tmp_path: Path) -> No
     with pytest.raises(InputError, match="RTE"):
         check_submission({"kind": "classify"}, target, (file,), overwrite=False)
     check_submission({"kind": "classify"}, target, (file,), overwrite=True)
+
+
+def test_choices(tmp_path: Path) -> None:
+    source = predictions(tmp_path / "a.jsonl", [{"label": "B"}, {"label": "A"}])
+    write_submission(source, "choose", tmp_path / "arc.csv", identities=["MCAS_1", "MCAS_2"])
+    assert (tmp_path / "arc.csv").read_text() == "MCAS_1,B\nMCAS_2,A\n"
+    write_submission(source, "choose", tmp_path / "swag.csv", header=",pred")
+    assert (tmp_path / "swag.csv").read_text() == ",pred\n0,B\n1,A\n"
+
+
+def test_the_rows_names(tmp_path: Path) -> None:
+    file, text = tmp_path / "test.tsv", Columns("sentence")
+    file.write_text("Index\tsentence\n7\tthe sea\n3\tgood\n")
+    assert names_of_rows(file, text) == ["7", "3"]
+    source = predictions(tmp_path / "a.jsonl", [{"label": "x"}, {"label": "y"}])
+    write_submission(source, "classify", tmp_path / "RTE.tsv", identities=["7", "3"])
+    assert (tmp_path / "RTE.tsv").read_text() == "index\tprediction\n7\tx\n3\ty\n"
+    file.write_text("sentence\tplace\nthe sea\t7\n")
+    assert names_of_rows(file, text) is None
+    file.write_text("id\tsentence\n7\tthe sea\n")
+    assert names_of_rows(file, Columns("id")) is None  # it is the text
+    assert names_of_rows(file, Columns("2")) is None and names_of_rows(file, Columns()) is None
+    assert names_of_rows(file, Columns("b", names=("id", "b"))) == ["id", "7"]
+    table = tmp_path / "swag.csv"
+    table.write_text(",sent2,question_id\n0,He,q-1\n1,She,q-2\n")
+    assert names_of_rows(table, Columns("sent2")) == ["q-1", "q-2"]
+
+
+@pytest.mark.parametrize(
+    ("cells", "message"),
+    [
+        (("7", "7"), r'test.tsv:3: column .id.: expected each row once, 7 was line 2, got "7"'),
+        (("7", ""), "test.tsv:3: column .id.: expected a number or a name of the row"),
+        (("=1+1", "7"), "test.tsv:2: column .id.: expected a number or a name"),
+        (("a,b", "7"), "test.tsv:2: column .id.: expected a number or a name"),
+    ],
+)
+def test_names_that_are_none(cells: tuple[str, str], message: str, tmp_path: Path) -> None:
+    file = tmp_path / "test.tsv"
+    file.write_text("id\tsentence\n" + "".join(f"{cell}\tgood\n" for cell in cells))
+    with pytest.raises(TableError, match=message):
+        names_of_rows(file, Columns("sentence"))

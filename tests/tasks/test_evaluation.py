@@ -101,6 +101,8 @@ def test_two_models(models: tuple[Path, ...], review_files: tuple[Path, Path]) -
 def test_models_that_cannot_be_compared(models: tuple[Path, ...], review_files: tuple[Path, Path]) -> None:
     with pytest.raises(UsageError, match="the same task and labels"):
         compare(models[0], models[2], review_files[1])
+    with pytest.raises(UsageError, match="the same task"):  # before the file is looked at
+        compare(models[0], models[2], Path("nowhere.tsv"))
 
 
 def test_numbers(pretrained: Path, tmp_path: Path) -> None:

@@ -121,6 +121,12 @@ def test_lines_do_not_depend_on_blocks(content: bytes, size: int) -> None:
     assert list(lines._split(Path("x"), blocks)) == expected
 
 
+def test_an_index_as_pandas_writes_it(write: Write) -> None:
+    table = open_table(write("a.csv", ",text,label\n0,good,1\n1,bad,0\n"))
+    assert table.columns == ("", "text", "label")
+    assert [row.cells for row in table.rows(["text", "label"])] == [("good", "1"), ("bad", "0")]
+
+
 BAD = {
     "missing file": ("gone.tsv", None, "gone.tsv: expected a file of rows, got .nothing there"),
     "empty file": ("a.tsv", "", "an empty file"),

@@ -10,6 +10,7 @@ from cyclopts import Parameter
 from bertwright.cli.arguments import (
     ColumnNames,
     Common,
+    Device,
     LabelColumn,
     PairColumn,
     Share,
@@ -47,6 +48,7 @@ def evaluate(
     columns: ColumnNames = None,
     format: TableFormat = "auto",
     overwrite: Annotated[bool, Parameter(help="Replace OUTPUT and REPORT.")] = False,
+    device: Device = "auto",
     common: Common = Common(),
 ) -> None:
     """Score a fine-tuned model on labelled rows, with intervals and the worst mistakes.
@@ -74,11 +76,19 @@ def evaluate(
         if compare is not None:
             if outputs:
                 raise UsageError("--compare: expected no --output or --report beside it")
-            _compare(console, model, compare, file, chosen, format, confidence)
+            _compare(console, model, compare, file, chosen, format, confidence, device)
             return
         from bertwright.tasks.evaluation import evaluate as run
 
-        result = run(model, file, columns=chosen, format=format, confidence=confidence, progress=console)
+        result = run(
+            model,
+            file,
+            columns=chosen,
+            format=format,
+            confidence=confidence,
+            device=device,
+            progress=console,
+        )
         for warning in result.warnings:
             console.warn(warning)
         if output is not None:
@@ -100,11 +110,19 @@ def _compare(
     columns: Columns,
     format: str,
     confidence: float,
+    device: str,
 ) -> None:
     from bertwright.tasks.comparison import compare
 
     result = compare(
-        model, other, file, columns=columns, format=format, confidence=confidence, progress=console
+        model,
+        other,
+        file,
+        columns=columns,
+        format=format,
+        confidence=confidence,
+        device=device,
+        progress=console,
     )
     found = result.to_dict()
     for warning in found["warnings"]:

@@ -79,7 +79,7 @@ def finetune(
             progress=console,
         )
         if report is not None:
-            _write_report(report, output, dev, format, overwrite, console)
+            _write_report(report, output, dev, format, settings.device, overwrite, console)
         written = {"report": None if report is None else str(report)}
         console.result(summary.to_dict() | written, [*_shown(summary), *filter(None, written.values())])
 
@@ -96,14 +96,14 @@ def _check_report(report: Path | None, others: Sequence[Path], overwrite: bool) 
 
 
 def _write_report(
-    report: Path, output: Path, dev: Path, format: str, overwrite: bool, console: Console
+    report: Path, output: Path, dev: Path, format: str, device: str, overwrite: bool, console: Console
 ) -> None:
     """What the saved model does on the development rows."""
     from bertwright.durable import write_file
     from bertwright.reports.evaluation_report import render_evaluation
     from bertwright.tasks.evaluation import evaluate
 
-    found = evaluate(output, dev, format=format, progress=console)
+    found = evaluate(output, dev, format=format, device=device, progress=console)
     write_file(report, render_evaluation(found, output, dev), overwrite=overwrite)
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from bertwright.cli.arguments import ColumnNames, Common, Device, PairColumn, TableFormat, TextColumn
 from bertwright.cli.console import Console
+
+if TYPE_CHECKING:
+    from bertwright.inference.prediction_file import PredictionSummary
 
 
 def predict(
@@ -18,7 +21,7 @@ def predict(
     *,
     output: Annotated[Path, Parameter(name=["--output", "-o"], help="A .jsonl file.")],
     submission: Annotated[
-        Path | None, Parameter(help="Also write the file that GLUE, SQuAD or CoNLL evaluations take.")
+        Path | None, Parameter(help="Also write the file that the task's official evaluation takes.")
     ] = None,
     text: TextColumn = None,
     text_pair: PairColumn = None,
@@ -40,17 +43,19 @@ def predict(
     """
     from bertwright.inference.model import load
     from bertwright.inference.prediction_file import predict_file
-    from bertwright.inference.submission import check_submission, write_submission
+    from bertwright.inference.submission import check_submission, row_identities, write_submission
     from bertwright.tasks.columns import Columns
     from bertwright.tasks.presets import stored_preset
 
     with Console(common) as console:
         opened = load(model, device=device)
         chosen = Columns.of(text, text_pair, names=columns)
-        preset = stored_preset(opened.folder)
+        preset, identities = stored_preset(opened.folder), None
+        if chosen == Columns():
+            chosen = preset.unlabelled_columns(file, format=format)
         if submission is not None:
             check_submission(opened.task.to_dict(), submission, (file, output), overwrite)
-            chosen = preset.test_columns if chosen == Columns() else chosen
+            identities = row_identities(opened.task, file, chosen, format=format)
         summary = predict_file(
             opened,
             file,
@@ -63,14 +68,20 @@ def predict(
             progress=console,
         )
         if submission is not None:
-            write_submission(output, opened.task.kind, submission, overwrite=overwrite)
+            write_submission(
+                output,
+                opened.task.kind,
+                submission,
+                identities=identities,
+                header=preset.submission_header,
+                overwrite=overwrite,
+            )
             if preset.submissions and submission.name not in preset.submissions:
                 console.say(f"{submission.name}: GLUE's server wants it as {', '.join(preset.submissions)}")
         for remark in summary.remarks:
             console.say(remark)
         if summary.failed:
             console.warn(summary.failures)
-        rate = summary.rows / max(summary.seconds, 1e-9)
         console.result(
             {
                 "rows": summary.rows,
@@ -81,6 +92,12 @@ def predict(
                 "errors": None if summary.errors is None else str(summary.errors),
                 **({} if submission is None else {"submission": str(submission)}),
             },
-            f"{summary.rows - summary.failed:,} of {summary.rows:,} rows answered in {summary.seconds:,.1f} s"
-            f" ({rate:,.0f} a second), {summary.truncated:,} of them cut: {summary.output}",
+            _shown(summary),
         )
+
+
+def _shown(summary: PredictionSummary) -> str:
+    rate = summary.rows / max(summary.seconds, 1e-9)
+    answered = f"{summary.rows - summary.failed:,} of {summary.rows:,} rows answered"
+    speed = f"in {summary.seconds:,.1f} s ({rate:,.0f} a second)"
+    return f"{answered} {speed}, {summary.truncated:,} of them cut: {summary.output}"

@@ -1,22 +1,33 @@
 """The files that the official evaluations take, made of a file of predictions.
 
-GLUE (``classify`` and ``regress``) takes a table ``index``, ``prediction``, whose index counts rows from 0;
-SQuAD (``answer``) a JSON object of question id and text; CoNLL (``tag``) a line for each word.
+GLUE (``classify`` and ``regress``) takes a table ``index``, ``prediction``; multiple choice (``choose``)
+lines of id and choice, with a comma between them; SQuAD (``answer``) a JSON object of question id and text;
+CoNLL (``tag``) a line for each word. Index and id are those that the file has, or else count its rows from 0.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from bertwright import durable, strict_json
 from bertwright.errors import InputError, UsageError
+from bertwright.tasks.columns import Columns
+from bertwright.tasks.formats import open_table
 from bertwright.tasks.tag.decoding import Tagging
 from bertwright.tasks.tag.submission import conll_lines
+from bertwright.tasks.task import Task
 
 Rows = Iterable[dict[str, Any]]
+BY_ROW = ("classify", "regress", "choose")
+"""Kinds whose submissions name rows."""
+IDENTITIES = ("index", "id", "idx", "question_id", "questionid", "")
+"""Columns that name the rows of a table, the first that there is; the last is an index of pandas."""
+_PLAIN = re.compile(r"""-?\d+|[^\s,"'=+@-][^\t\r\n,"]*""")
+"""What needs no quotes in a table, and is no formula."""
 
 
 def check_submission(task: dict[str, Any], submission: Path, others: Iterable[Path], overwrite: bool) -> None:
@@ -39,37 +50,93 @@ def check_submission(task: dict[str, Any], submission: Path, others: Iterable[Pa
     durable.require_absent(submission, overwrite)
 
 
-def write_submission(predictions: Path, kind: str, submission: Path, *, overwrite: bool = False) -> None:
+def row_identities(
+    task: Task[Any], file: Path, columns: Columns | None = None, *, format: str = "auto"
+) -> list[str] | None:
+    """How ``file`` names its rows; None where it has no column for that, or a submission does not want it.
+
+    Args:
+        columns: where they are not those that the task was trained with.
+
+    Raises:
+        TableError: a name is missing, stands twice, or would not come out of a table as it went in.
+    """
+    if task.kind not in BY_ROW:
+        return None
+    return names_of_rows(file, task.stream(file, columns, format=format).columns, format=format)
+
+
+def names_of_rows(file: Path, columns: Columns, *, format: str = "auto") -> list[str] | None:
+    """As :func:`row_identities`; ``columns`` are those of the texts, settled."""
+    if columns.text is None or columns.are_numbers:
+        return None
+    table = open_table(file, format=format, names=columns.names)
+    by_lower = {name.strip().lower(): name for name in table.columns if name not in columns.given}
+    name = next((by_lower[known] for known in IDENTITIES if known in by_lower), None)
+    if name is None:
+        return None
+    found: dict[str, int] = {}
+    for row in table.rows([name]):
+        cell = row.cells[0]
+        text = str(cell) if isinstance(cell, (str, int)) and not isinstance(cell, bool) else ""
+        if not _PLAIN.fullmatch(text):
+            raise table.error("a number or a name of the row", cell, line=row.line, column=name)
+        if text in found:
+            expected = f"each row once, {text} was line {found[text]}"
+            raise table.error(expected, text, line=row.line, column=name)
+        found[text] = row.line
+    return list(found)
+
+
+def write_submission(
+    predictions: Path,
+    kind: str,
+    submission: Path,
+    *,
+    identities: Sequence[str] | None = None,
+    header: str | None = None,
+    overwrite: bool = False,
+) -> None:
     """Write what the official evaluation of this ``kind`` takes.
 
     Args:
         predictions: JSON lines as :func:`bertwright.inference.prediction_file.predict_file` writes them.
+        identities: of the rows, as :func:`row_identities` found them; None to count from 0.
+        header: the first line of a ``choose`` submission; None for none.
 
     Raises:
         InputError: ``submission`` exists, or a question has no id of its own.
         DiskError: it could not be written.
     """
     with durable.open_new(submission, overwrite=overwrite) as file:
-        for text in _WRITERS[kind](_rows(predictions)):
+        if header is not None:
+            file.write(f"{header}\n".encode())
+        for text in _WRITERS[kind](_rows(predictions, identities)):
             file.write(text.encode())
 
 
-def _rows(predictions: Path) -> Iterator[dict[str, Any]]:
+def _rows(predictions: Path, identities: Sequence[str] | None) -> Iterator[dict[str, Any]]:
     with predictions.open(encoding="utf-8") as file:
         for line in file:
-            yield json.loads(line)
+            row = json.loads(line)
+            yield {"name": row["row"] if identities is None else identities[row["row"]], **row}
 
 
 def _labels(rows: Rows) -> Iterator[str]:
     yield "index\tprediction\n"
     for row in rows:
-        yield f"{row['row']}\t{row['label']}\n"
+        yield f"{row['name']}\t{row['label']}\n"
 
 
 def _numbers(rows: Rows) -> Iterator[str]:
     yield "index\tprediction\n"
     for row in rows:
-        yield f"{row['row']}\t{row['value']:.6f}\n"
+        yield f"{row['name']}\t{row['value']:.6f}\n"
+
+
+def _choices(rows: Rows) -> Iterator[str]:
+    for row in rows:
+        yield f"{row['name']},{row['label']}\n"
 
 
 def _answers(rows: Rows) -> Iterator[str]:
@@ -93,6 +160,7 @@ def _tags(rows: Rows) -> Iterator[str]:
 _WRITERS: dict[str, Callable[[Rows], Iterator[str]]] = {
     "classify": _labels,
     "regress": _numbers,
+    "choose": _choices,
     "answer": _answers,
     "tag": _tags,
 }

@@ -47,6 +47,10 @@ class AdaptedEncoder(ABC):
         """Nothing is left to do."""
         return self
 
+    def truth(self, example: Any) -> Any:
+        """The target as it is."""
+        return example.target
+
     def fit(self, outputs: Outputs, features: Sequence[Features], examples: Sequence[Any]) -> Self:
         """Nothing is fitted."""
         return self

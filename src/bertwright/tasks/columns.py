@@ -170,15 +170,12 @@ def _guessed(table: Table, columns: Columns, labels: Sequence[str] | None) -> tu
     needs_text, needs_label = columns.text is None, labels is not None and columns.label is None
     if not needs_text and not needs_label:
         return columns, None
-    by_lower = {name.strip().lower(): name for name in table.columns}
     label = columns.label
     if needs_label:
-        label = _only(
-            table, "label", [by_lower[name] for name in labels or () if name in by_lower], ("--label",)
-        )
+        label = _only(table, "label", _named(table, labels or ()), ("--label",))
     text, pair = columns.text, columns.text_pair
     if needs_text:
-        text, pair = _guess_texts(table, by_lower, label, pair)
+        text, pair = _guess_texts(table, label, pair)
     settled = Columns(text, pair, label, columns.names)
     said = [f"text {text!r}"] if needs_text else []
     said += [f"second text {pair!r}"] if pair is not None and columns.text_pair is None else []
@@ -189,21 +186,29 @@ def _guessed(table: Table, columns: Columns, labels: Sequence[str] | None) -> tu
     )
 
 
-def _guess_texts(
-    table: Table, by_lower: dict[str, str], label: str | None, pair: str | None
-) -> tuple[str, str | None]:
+def _guess_texts(table: Table, label: str | None, pair: str | None) -> tuple[str, str | None]:
     if pair is not None:
         raise UsageError("expected --text with --text-pair")
-    pairs = [(by_lower[a], by_lower[b]) for a, b in PAIRS if a in by_lower and b in by_lower]
+    pairs = [
+        (first, second)
+        for names in PAIRS
+        for first in _named(table, names[:1])
+        for second in _named(table, names[1:])
+    ]
     if len(pairs) == 1:
         return pairs[0]
-    rest = [name for name in table.columns if name != label]
-    candidates = [by_lower[name] for name in TEXTS if name in by_lower and by_lower[name] != label]
+    rest = [name for name in table.columns if name and name != label]
+    candidates = [name for name in _named(table, TEXTS) if name != label]
     if not candidates and len(rest) == 1:
         candidates = rest
     if pairs:
-        candidates = [a for pair_of in pairs for a in pair_of]
+        candidates = [first for first, _ in pairs]
     return _only(table, "text", candidates, ("--text", "--text-pair")), None
+
+
+def _named(table: Table, names: Sequence[str]) -> list[str]:
+    """The columns that are called one of ``names``, however their letters are written."""
+    return [column for column in table.columns if column.strip().lower() in names]
 
 
 def _only(table: Table, what: str, candidates: Sequence[str], flags: Sequence[str]) -> str:

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bertwright.checkpoints.model_folder import open_model
 from bertwright.errors import UsageError
 from bertwright.progress import Progress
 from bertwright.statistics.bootstrap import RESAMPLES
 from bertwright.statistics.paired import Difference, McNemar, differences, mcnemar
 from bertwright.tasks.columns import Columns
 from bertwright.tasks.evaluation import Evaluation, evaluate
+from bertwright.tasks.kinds import open_task
 
 
 @dataclass(frozen=True)
@@ -97,32 +99,38 @@ def compare(
     format: str = "auto",
     confidence: float = 0.95,
     resamples: int = RESAMPLES,
+    device: str = "auto",
     progress: Progress | None = None,
 ) -> Comparison:
     """Score two models of the same task on ``file``, and test their differences row by row.
 
     Args:
-        columns, format, confidence, resamples: as :func:`~bertwright.tasks.evaluation.evaluate` has them.
+        columns, format, confidence, resamples, device: as :func:`~bertwright.tasks.evaluation.evaluate` has
+            them.
 
     Raises:
         UsageError: the models have different tasks or labels, or the kind of task has no analysis.
         InputError: as :func:`~bertwright.tasks.evaluation.evaluate`.
     """
     begun = time.monotonic()
+    folders = [open_model(path) for path in (model, other)]
+    kinds = [open_task(folder).kind for folder in folders]
+    if kinds[0] != kinds[1] or len({str((folder.task or {}).get("labels")) for folder in folders}) > 1:
+        got = kinds[1] if kinds[0] != kinds[1] else "other labels"
+        raise UsageError.at(other, f"a model with the same task and labels as {model}, {kinds[0]}", got)
     one, another = (
         evaluate(
-            path,
+            folder,
             file,
             columns=columns,
             format=format,
             confidence=confidence,
             resamples=resamples,
+            device=device,
             progress=progress,
         )
-        for path in (model, other)
+        for folder in folders
     )
-    if one.kind != another.kind or one.task.get("labels") != another.task.get("labels"):
-        raise UsageError.at(other, f"a model with the same task and labels as {model}", another.kind)
     if one.targets != another.targets:
         raise UsageError.at(other, f"a model that reads the same rows of {file} as {model}")
     if one.analysis is None or another.analysis is None:

@@ -1,4 +1,4 @@
-"""Where a task is trained."""
+"""Where a task is trained and evaluated."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from bertwright import strict_json
-from bertwright.checkpoints.model_folder import open_model
+from bertwright.checkpoints.model_folder import ModelFolder, open_model
 from bertwright.errors import NonFiniteError, UsageError
 from bertwright.progress import Progress, Silent
 from bertwright.statistics.bootstrap import RESAMPLES, Interval, intervals
@@ -23,6 +23,7 @@ from bertwright.tasks.analysis import Analysis, Answered
 from bertwright.tasks.batches import Features, collate
 from bertwright.tasks.breakdown import Breakdown, break_down, by_length, by_truncation
 from bertwright.tasks.columns import Columns
+from bertwright.tasks.devices import training_device
 from bertwright.tasks.feature_model import stored_model
 from bertwright.tasks.kinds import open_task
 from bertwright.tasks.task import Outputs, Prediction, Task
@@ -72,6 +73,8 @@ class Evaluation:
     warnings: tuple[str, ...]
     predictions: tuple[Prediction, ...]
     examples: tuple[Any, ...]
+    targets: tuple[Any, ...]
+    """What is true of each row, in the words of an answer."""
     analysis: Analysis | None
     """None for kinds of tasks without one."""
     breakdowns: tuple[Breakdown, ...]
@@ -80,11 +83,6 @@ class Evaluation:
     """What the model was trained for, as stored with it."""
     provenance: dict[str, Any]
     """How it was made, as stored with it."""
-
-    @property
-    def targets(self) -> tuple[Any, ...]:
-        """What is true of each row."""
-        return tuple(example.target for example in self.examples)
 
     @property
     def lines(self) -> tuple[int, ...]:
@@ -117,13 +115,14 @@ class Evaluation:
 
 
 def evaluate(
-    model: Path,
+    model: Path | ModelFolder,
     file: Path,
     *,
     columns: Columns | None = None,
     format: str = "auto",
     confidence: float = 0.95,
     resamples: int = RESAMPLES,
+    device: str = "auto",
     progress: Progress | None = None,
 ) -> Evaluation:
     """Score the fine-tuned model in ``model`` on the labelled rows of ``file``.
@@ -132,20 +131,23 @@ def evaluate(
         columns: of ``file``, where they are not named as in training.
         confidence: of the intervals, between 0 and 1.
         resamples: of the rows, for the intervals.
+        device: ``auto`` (a GPU if there is one), ``cpu`` or ``cuda``.
 
     Raises:
         ModelError: ``model`` is no fine-tuned model.
         TableError: ``file`` is wrong, or has labels that the model does not know.
-        UsageError: ``confidence`` is not between 0 and 1.
+        UsageError: ``confidence`` is not between 0 and 1, or there is no such device.
     """
     begun = time.monotonic()
     if not 0.0 < confidence < 1.0:
         raise UsageError(f"confidence: expected a number between 0 and 1, got {confidence:g}")
-    folder = open_model(model)
+    place = training_device(device)
+    folder = open_model(model) if isinstance(model, Path) else model
     task: Task[Prediction] = open_task(folder)
     labelled = task.read(file, columns, format=format)
     features = task.encode(labelled.examples)
-    outputs = run_model(stored_model(task, folder), features, task.tokenizer.vocabulary.pad_id, progress)
+    network = stored_model(task, folder).to(place)
+    outputs = run_model(network, features, task.tokenizer.vocabulary.pad_id, progress)
     predictions = task.decode(outputs, features, labelled.examples)
     metrics = task.score(outputs, features, labelled.examples)
     analysis = analyse(Answered(task, outputs, features, labelled.examples, predictions))
@@ -163,6 +165,7 @@ def evaluate(
         warnings=labelled.warnings,
         predictions=tuple(predictions),
         examples=tuple(labelled.examples),
+        targets=tuple(map(task.truth, labelled.examples)),
         analysis=analysis,
         breakdowns=breakdowns,
         task=dict(folder.task or {}),

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from bertwright.checkpoints.model_folder import ModelFolder
 from bertwright.config.settings import nearest
 from bertwright.errors import UsageError
 from bertwright.tasks.columns import Columns
+from bertwright.tasks.formats import open_table
 from bertwright.tasks.kinds import KINDS
 from bertwright.tasks.settings import FinetuneSettings
 
@@ -35,12 +37,21 @@ class Preset:
     """Of the files without labels, where they differ."""
     submissions: tuple[str, ...] = ()
     """Names of the files that GLUE's server takes for it."""
+    submission_header: str | None = None
+    """The first line of a submission, where the task has one and the kind has not."""
     settings: dict[str, Any] = field(default_factory=dict)
     """Choices of the kind that belong to the data."""
 
     def columns_for(self, columns: Columns) -> Columns:
         """``columns``, and the preset's own for what is not named in them."""
         return columns.or_else(self.columns)
+
+    def unlabelled_columns(self, path: Path, *, format: str = "auto") -> Columns:
+        """Of a file to be answered: :attr:`test_columns`, where it has them; else empty."""
+        wanted = self.test_columns.given
+        if wanted and set(wanted) <= set(open_table(path, format=format).columns):
+            return self.test_columns
+        return Columns()
 
     def settings_for(self, settings: FinetuneSettings) -> FinetuneSettings:
         """``settings`` with the preset's metric and choices where they say nothing else."""
@@ -135,7 +146,7 @@ PRESETS: tuple[Preset, ...] = (
     Preset("SQuAD-v1.1", "answer", "f1"),
     Preset("SQuAD-v2.0", "answer", "f1"),
     Preset("CoNLL-2003", "tag", "f1"),
-    Preset("SWAG", "choose", "accuracy"),
+    Preset("SWAG", "choose", "accuracy", submission_header=",pred"),
 )
 
 _OTHER_NAMES = {

@@ -79,10 +79,13 @@ class Table(ABC):
 
 
 def check_names(path: Path, names: Sequence[str], line: int | None = None) -> None:
-    """Refuse a header whose names are empty or stand twice."""
+    """Refuse a header whose names are empty or stand twice.
+
+    The first may be empty: so pandas names the index that it writes before the columns, also in SWAG's files.
+    """
     seen: set[str] = set()
     for number, name in enumerate(names, 1):
-        if not name.strip():
+        if not name.strip() and (number > 1 or len(names) == 1):
             raise TableError.at(path, "a name for every column", name, line=line, field=f"column {number}")
         if name in seen:
             raise TableError.at(path, "each column name once", name, line=line, field=f"column {number}")

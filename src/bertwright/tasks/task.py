@@ -178,6 +178,9 @@ class Task(Protocol[P]):
     def decode(self, outputs: Outputs, features: Sequence[Features], rows: Sequence[Any]) -> list[P]:
         """The answer for every one of ``rows``, of which ``features`` were made, in order."""
 
+    def truth(self, example: Any) -> Any:
+        """What is true of a labelled example, in the words of an answer; as JSON."""
+
     def score(
         self, outputs: Outputs, features: Sequence[Features], examples: Sequence[Any]
     ) -> dict[str, float]:

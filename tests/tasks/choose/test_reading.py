@@ -54,7 +54,7 @@ def test_arc(tmp_path: Path, pose: Pose) -> None:
 def test_swag(tmp_path: Path, pose: Pose) -> None:
     header = ",video-id,fold-ind,startphrase,sent1,sent2,gold-source,ending0,ending1,ending2,ending3,label\n"
     row = "0,v,1,He sat. He,He sat.,He,gold,sang.,ate.,ran.,wrote.,2\n"
-    (question,) = pose(write(tmp_path / "swag.csv", header.replace(",v", "id,v", 1) + row)).train.examples
+    (question,) = pose(write(tmp_path / "swag.csv", header + row)).train.examples
     assert (question.context, question.question, question.target) == ("He sat.", "He", 2)
     assert question.choices == ("sang.", "ate.", "ran.", "wrote.")
 

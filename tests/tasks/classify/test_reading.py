@@ -123,6 +123,7 @@ def test_real_files(file: str, columns: Columns, rows: int, labels: tuple[str, .
     [
         ("text\ttitle\tlabel", "--text or --text-pair COLUMN for the text .several could be it"),
         ("text\tlabel\tclass", "--label COLUMN for the label .several could be it"),
+        ("Text\tTEXT\tlabel", "--text or --text-pair COLUMN for the text .several could be it"),
         ("text\tx\ty", "--label COLUMN for the label .none is named like one: is the first line a header"),
         ("a\tb\tlabel", "--text or --text-pair COLUMN for the text .none is named like one"),
     ],

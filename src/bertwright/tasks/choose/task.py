@@ -177,6 +177,10 @@ class ChooseTask(AdaptedEncoder):
         """The choice for every question."""
         return decode(outputs, features, questions_of(rows), self.style, self.count_from)
 
+    def truth(self, example: Question) -> str | int | None:
+        """The right choice as answers name it."""
+        return None if example.target is None else name_of(example.target, self.style, self.count_from)
+
     def score(
         self, outputs: Outputs, features: Sequence[Features], examples: Sequence[Any]
     ) -> dict[str, float]:
