@@ -26,6 +26,7 @@ from bertwright.tasks import open_task
 from bertwright.tasks.classify.task import ClassifyTask
 from bertwright.tasks.columns import Columns
 from bertwright.tasks.evaluation import evaluate, run_model
+from bertwright.tasks.examples import ExampleFile, drawn
 from bertwright.tasks.finetuning import finetune
 from bertwright.tasks.settings import FinetuneSettings
 from bertwright.tasks.summary import FinetuneSummary, Spread
@@ -355,3 +356,20 @@ def test_an_encoder_alone_is_enough(tokenizer: Tokenizer, review_files: Files, t
     settings = QUICK.model_copy(update={"epochs": 1})
     finetune(tmp_path / "encoder", train=train, dev=dev, output=tmp_path / "out", settings=settings)
     assert open_model(tmp_path / "out").task is not None
+
+
+def test_fewer_training_rows(pretrained: Path, review_files: Files, tmp_path: Path) -> None:
+    """Always the same ones, in their order; the labels are those of the whole file."""
+    train, dev = review_files
+    few = QUICK.model_copy(update={"rows": 40})
+    summary = finetune(pretrained, train=train, dev=dev, output=tmp_path / "few", settings=few)
+    assert summary.train_rows == 40
+    head, *lines = train.read_text().splitlines()
+    file = ExampleFile(train, list(range(len(lines))))
+    chosen = drawn(file, 40).examples
+    assert chosen == drawn(file, 40).examples == sorted(set(chosen))
+    part = tmp_path / "part.tsv"
+    part.write_text("\n".join([head, *(lines[place] for place in chosen)]) + "\n")
+    same = finetune(pretrained, train=part, dev=dev, output=tmp_path / "same", settings=QUICK)
+    assert same.runs == summary.runs
+    assert drawn(file, 256) is drawn(file, None) is file

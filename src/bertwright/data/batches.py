@@ -98,6 +98,15 @@ class PretrainingBatches:
         first = step * self.batch_size
         return self._assemble(self._rows(first, first + self.batch_size), start, stop)
 
+    def num_tokens(self, step: int) -> int:
+        """What :attr:`PretrainingBatch.num_tokens` of the batch of ``step`` is, without making it."""
+        rows = self._rows(step * self.batch_size, (step + 1) * self.batch_size)
+        return int((rows.a_length + rows.b_length).sum()) + self._specials * self.batch_size
+
+    @property
+    def _specials(self) -> int:
+        return 3 if self.settings.paired else 2
+
     def one_epoch(self, epoch: int = 0) -> Iterator[PretrainingBatch]:
         """All instances of ``epoch`` once; the last batch may be smaller."""
         begin, end = self._epochs.start(epoch), self._epochs.start(epoch + 1)
@@ -126,7 +135,7 @@ class PretrainingBatches:
 
     def _assemble(self, rows: Rows, start: int, stop: int | None) -> PretrainingBatch:
         paired = self.settings.paired
-        lengths = rows.a_length + rows.b_length + (3 if paired else 2)
+        lengths = rows.a_length + rows.b_length + self._specials
         columns = min(-(-int(lengths.max()) // _ALIGNMENT) * _ALIGNMENT, self.settings.max_length)
         wanted = slice(start, stop)
         rows, lengths = Rows._make(column[wanted] for column in rows), lengths[wanted]

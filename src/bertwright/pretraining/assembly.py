@@ -14,9 +14,10 @@ from torch import nn
 import bertwright
 from bertwright import strict_json
 from bertwright.checkpoints.memory import require_memory
+from bertwright.checkpoints.model_folder import save_model
 from bertwright.data.pretraining_batch import PretrainingBatch
 from bertwright.data.store import TokenStore
-from bertwright.durable import check_free_space
+from bertwright.durable import check_free_space, reported
 from bertwright.errors import StoreError, UsageError
 from bertwright.model.host_memory import keep_freed_memory
 from bertwright.model.pretraining_model import BertForPreTraining
@@ -181,6 +182,7 @@ class Assembly:
             ranks=self.ranks,
             checkpoints=checkpoints,
             log=self._log(),
+            milestone=lambda share: self._keep(loop, share),
             progress=self.progress,
         )
         if mode is not None:
@@ -205,6 +207,21 @@ class Assembly:
             model.next_sentence_head.requires_grad_(False)
             model.encoder.pooler.requires_grad_(False)
         return model.to(self.device)
+
+    def _keep(self, loop: Loop[PretrainingPart], share: float) -> None:
+        """Save the model of the moment (on the first rank)."""
+        if not self.ranks.first:
+            return
+        path = self.folder.milestone(share)
+        with reported(path.parent, "create"):
+            path.parent.mkdir(exist_ok=True)
+        training = {"steps": loop.step, "tokens": loop.tokens, "share": share}
+        provenance = {
+            "data": self.facts(),
+            "training": training,
+            "settings": self.settings.model_dump(mode="json"),
+        }
+        save_model(path, loop.model, self.data.tokenizer, task=None, provenance=provenance, overwrite=True)
 
     def _try(self, model: nn.Module, step: PretrainingStep) -> None:
         """Forward and backward of the first micro-batch, as the loop will do it; nothing is changed."""
@@ -251,6 +268,7 @@ class Assembly:
             log_every=settings.log_every,
             evaluations=settings.evaluations,
             evaluate_every=settings.evaluate_every or 0,
+            milestones=tuple(settings.milestones or ()),
             checkpoint_every=settings.checkpoint_every or 0,
             checkpoint_seconds=settings.checkpoint_interval,
             compile=settings.compile == "on" or (settings.compile == "auto" and self.device.type == "cuda"),

@@ -42,7 +42,9 @@ BATCH_SIZES: dict[Size, int] = {
 """Instances of an update: the paper's for its two sizes; small networks gain more by more updates."""
 
 
-FREE_TO_CHANGE = frozenset({"keep", "checkpoint_every", "checkpoint_interval", "tensorboard", "init"})
+FREE_TO_CHANGE = frozenset(
+    {"keep", "checkpoint_every", "checkpoint_interval", "milestones", "tensorboard", "init"}
+)
 """Settings that change nothing of the result, and so may differ when a run is resumed. Of ``init`` this is
 the place: that it is the same model is seen from its digest."""
 
@@ -193,6 +195,8 @@ class PretrainingSettings(Settings):
     """Longest time without a checkpoint."""
     keep: int = Field(default=2, ge=2, le=1000)
     """Checkpoints that are kept; with a single one a damaged file would end the run."""
+    milestones: list[Annotated[float, Field(gt=0, lt=1)]] | None = None
+    """Shares of the run, e.g. [0.25, 0.5], after which the model so far is kept as RUN/milestones/SHARE."""
     tensorboard: bool = True
     """Also write TensorBoard files when it is installed."""
 

@@ -8,6 +8,7 @@
     RUN/checkpoints/      step-N, the last few
     RUN/tensorboard/      when TensorBoard is installed
     RUN/model/            the final model folder
+    RUN/milestones/       model folders of the way, named by the share of the run that was done
     RUN/summary.json      the figures at the end
     RUN/blanks.json       held-out sentences with a blank, and the model's guesses
     RUN/report.html       all of it to look at (written by the command line)
@@ -37,7 +38,7 @@ FORMAT = "bertwright/run/1"
 
 _RESULTS = ("summary.json", "metrics.jsonl", "report.html", "blanks.json")
 _HALF = re.compile(r"\.tmp-(run|settings)\.json-\d+")
-_OUR_FOLDERS = ("checkpoints", "tensorboard", "model")
+_OUR_FOLDERS = ("checkpoints", "tensorboard", "model", "milestones")
 
 
 class RunFolder:
@@ -61,6 +62,10 @@ class RunFolder:
     @property
     def model(self) -> Path:
         return self.path / "model"
+
+    def milestone(self, share: float) -> Path:
+        """The model folder of the moment when so much of the run was done; all of it is the final one."""
+        return self.model if share >= 1 else self.path / "milestones" / f"{share:g}"
 
     @property
     def key(self) -> str:

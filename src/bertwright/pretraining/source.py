@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -12,7 +13,7 @@ from bertwright.pretraining.config import PretrainingSettings
 from bertwright.pretraining.flops import training_flops
 from bertwright.pretraining.step import PretrainingPart
 from bertwright.tokenization.vocabulary import Vocabulary
-from bertwright.training.pace import Moment
+from bertwright.training.pace import Moment, StepPace
 from bertwright.training.parts import GlobalBatch
 
 
@@ -64,6 +65,25 @@ class PhasedSource:
             for share, batches in zip(shares, self.phases, strict=True)
         )
         return max(1, round(epochs / passes))
+
+    def steps_for(self, tokens: int, shares: Sequence[float]) -> int:
+        """The fewest updates that read ``tokens`` tokens, padding not counted, when phase i has ``shares[i]``
+        of the updates."""
+        sums: list[list[int]] = [[0] for _ in self.phases]
+
+        def read(steps: int) -> int:
+            total = 0
+            phases = zip(self.phases, sums, StepPace(steps, shares).phase_steps(), strict=True)
+            for batches, known, count in phases:
+                while len(known) <= count:
+                    known.append(known[-1] + batches.num_tokens(len(known) - 1))
+                total += known[count]
+            return total
+
+        most = 1
+        while read(most) < tokens:
+            most *= 2
+        return bisect_left(range(most + 1), tokens, lo=1, key=read)
 
     def costs(self) -> Iterator[float]:
         """Floating-point operations of a full update in each phase."""

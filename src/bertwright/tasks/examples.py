@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
 from bertwright.errors import InputError, TableError, quote
+from bertwright.randomness import generator
 from bertwright.tasks.columns import ChosenTable, Columns
 from bertwright.tasks.table import Row, Table
 
@@ -72,6 +73,14 @@ class ExampleFile(Generic[ExampleType]):
     ) -> InputError:
         """A :class:`TableError` about this file."""
         return TableError.at(self.path, expected, got, line=line, hint=hint)
+
+
+def drawn(file: ExampleFile[ExampleType], count: int | None) -> ExampleFile[ExampleType]:
+    """At most ``count`` examples of ``file``: always the same ones, in their order."""
+    if count is None or count >= len(file):
+        return file
+    chosen = generator(0, "training rows").permutation(len(file))[:count]
+    return replace(file, examples=[file.examples[place] for place in sorted(chosen.tolist())])
 
 
 @dataclass(frozen=True, slots=True)

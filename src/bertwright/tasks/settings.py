@@ -60,6 +60,8 @@ class FinetuneSettings(Settings):
     512, the first of the grid published with BERT's compact models; 1e-3 when the encoder is frozen."""
     epochs: Annotated[int, Field(ge=1)] = 3
     """Passes over the training rows."""
+    rows: Annotated[int, Field(ge=1)] | None = None
+    """At most so many training rows (sentences, questions), drawn with a fixed seed; None takes all."""
     warmup: Annotated[float, Field(ge=0, le=1)] = 0.1
     """Share of the updates in which the learning rate rises from zero; then it falls linearly to zero."""
     optimizer: OptimizerName = "adamw"

@@ -45,6 +45,8 @@ class Loop(Generic[Part]):
             the last time.
         checkpoints, log: None to save or log nothing.
         carried: what is saved and restored with the loop's own state.
+        milestone: is told when a share of the run is done that ``settings.milestones`` names; after an
+            interruption perhaps twice, of the same weights.
 
     Attributes:
         step: updates done.
@@ -70,6 +72,7 @@ class Loop(Generic[Part]):
         checkpoints: CheckpointStore | None = None,
         log: MetricsLog | None = None,
         carried: Carried | None = None,
+        milestone: Callable[[float], None] | None = None,
         progress: Progress | None = None,
     ) -> None:
         self.model, self.optimizer, self.schedule, self.pace = model, optimizer, schedule, pace
@@ -83,6 +86,7 @@ class Loop(Generic[Part]):
         self._forward = cast(nn.Module, torch.compile(model)) if settings.compile else model
         self._ranks = ranks or Ranks()
         self._checkpoints, self._log, self._carried = checkpoints, log, carried
+        self._milestone = milestone
         self._stopped = False
         self._progress: Progress = progress or Silent()
         self._device = next(model.parameters()).device
@@ -121,6 +125,7 @@ class Loop(Generic[Part]):
     def _train(self, begun: float) -> None:
         with StopSignals() as signals:
             while (moment := self._next(signals, begun)) is not None:
+                self._milestones_when_due(moment)
                 self._evaluate_when_due(moment)
                 if self._stopped:
                     break
@@ -281,6 +286,15 @@ class Loop(Generic[Part]):
             due = int(moment.share * times) > int(self._share * times)
         if due:
             self._evaluation(self._evaluate, last=False)
+
+    def _milestones_when_due(self, moment: Moment) -> None:
+        """Before the update that would be the first one beyond."""
+        if self._milestone is None:
+            return
+        for share in self._settings.milestones:
+            if self._share < share <= moment.share:
+                self._check_finite()
+                self._milestone(share)
 
     def _evaluation(self, evaluate: Callable[[bool], dict[str, float]], *, last: bool) -> None:
         self._check_finite()

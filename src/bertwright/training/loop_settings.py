@@ -24,6 +24,8 @@ class LoopSettings:
     """Save after every so many updates, and after the last; 0: by the clock only."""
     checkpoint_seconds: float = math.inf
     """Save when so much time has passed since the last checkpoint."""
+    milestones: tuple[float, ...] = ()
+    """Shares of the run (between 0 and 1) at which the model is handed to ``milestone``."""
     save_last: bool = True
     """Also save when the run is over."""
     compile: bool = False
