@@ -5,6 +5,7 @@ Axes: V and V' tokens before and after, H hidden size.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import torch
@@ -21,8 +22,8 @@ def extended_rows(
 
     A new piece's word embedding is the mean of those of its parts, so that the network reads it as it read
     them on the average. The output layer of the masked-language head is the same matrix; its bias for the
-    piece is the least of its parts' biases less log(number of parts), since the word is one of many that
-    those parts begin or end, and a bias must not take probability from the words that the model knows.
+    piece is the mean of its parts' less log(number of parts): with the plain mean, new words take probability
+    from those that the model knows (docs/vocabulary.md).
 
     Args:
         tensors: parameters under our names.
@@ -39,6 +40,6 @@ def extended_rows(
         bias = tensors[OUTPUT_BIAS]  # (V,)
         biases = torch.cat([bias, bias.new_zeros(size - len(bias))])  # (V',)
         for place, parts in new.items():
-            biases[place] = bias[list(parts)].min() - torch.tensor(float(len(parts))).log()
+            biases[place] = bias[list(parts)].mean() - math.log(len(parts))
         result[OUTPUT_BIAS] = biases
     return result
