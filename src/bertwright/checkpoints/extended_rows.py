@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 
 WORDS = "encoder.embeddings.word_embeddings.weight"
+DECODER = "masked_language_head.decoder"
+"""Where the output layer is not tied to the word embeddings; treated like them."""
 OUTPUT_BIAS = "masked_language_head.bias"
 
 
@@ -31,11 +33,13 @@ def extended_rows(
         size: V'.
     """
     result = dict(tensors)
-    words = tensors[WORDS]  # (V, H)
-    rows = torch.cat([words, words.new_zeros(size - len(words), words.shape[1])])  # (V', H)
-    for place, parts in new.items():
-        rows[place] = words[list(parts)].mean(dim=0)
-    result[WORDS] = rows
+    for name in (WORDS, DECODER):
+        if name in tensors:
+            words = tensors[name]  # (V, H)
+            rows = torch.cat([words, words.new_zeros(size - len(words), words.shape[1])])  # (V', H)
+            for place, parts in new.items():
+                rows[place] = words[list(parts)].mean(dim=0)
+            result[name] = rows
     if OUTPUT_BIAS in tensors:
         bias = tensors[OUTPUT_BIAS]  # (V,)
         biases = torch.cat([bias, bias.new_zeros(size - len(bias))])  # (V',)
