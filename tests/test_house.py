@@ -15,6 +15,7 @@ FLOORS: list[set[str]] = [
     {"tokenization"},
     {"data", "model"},
     {"checkpoints"},
+    {"export"},
     {"training", "features"},
     {"pretraining", "tasks"},
     {"inference", "reports"},

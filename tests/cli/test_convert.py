@@ -80,3 +80,30 @@ def test_refusals_are_one_line(command, tmp_path: Path) -> None:  # type: ignore
     answer = command("convert", source, tmp_path / "out", "--to", "hf", "--bound", "-1")
     assert answer.code == 2
     assert list(tmp_path.iterdir()) == []
+
+
+def test_onnx(command, classifier_folder: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    pytest.importorskip("onnxruntime")
+    rows = tmp_path / "rows.tsv"
+    rows.write_text("text\tlabel\n" + "a good film\tgood\na dull book\tbad\n" * 5)
+    to = ("--to", "onnx")
+    answer = command("convert", classifier_folder, tmp_path / "out", *to, "--eval", rows)
+    assert answer.code == 0
+    assert "accuracy on 10 rows of rows.tsv: " in answer.out and "(0.00 points lost)" in answer.out
+    assert f"within 0.0001: {tmp_path / 'out'}" in answer.out
+    answer = command("convert", classifier_folder, tmp_path / "small", *to, "--int8")
+    assert answer.code == 0 and "answers are rounded" in answer.out
+    for folder in ("out", "small"):
+        assert command("predict", tmp_path / folder, rows, "-o", tmp_path / f"{folder}.jsonl").code == 0
+        assert command("evaluate", tmp_path / folder, rows).code == 0
+        texts = tmp_path / "texts.txt"
+        texts.write_text("a good film\n")
+        assert command("embed", tmp_path / folder, texts, "-o", tmp_path / f"{folder}.npy").code == 0
+        assert command("inspect", tmp_path / folder, "--json").json["onnx"]["opset"] == 20
+
+
+def test_options_of_another_format(command, classifier_folder: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    for options in (["--int8"], ["--eval", tmp_path], ["--max-loss", "1"]):
+        answer = command("convert", classifier_folder, tmp_path / "out", "--to", "hf", *options)
+        assert answer.code == 2
+        assert f"{options[0]}: expected --to onnx with it, got --to hf" in answer.err

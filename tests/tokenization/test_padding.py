@@ -16,6 +16,8 @@ def test_by_hand() -> None:
     assert padding_mask([2, 2]) is None
     assert [group.tolist() for group in length_groups([3, 9, 1, 3], 6)] == [[1], [0, 3], [2]]
     assert length_groups([], 6) == []
+    assert [g.tolist() for g in length_groups([3, 3, 2, 2, 1], 9, even_from=6)] == [[0, 1], [2, 3, 4]]
+    assert [g.tolist() for g in length_groups([3, 3, 2, 2, 1], 9, even_from=7)] == [[0, 1, 2], [3, 4]]
 
 
 @given(st.lists(st.integers(1, 40), max_size=60), st.integers(1, 100))
@@ -26,6 +28,17 @@ def test_groups(lengths: list[int], most: int) -> None:
     assert longest == sorted(longest, reverse=True)
     for group, width in zip(groups, longest, strict=True):
         assert len(group) * width <= most or len(group) == 1
+
+
+@given(st.lists(st.integers(1, 12), max_size=60), st.integers(1, 100), st.integers(1, 100))
+def test_even_groups(lengths: list[int], most: int, even_from: int) -> None:
+    """A group has padding only where its longest rows alone are too few tokens."""
+    groups = length_groups(lengths, most, even_from=even_from)
+    assert sorted(index for group in groups for index in group.tolist()) == list(range(len(lengths)))
+    for group in groups:
+        own = [lengths[index] for index in group]
+        assert len(own) * max(own) <= most or len(own) == 1
+        assert len(set(own)) == 1 or own.count(max(own)) * max(own) < even_from
 
 
 @given(st.lists(st.lists(st.integers(0, 9), max_size=6), min_size=1, max_size=6))

@@ -15,6 +15,7 @@ CONFIG = "config.json"
 TENSORFLOW_CONFIG = "bert_config.json"
 WEIGHTS = "model.safetensors"
 WEIGHTS_INDEX = "model.safetensors.index.json"
+ONNX = "model.onnx"
 CARD = "README.md"
 MANIFEST_NAME = "bertwright.json"
 
@@ -70,6 +71,9 @@ def weight_files(folder: Path) -> list[Path]:
     if (folder / WEIGHTS_INDEX).exists():
         return indexed_files(folder, WEIGHTS_INDEX)
     refuse_pickles(folder)
+    if (folder / ONNX).exists():
+        hint = "it answers, but it has no weights to train, to look into or to convert"
+        raise ModelError.at(folder, f"a folder with {WEIGHTS}", "one exported to ONNX", hint=hint)
     raise ModelError.at(folder, f"a folder with {WEIGHTS}", "none there")
 
 

@@ -179,7 +179,8 @@ def open_model(
             checkpoint; where there are several of those, the path of one without ``.index``.
         lower_case: overrides the stored casing.
         allow_nonfinite: accept weights that are NaN or infinite.
-        weight_files: safetensors files to be read in place of those in a folder of Hugging Face's.
+        weight_files: safetensors files to be read in place of those in a folder of Hugging Face's; an empty
+            list for none: what else is there is read and checked.
 
     Raises:
         ModelError: the folder is incomplete or malformed, describes another network, its vocabulary has
@@ -234,14 +235,17 @@ def _open_hugging_face(
     require_memory(config, source)
     labels = read_labels(values, source)
     tokenizer, notes = _tokenizer(path, config, source, lower_case)
-    files = list(weight_files or members.weight_files(path))
+    notes += remarks + foreign_notes(values) + members.permission_notes(path)
+    architecture = next(iter(values.get("architectures") or ()), None)
+    files = members.weight_files(path) if weight_files is None else list(weight_files)
+    if not files:
+        none = Weights({}, frozenset(), ())
+        return ModelFolder(path, config, tokenizer, none, manifest, tuple(notes), architecture)
     with TensorFiles(files) as tensors:
         weights = from_hugging_face(tensors, config, files[0], allow_nonfinite=allow_nonfinite, prefix=prefix)
-    architecture = next(iter(values.get("architectures") or ()), None)
     if "task" not in manifest:
         manifest = {**manifest, "task": foreign_task(values, labels, weights, source)}
-    notes += remarks + foreign_notes(values)
-    notes += members.permission_notes(path) + _notes_on(weights, architecture)
+    notes += _notes_on(weights, architecture)
     return ModelFolder(path, config, tokenizer, weights, manifest, tuple(notes), architecture)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -25,11 +25,15 @@ def convert(
     /,
     *,
     to: Annotated[
-        Literal["hf", "sentence-transformers"], Parameter(help="The format: hf is a Hugging Face folder.")
+        Literal["hf", "sentence-transformers", "onnx"],
+        Parameter(help="The format: hf is a Hugging Face folder, onnx one for onnxruntime."),
     ],
     bound: Annotated[
         Real | None,
-        Parameter(help="The largest difference of an answer that is let pass; else 2e-5."),
+        Parameter(
+            help="The largest difference of an answer that is let pass; else 2e-5, for onnx 1e-4, with "
+            "--int8 any."
+        ),
     ] = None,
     lower_case: Annotated[
         bool | None, Parameter(help="Overrides the casing that SOURCE stores.", negative="--cased")
@@ -47,6 +51,15 @@ def convert(
     max_length: Annotated[
         Count | None, Parameter(help="For sentence-transformers: cut longer texts to so many tokens.")
     ] = None,
+    int8: Annotated[bool, Parameter(help="For onnx: weights of 8 bits.")] = False,
+    eval: Annotated[
+        Path | None,
+        Parameter(help="For onnx: labelled rows; the task's metric is measured before and after."),
+    ] = None,
+    max_loss: Annotated[
+        Real | None,
+        Parameter(help="For onnx with --eval: hundredths of the metric that may be lost; else 0.5."),
+    ] = None,
     overwrite: Annotated[bool, Parameter(help="Replace OUTPUT.")] = False,
     common: Common = Common(),
 ) -> None:
@@ -58,14 +71,11 @@ def convert(
 
         bertwright convert uncased_L-12_H-768_A-12 bert-base --to hf
     """
-    from bertwright.errors import UsageError
     from bertwright.exchange.conversion import convert as convert_model
 
-    given = {"pooling": pooling, "normalize": normalize, "max_length": max_length}
-    options = {name: value for name, value in given.items() if value is not None}
-    if options and to != "sentence-transformers":
-        name = "--" + next(iter(options)).replace("_", "-")
-        raise UsageError(f"{name}: expected --to sentence-transformers with it, got --to {to}")
+    sentences = {"pooling": pooling, "normalize": normalize, "max_length": max_length}
+    graph = {"int8": int8 or None, "eval": eval, "max_loss": max_loss}
+    options = _options(to, {"sentence-transformers": sentences, "onnx": graph})
     with Console(common) as console:
         done = convert_model(
             source,
@@ -82,6 +92,22 @@ def convert(
         console.result(done.to_dict(), list(_lines(done)))
 
 
+def _options(to: str, known: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Those that were given, of the target ``to``.
+
+    Raises:
+        UsageError: one of another target was given.
+    """
+    from bertwright.errors import UsageError
+
+    for target, options in known.items():
+        given = [name for name, value in options.items() if value is not None]
+        if given and target != to:
+            name = "--" + given[0].replace("_", "-")
+            raise UsageError(f"{name}: expected --to {target} with it, got --to {to}")
+    return {name: value for name, value in known.get(to, {}).items() if value is not None}
+
+
 def _lines(done: Conversion) -> Iterator[str]:
     heads = ", ".join(done.heads) or "none"
     yield f"{done.source} ({done.source_format}): {done.parameters:,} parameters, heads: {heads}"
@@ -92,7 +118,16 @@ def _lines(done: Conversion) -> Iterator[str]:
     yield f"retyped: {_listed(_changes(tensors.retyped))}"
     for name, value in done.differences.items():
         yield f"largest difference of {name}: {value:.3g}"
-    yield f"within {done.bound:g}: {done.output}"
+    if evaluation := done.facts.get("onnx", {}).get("evaluation"):
+        yield (
+            f"{evaluation['metric']} on {evaluation['rows']:,} rows of {evaluation['file']}: "
+            f"{evaluation['before']:.4f} before, {evaluation['after']:.4f} after "
+            f"({evaluation['lost_points']:.2f} points lost)"
+        )
+    if done.bound is None:
+        yield f"answers are rounded and have no bound (--eval measures what it costs): {done.output}"
+    else:
+        yield f"within {done.bound:g}: {done.output}"
 
 
 def _changes(changes: tuple[Change, ...]) -> list[str]:

@@ -57,7 +57,7 @@ def save_folder(
         provenance={**folder.manifest.get("provenance", {}), **origin},
         sentences=sentences,
         more=_more(folder),
-        fields=_head_fields(folder),
+        fields=head_fields(folder),
         overwrite=overwrite,
     )
 
@@ -77,7 +77,7 @@ def architecture_of(folder: ModelFolder) -> str:
     return "BertForMaskedLM" if "masked_language" in heads else "BertModel"
 
 
-def _head_fields(folder: ModelFolder) -> dict[str, Any]:
+def head_fields(folder: ModelFolder) -> dict[str, Any]:
     """What another library needs to know of a classifier without a task of ours: how many outputs it has."""
     if folder.task is not None or "head" not in folder.weights.parts:
         return {}

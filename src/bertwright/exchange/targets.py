@@ -22,12 +22,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from bertwright.checkpoints import members
 from bertwright.checkpoints.model_folder import ModelFolder, open_model
 from bertwright.checkpoints.places import Place
 from bertwright.exchange.answers import Answers, answers_of
 from bertwright.exchange.hugging_face import write_hugging_face
+from bertwright.exchange.onnx_export import write_onnx
 from bertwright.exchange.probe import Inputs
 from bertwright.exchange.sentence_transformers import write_sentence_transformers
+from bertwright.export.folder import open_onnx
 from bertwright.tokenization.tokenizer import Tokenizer
 
 
@@ -65,6 +68,12 @@ class Target:
     reopen: Callable[[Path], Result]
     bound: float = 2e-5
     """The largest difference that is let pass unless another is asked for."""
+    rounding: tuple[str, ...] = ()
+    """Options under which answers are expected to differ: there is no bound then, unless one is asked for."""
+
+    def bound_with(self, options: Mapping[str, Any]) -> float | None:
+        """The bound where none is asked for; None where there is none."""
+        return None if any(options.get(name) for name in self.rounding) else self.bound
 
 
 def opened_folder(path: Path) -> Result:
@@ -80,9 +89,17 @@ def opened_sentences(path: Path) -> Result:
     return replace(opened_folder(path), facts=facts)
 
 
+def opened_onnx(path: Path) -> Result:
+    """As :func:`opened_folder`, answered by onnxruntime."""
+    folder = open_onnx(path)
+    facts = {"onnx": dict(folder.facts), "bytes": (path / members.ONNX).stat().st_size}
+    return Result(folder.tokenizer, lambda asked: answers_of(folder, asked), None, facts)
+
+
 TARGETS: Mapping[str, Target] = {
     "hf": Target("a Hugging Face folder", write_hugging_face, opened_folder),
     "sentence-transformers": Target(
         "a sentence-transformers folder", write_sentence_transformers, opened_sentences
     ),
+    "onnx": Target("a folder for onnxruntime", write_onnx, opened_onnx, bound=1e-4, rounding=("int8",)),
 }

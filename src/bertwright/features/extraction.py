@@ -13,10 +13,11 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from bertwright.errors import NonFiniteError
+from bertwright.export.batches import ask_groups, groups_for
 from bertwright.features.pooling import pooling
 from bertwright.model.encoder import BertEncoder
 from bertwright.progress import Progress, Silent
-from bertwright.tokenization.padding import length_groups, pad, padding_mask, tokens_at_once
+from bertwright.tokenization.padding import pad, padding_mask
 
 
 class EncodedRow(Protocol):
@@ -56,22 +57,25 @@ def extract(
     device = next(encoder.parameters()).device
     vectors = np.empty((len(rows), encoder.config.hidden_size * len(pool.split("+"))), np.float32)
     encoder.eval()
+
+    def ask(group: NDArray[np.int64]) -> NDArray[np.float32]:
+        chosen = [rows[index] for index in group.tolist()]
+        mask = padding_mask([len(row) for row in chosen])
+        attention = None if mask is None else torch.from_numpy(mask).to(device)
+        output = encoder(
+            torch.from_numpy(pad([row.input_ids for row in chosen], encoder.config.pad_token_id)).to(device),
+            torch.from_numpy(pad([row.token_type_ids for row in chosen], 0)).to(device),
+            attention,
+            output_hidden_states=layer != -1,
+        )
+        states = output.hidden_states or (output.last_hidden_state,)
+        return pooled(states[layer].float(), attention).cpu().numpy()  # (B, H)
+
     progress.start("extracting features", len(rows), "rows")
-    with torch.inference_mode(), torch.autocast(device.type, enabled=False):
-        for group in length_groups([len(row) for row in rows], batch_tokens or tokens_at_once(device.type)):
-            chosen = [rows[index] for index in group.tolist()]
-            mask = padding_mask([len(row) for row in chosen])
-            attention = None if mask is None else torch.from_numpy(mask).to(device)
-            output = encoder(
-                torch.from_numpy(pad([row.input_ids for row in chosen], encoder.config.pad_token_id)).to(
-                    device
-                ),
-                torch.from_numpy(pad([row.token_type_ids for row in chosen], 0)).to(device),
-                attention,
-                output_hidden_states=True,
-            )
-            vectors[group] = pooled(output.hidden_states[layer].float(), attention).cpu().numpy()  # (B, H)
-            progress.advance(len(group))
+    groups = groups_for(encoder, [len(row) for row in rows], batch_tokens)
+    for group, found in ask_groups(encoder, ask, groups):
+        vectors[group] = found
+        progress.advance(len(group))
     progress.finish()
     if not np.isfinite(vectors).all():
         raise NonFiniteError("the features are not finite: the model's weights are unusable")

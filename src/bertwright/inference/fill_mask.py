@@ -131,7 +131,7 @@ def _ask(model: BertForPreTraining, tokenizer: Tokenizer, ids: Sequence[int], wi
     vocabulary = tokenizer.vocabulary
     inside = [vocabulary.cls_id, *ids[window.start : window.stop], vocabulary.sep_id]
     row = ModelInput(inside, [0] * len(inside), False, window.stop - window.start, 0)
-    device = model.encoder.embeddings.word_embeddings.weight.device
+    device = next(model.parameters()).device
     tensors = InputTensors.of([row], vocabulary.pad_id, device)
     positions = torch.tensor([mask - window.start + 1 for mask in window.masks], device=device)
     with torch.inference_mode():

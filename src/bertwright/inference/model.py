@@ -12,8 +12,9 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from bertwright.checkpoints.model_folder import Head, ModelFolder, open_model
+from bertwright.checkpoints.model_folder import Head, ModelFolder
 from bertwright.errors import UsageError, quote
+from bertwright.export.folder import OnnxFolder, open_for_use
 from bertwright.features.pooling import SentencePoolingName
 from bertwright.inference.embedding import Embedded, changed, embed
 from bertwright.inference.fill_mask import FilledMask, fill_mask
@@ -36,12 +37,19 @@ class Model:
     """A model folder that was read and checked; networks are built when they are first asked.
 
     Args:
-        folder: what :func:`bertwright.checkpoints.model_folder.open_model` gave.
+        folder: what :func:`bertwright.export.folder.open_for_use` gave.
         device: where to compute; see :func:`load`.
+
+    Raises:
+        UsageError: there is no such device, or the model was exported to ONNX and it is no processor.
     """
 
     def __init__(self, folder: ModelFolder, device: torch.device | str = "auto") -> None:
         self.folder = folder.for_use()
+        if isinstance(folder, OnnxFolder):  # onnxruntime computes, on the processor
+            device = "cpu" if device == "auto" else device
+            if torch.device(device).type != "cpu":
+                raise UsageError(f"device: expected auto or cpu for a model in ONNX, got {device}")
         self.device = _device(device)
 
     def __repr__(self) -> str:
@@ -193,7 +201,7 @@ class Model:
 
 
 def load(path: str | Path, *, device: torch.device | str = "auto", lower_case: bool | None = None) -> Model:
-    """The model in the folder ``path``: ours, Hugging Face's, or a TensorFlow 1 checkpoint's.
+    """The model in the folder ``path``: ours, Hugging Face's, a TensorFlow 1 checkpoint's, or one in ONNX.
 
     Args:
         path: the folder.
@@ -206,7 +214,7 @@ def load(path: str | Path, *, device: torch.device | str = "auto", lower_case: b
         UsageError: there is no such device.
     """
     _device(device)
-    return Model(open_model(path, lower_case=lower_case), device)
+    return Model(open_for_use(path, lower_case=lower_case), device)
 
 
 def _device(name: torch.device | str) -> torch.device:

@@ -41,7 +41,7 @@ def next_sentence(model: BertForPreTraining, tokenizer: Tokenizer, a: str, b: st
         vocabulary=tokenizer.vocabulary,
         max_length=model.config.max_position_embeddings,
     )
-    device = model.encoder.embeddings.word_embeddings.weight.device
+    device = next(model.parameters()).device
     tensors = InputTensors.of([row], tokenizer.vocabulary.pad_id, device)
     nobody = torch.empty(0, dtype=torch.int64, device=device)
     with torch.inference_mode():

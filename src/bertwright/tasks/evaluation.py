@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 from torch import nn
 
 from bertwright import strict_json
-from bertwright.checkpoints.model_folder import ModelFolder, open_model
+from bertwright.checkpoints.model_folder import ModelFolder
 from bertwright.errors import NonFiniteError, UsageError
+from bertwright.export.batches import ask_groups, groups_for
+from bertwright.export.folder import open_for_use
 from bertwright.progress import Progress, Silent
 from bertwright.statistics.bootstrap import RESAMPLES, Interval, intervals
 from bertwright.tasks.analyses import analyse
@@ -27,7 +29,6 @@ from bertwright.tasks.devices import training_device
 from bertwright.tasks.feature_model import stored_model
 from bertwright.tasks.kinds import open_task
 from bertwright.tasks.task import Outputs, Prediction, Task
-from bertwright.tokenization.padding import length_groups, tokens_at_once
 
 
 def run_model(
@@ -42,16 +43,19 @@ def run_model(
     device = next(model.parameters()).device
     outputs: list[NDArray[np.float32]] = [np.empty(0, np.float32)] * len(features)
     model.eval()
+
+    def ask(group: NDArray[np.int64]) -> NDArray[np.float32]:
+        batch = collate([features[index] for index in group], pad_id).to(device)
+        logits: torch.Tensor = model(batch.input_ids, batch.token_type_ids, batch.attention_mask)
+        return logits.float().cpu().numpy()
+
     progress.start("evaluating", len(features), "rows")
-    with torch.inference_mode(), torch.autocast(device.type, enabled=False):
-        for group in length_groups([len(row) for row in features], tokens_at_once(device.type)):
-            batch = collate([features[index] for index in group], pad_id).to(device)
-            logits = model(batch.input_ids, batch.token_type_ids, batch.attention_mask).float().cpu().numpy()
-            if not np.isfinite(logits).all():
-                raise NonFiniteError("the model's output is not finite: its weights are unusable")
-            for index, output in zip(group.tolist(), logits, strict=True):
-                outputs[index] = output[: len(features[index])] if output.ndim > 1 else output
-            progress.advance(len(group))
+    for group, logits in ask_groups(model, ask, groups_for(model, [len(row) for row in features])):
+        if not np.isfinite(logits).all():
+            raise NonFiniteError("the model's output is not finite: its weights are unusable")
+        for index, output in zip(group.tolist(), logits, strict=True):
+            outputs[index] = output[: len(features[index])] if output.ndim > 1 else output
+        progress.advance(len(group))
     progress.finish()
     return outputs
 
@@ -142,7 +146,7 @@ def evaluate(
     if not 0.0 < confidence < 1.0:
         raise UsageError(f"confidence: expected a number between 0 and 1, got {confidence:g}")
     place = training_device(device)
-    folder = open_model(model) if isinstance(model, Path) else model
+    folder = open_for_use(model) if isinstance(model, Path) else model
     task: Task[Prediction] = open_task(folder)
     labelled = task.read(file, columns, format=format)
     features = task.encode(labelled.examples)

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from bertwright.checkpoints.model_folder import ModelFolder
 from bertwright.checkpoints.tensor_file import read_tensors
 from bertwright.errors import ModelError
+from bertwright.export.folder import OnnxFolder
 from bertwright.features.layers import LayerChoice
 from bertwright.features.model import FeatureModel
 from bertwright.model.encoder import BertEncoder
@@ -58,6 +59,8 @@ def stored_model(task: Task[Any], folder: ModelFolder) -> nn.Module:
     stored = dict(folder.task or {})
     if stored.get("method") != METHOD:
         return task.trained_model(folder)
+    if isinstance(folder, OnnxFolder):
+        return folder.answering_model()
     description = stored.get("features")
     try:
         small = _small_model(folder.config.hidden_size, dict(description or {}))

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from bertwright.checkpoints.model_folder import ModelFolder, open_model
+from bertwright.checkpoints.model_folder import ModelFolder
 from bertwright.errors import ModelError, UsageError
+from bertwright.export.folder import open_for_use
 from bertwright.tasks.answer.task import AnswerTask
 from bertwright.tasks.choose.task import ChooseTask
 from bertwright.tasks.label.kind import Classification
@@ -40,7 +41,7 @@ def open_task(folder: ModelFolder | Path) -> Task[Any]:
     Raises:
         ModelError: the model has no task, or one of a kind that is not known here.
     """
-    opened = open_model(folder) if isinstance(folder, Path) else folder
+    opened = open_for_use(folder) if isinstance(folder, Path) else folder
     if opened.task is None:
         hint = "bertwright finetune makes one"
         raise ModelError.at(opened.path, "a fine-tuned model", "one without a task", hint=hint)

@@ -36,18 +36,27 @@ def tokens_at_once(device_type: str) -> int:
     return 1024 if device_type == "cpu" else 32768
 
 
-def length_groups(lengths: Sequence[int], max_tokens: int) -> list[NDArray[np.int64]]:
+def length_groups(
+    lengths: Sequence[int], max_tokens: int, *, even_from: int | None = None
+) -> list[NDArray[np.int64]]:
     """Indices of rows grouped for inference: similar lengths together, at most ``max_tokens`` with padding.
 
     The longest group comes first, so that memory runs out at once or never. Every index stands in exactly one
     group; a row longer than ``max_tokens`` gets a group of its own.
+
+    Args:
+        even_from: a group with so many tokens ends where shorter rows begin, so that it has no padding.
     """
     counts = np.asarray(lengths, dtype=np.int64)
     order = np.argsort(-counts, kind="stable")
     groups: list[NDArray[np.int64]] = []
     start = 0
     while start < len(order):
-        rows = max(1, max_tokens // max(1, int(counts[order[start]])))
+        longest = int(counts[order[start]])
+        rows = max(1, max_tokens // max(1, longest))
+        if even_from is not None:
+            equal = int((counts[order[start : start + rows]] == longest).sum())
+            rows = equal if equal * longest >= even_from else rows
         groups.append(order[start : start + rows])
         start += rows
     return groups

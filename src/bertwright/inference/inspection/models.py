@@ -10,9 +10,10 @@ from typing import Any
 from torch import Tensor
 
 from bertwright.checkpoints import members
-from bertwright.checkpoints.model_folder import ModelFolder, open_model
+from bertwright.checkpoints.model_folder import ModelFolder
 from bertwright.checkpoints.tensor_file import read_entries
 from bertwright.durable import read_manifest
+from bertwright.export.folder import OnnxFolder, open_for_use
 from bertwright.inference.inspection.findings import Findings
 from bertwright.inference.inspection.leftovers import file_digests, leftovers
 from bertwright.inference.inspection.text import tokenizer_facts
@@ -47,13 +48,15 @@ def inspect_model(path: Path, progress: Progress | None = None) -> Findings:
     Raises:
         InputError: see :func:`bertwright.checkpoints.model_folder.open_model`.
     """
-    folder = open_model(path)
+    folder = open_for_use(path)
     config = folder.config.to_dict()
+    graph = folder if isinstance(folder, OnnxFolder) else None
+    parameters = parameters_of(folder.weights.tensors) if graph is None else {"total": graph.parameters}
     origin = _origin(folder)
     prefix = _prefix(path) if origin == "TensorFlow 1" else None
     facts: dict[str, Any] = {
         "origin": origin,
-        "parameters": parameters_of(folder.weights.tensors),
+        "parameters": parameters,
         "heads": sorted(folder.heads),
         "task": None if folder.task is None else dict(folder.task),
         "config": {name: config[name] for name in _SHAPE},
@@ -64,6 +67,8 @@ def inspect_model(path: Path, progress: Progress | None = None) -> Findings:
     }
     if folder.sentences is not None:
         facts["sentence_vectors"] = folder.sentences.facts()
+    if graph is not None:
+        facts["onnx"] = {**graph.facts, "inputs": list(graph.inputs), "outputs": list(graph.outputs)}
     for name in ("provenance", "digest"):
         if folder.manifest.get(name):
             facts[name] = folder.manifest[name]

@@ -1,0 +1,44 @@
+"""Ordered map over threads."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bertwright.execution.threads import map_threads
+
+
+@given(items=st.lists(st.integers(), max_size=30), threads=st.integers(0, 4))
+@settings(deadline=None, max_examples=30)
+def test_as_map(items: list[int], threads: int) -> None:
+    assert list(map_threads(lambda item: item * 2, items, threads)) == [item * 2 for item in items]
+
+
+def test_several_at_once_and_one_alone() -> None:
+    both = threading.Barrier(2)
+
+    def meet(_item: int) -> int:
+        both.wait(timeout=20)  # two must be here at the same time
+        return threading.get_ident()
+
+    assert len(set(map_threads(meet, [1, 2], 2))) == 2
+    assert set(map_threads(lambda _: threading.get_ident(), [1, 2, 3], 1)) == {threading.get_ident()}
+
+
+def test_the_first_error_ends_it() -> None:
+    done = []
+
+    def work(item: int) -> int:
+        if item == 2:
+            raise ValueError("two")
+        time.sleep(0.01)
+        done.append(item)
+        return item
+
+    with pytest.raises(ValueError, match="two"):
+        list(map_threads(work, range(200), 2))
+    assert len(done) < 150
