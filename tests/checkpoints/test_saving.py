@@ -12,6 +12,7 @@ import transformers
 from folder_edits import PAIRS, TEXTS, inputs, logits_of
 from shared import shared_path
 
+from bertwright.checkpoints.environment import environment
 from bertwright.checkpoints.model_folder import open_model, save_model
 from bertwright.errors import (
     ModelError,
@@ -118,7 +119,7 @@ def test_provenance_is_kept(saved: Path, tmp_path: Path) -> None:
     facts = {"steps": 3, "data": {"digest": "abc"}}
     save_model(tmp_path / "m", model, small_models.tokenizer(), task=None, provenance=facts, card="# Mine\n")
     manifest = open_model(tmp_path / "m").manifest
-    assert manifest["provenance"] == facts
+    assert manifest["provenance"] == {**facts, "environment": environment()}
     assert len(manifest["digest"]) == 64
     assert (tmp_path / "m" / "README.md").read_text() == "# Mine\n"
 
@@ -131,7 +132,7 @@ def test_nothing_is_overwritten_unasked(saved: Path, tmp_path: Path) -> None:
         save_model(tmp_path / "m", model, tokenizer, task=None, provenance={"new": 1})
     assert (tmp_path / "m" / "bertwright.json").read_bytes() == before
     save_model(tmp_path / "m", model, tokenizer, task=None, provenance={"new": 1}, overwrite=True)
-    assert open_model(tmp_path / "m").manifest["provenance"] == {"new": 1}
+    assert open_model(tmp_path / "m").manifest["provenance"]["new"] == 1
 
 
 def test_what_does_not_fit_together_is_not_saved(saved: Path, tmp_path: Path) -> None:

@@ -9,12 +9,13 @@ import pytest
 import small_models
 import torch
 
-from bertwright.checkpoints.model_folder import open_model
+from bertwright.checkpoints.model_folder import open_model, save_model
 from bertwright.checkpoints.sentence_recipe import SentenceRecipe
 from bertwright.errors import CorpusError, ModelError, OutputExistsError, UsageError
 from bertwright.exchange.conversion import convert
 from bertwright.exchange.extension import extend_model
 from bertwright.inference.model import load
+from bertwright.model.pretraining_model import BertForPreTraining
 
 OLD = ["the old man and the sea .", "she walked to paris", "a short zebra night"]
 NEW = "he saw a zyzzyva at quokka"
@@ -49,6 +50,15 @@ def test_old_texts_get_the_same_answers(tmp_path: Path, corpus: Path) -> None:
     mine, theirs = after.fill_mask("the [MASK] sea", top_k=20), before.fill_mask("the [MASK] sea", top_k=20)
     kept = [guess.token for guess in mine[0].candidates if guess.token not in ("zyzzyva", "quokka")]
     assert kept == [guess.token for guess in theirs[0].candidates][: len(kept)]
+
+
+def test_an_untied_output_layer(tmp_path: Path, corpus: Path) -> None:
+    words = small_models.tokenizer()
+    config = small_models.config(len(words.vocabulary)).model_copy(update={"tie_word_embeddings": False})
+    save_model(tmp_path / "source", BertForPreTraining(config), words, task=None, provenance={})
+    done = extend_model(tmp_path / "source", [corpus], tmp_path / "out", add=2)
+    logits = load(tmp_path / "out").fill_mask("the [MASK] sea", top_k=5)
+    assert len(logits[0].candidates) == 5 and done.size == config.vocab_size + 2
 
 
 def test_transformers_opens_it(tmp_path: Path, corpus: Path) -> None:

@@ -5,12 +5,15 @@ Axes: V and V' tokens before and after, H hidden size.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
 
 WORDS = "encoder.embeddings.word_embeddings.weight"
+DECODER = "masked_language_head.decoder"
+"""Where the output layer is not tied to the word embeddings; treated like them."""
 OUTPUT_BIAS = "masked_language_head.bias"
 
 
@@ -21,8 +24,8 @@ def extended_rows(
 
     A new piece's word embedding is the mean of those of its parts, so that the network reads it as it read
     them on the average. The output layer of the masked-language head is the same matrix; its bias for the
-    piece is the least of its parts' biases less log(number of parts), since the word is one of many that
-    those parts begin or end, and a bias must not take probability from the words that the model knows.
+    piece is the mean of its parts' less log(number of parts): with the plain mean, new words take probability
+    from those that the model knows (docs/vocabulary.md).
 
     Args:
         tensors: parameters under our names.
@@ -30,15 +33,17 @@ def extended_rows(
         size: V'.
     """
     result = dict(tensors)
-    words = tensors[WORDS]  # (V, H)
-    rows = torch.cat([words, words.new_zeros(size - len(words), words.shape[1])])  # (V', H)
-    for place, parts in new.items():
-        rows[place] = words[list(parts)].mean(dim=0)
-    result[WORDS] = rows
+    for name in (WORDS, DECODER):
+        if name in tensors:
+            words = tensors[name]  # (V, H)
+            rows = torch.cat([words, words.new_zeros(size - len(words), words.shape[1])])  # (V', H)
+            for place, parts in new.items():
+                rows[place] = words[list(parts)].mean(dim=0)
+            result[name] = rows
     if OUTPUT_BIAS in tensors:
         bias = tensors[OUTPUT_BIAS]  # (V,)
         biases = torch.cat([bias, bias.new_zeros(size - len(bias))])  # (V',)
         for place, parts in new.items():
-            biases[place] = bias[list(parts)].min() - torch.tensor(float(len(parts))).log()
+            biases[place] = bias[list(parts)].mean() - math.log(len(parts))
         result[OUTPUT_BIAS] = biases
     return result

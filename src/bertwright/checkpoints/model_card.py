@@ -1,23 +1,18 @@
-"""The README.md of a model folder: what this is, how to use it, what it was made from."""
+"""The README.md of a model folder: what this is, how to use it, what it was made from, how well it does."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
+from bertwright.checkpoints import card_figures
+from bertwright.checkpoints.card_front import front_matter
+from bertwright.checkpoints.card_text import fenced, plain, table
+from bertwright.checkpoints.sentence_recipe import SentenceRecipe
 from bertwright.model.config import BertConfig
+from bertwright.tokenization.tokenizer import Tokenizer
 
-_PIPELINES = {
-    "BertForPreTraining": "fill-mask",
-    "BertForMaskedLM": "fill-mask",
-    "BertForSequenceClassification": "text-classification",
-    "BertForTokenClassification": "token-classification",
-    "BertForQuestionAnswering": "question-answering",
-    "BertForMultipleChoice": "multiple-choice",
-}
-
-_USES = {
+_COMMANDS = {
     "BertForPreTraining": 'bertwright fill-mask FOLDER "The capital of France is [MASK]."',
     "BertForMaskedLM": 'bertwright fill-mask FOLDER "The capital of France is [MASK]."',
     "BertForNextSentencePrediction": 'bertwright next-sentence FOLDER "It rained." "The street was wet."',
@@ -27,6 +22,17 @@ _USES = {
     "BertForMultipleChoice": "bertwright predict FOLDER questions.jsonl -o predictions.jsonl",
     "BertModel": "bertwright embed FOLDER texts.txt -o vectors.npy",
 }
+
+_CALLS = {
+    "BertForPreTraining": 'model.fill_mask("The capital of France is [MASK].")',
+    "BertForMaskedLM": 'model.fill_mask("The capital of France is [MASK].")',
+    "BertForNextSentencePrediction": 'model.next_sentence("It rained.", "The street was wet.")',
+    "BertModel": 'model.embed(["one text", "another"])',
+}
+_ROWS = "model.predict(rows)  # as in the training file"
+
+_VECTORS = ("BertModel", "BertForPreTraining", "BertForMaskedLM")
+"""Architectures whose vectors of texts are of use by themselves."""
 
 _LIMITS = (
     "## Limits",
@@ -42,55 +48,74 @@ def model_card(
     parameters: int,
     task: Mapping[str, Any] | None,
     provenance: Mapping[str, Any],
+    *,
+    tokenizer: Tokenizer | None = None,
+    sentences: SentenceRecipe | None = None,
 ) -> str:
-    """Markdown with the front matter that model hubs read.
+    """Markdown with the front matter that model hubs read. All values are escaped.
 
     Args:
         architecture: the class name in ``config.json``.
         parameters: how many numbers the weights are.
         task: what it was adapted to, if anything.
-        provenance: JSON values that say what it was made from; shown as they are.
+        provenance: JSON values that say what it was made from; what is not known here stays in the manifest.
+        tokenizer: its vocabulary is described.
+        sentences: how its vectors of texts are made, if the folder says so.
     """
-    header = ["---", "library_name: transformers", "tags:", "- bert", "- bertwright"]
-    if architecture in _PIPELINES:
-        header.append(f"pipeline_tag: {_PIPELINES[architecture]}")
-    return "\n".join([*header, "---", "", *_body(config, architecture, parameters, task, provenance)]) + "\n"
-
-
-def _body(
-    config: BertConfig,
-    architecture: str,
-    parameters: int,
-    task: Mapping[str, Any] | None,
-    provenance: Mapping[str, Any],
-) -> list[str]:
     lines = [
+        *front_matter(architecture, task, provenance, sentences=sentences is not None),
+        "",
         f"# {architecture}, {config.num_hidden_layers} layers, hidden size {config.hidden_size}",
         "",
         f"A BERT with {parameters:,} parameters: {config.num_hidden_layers} layers of "
         f"{config.num_attention_heads} heads, hidden size {config.hidden_size}, {config.vocab_size:,} word "
-        f"pieces, at most {config.max_position_embeddings} tokens a text. Trained with bertwright.",
+        f"pieces, at most {config.max_position_embeddings} tokens a text. Written by bertwright.",
         "",
-        "## Use",
+        *_use(architecture, sentences),
+        *(["## Task", "", *fenced(_described(task))] if task else []),
+        *card_figures.figures(task, provenance),
+        *card_figures.data(provenance),
+        *_vocabulary(tokenizer),
+        *card_figures.recipe(provenance),
+        *card_figures.environment(provenance),
+        *_LIMITS,
         "",
-        "```sh",
-        _USES[architecture],
-        "```",
-        "",
-        "```python",
-        f"from transformers import AutoTokenizer, {architecture}",
-        "",
-        'tokenizer = AutoTokenizer.from_pretrained("FOLDER")',
-        f'model = {architecture}.from_pretrained("FOLDER")',
-        "```",
-        "",
+        "`bertwright.json` has all of this for programs, and the SHA-256 of every file.",
     ]
-    if task:
-        lines += ["## Task", "", *_fenced(task)]
-    if provenance:
-        lines += ["## Made from", "", *_fenced(provenance)]
-    return [*lines, *_LIMITS]
+    return "\n".join(lines) + "\n"
 
 
-def _fenced(values: Mapping[str, Any]) -> list[str]:
-    return ["```json", json.dumps(values, ensure_ascii=False, indent=2, sort_keys=True), "```", ""]
+def _use(architecture: str, sentences: SentenceRecipe | None) -> list[str]:
+    """The same in three libraries, where each has a use for it."""
+    command = _COMMANDS["BertModel"] if sentences else _COMMANDS[architecture]
+    call = _CALLS["BertModel"] if sentences else _CALLS.get(architecture, _ROWS)
+    lines = ["## Use", "", "```sh", command, "```", "", "```python", "import bertwright", ""]
+    lines += ['model = bertwright.load("FOLDER")', call, "```", "", "```python"]
+    lines += [f"from transformers import AutoTokenizer, {architecture}", ""]
+    lines += ['tokenizer = AutoTokenizer.from_pretrained("FOLDER")']
+    lines += [f'model = {architecture}.from_pretrained("FOLDER")', "```", ""]
+    if sentences is None and architecture not in _VECTORS:
+        return lines
+    lines += ["```python", "from sentence_transformers import SentenceTransformer", ""]
+    lines += ['vectors = SentenceTransformer("FOLDER").encode(["one text", "another"])', "```", ""]
+    return lines if sentences is None else [*lines, f"Vectors of texts: {plain(sentences.described())}.", ""]
+
+
+def _described(task: Mapping[str, Any]) -> dict[str, Any]:
+    """The task without its figures, which have a table of their own."""
+    return {name: value for name, value in task.items() if name != "metrics"}
+
+
+def _vocabulary(tokenizer: Tokenizer | None) -> list[str]:
+    if tokenizer is None:
+        return []
+    settings = tokenizer.settings
+    rows = [
+        ("word pieces", len(tokenizer.vocabulary)),
+        ("of them continue words", int((~tokenizer.vocabulary.starts_word).sum())),
+        ("lower-cases", settings.do_lower_case),
+        ("strips accents", settings.strips_accents),
+        ("ideographs stand alone", settings.tokenize_chinese_chars),
+        ("SHA-256 of vocab.txt", tokenizer.vocabulary.digest),
+    ]
+    return ["## Vocabulary", "", *table(["", ""], rows)]

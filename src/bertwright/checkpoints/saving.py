@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from bertwright.checkpoints import members
 from bertwright.checkpoints.conversion import to_hugging_face
+from bertwright.checkpoints.environment import environment
 from bertwright.checkpoints.labels import label_fields
 from bertwright.checkpoints.model_card import model_card
 from bertwright.checkpoints.names import ENCODER
@@ -57,7 +58,7 @@ def save_model(
         module: a :class:`BertEncoder`, :class:`BertForPreTraining` or :class:`TaskModel`; may be compiled.
         task: what it was adapted to, as JSON values: ``kind``, and where there are classes ``labels`` in the
             order of the logits.
-        provenance: what it was made from, as JSON values.
+        provenance: what it was made from, as JSON values; the ``environment`` is added where it has none.
         more: tensors for files of their own, by file name; what they mean is the task's business.
         sentences: how vectors of texts are made, for sentence-transformers and for ``embed``.
         card: text of ``README.md``; a plain one is written when None.
@@ -112,11 +113,14 @@ def save_weights(
 
     The other arguments, and what is raised, are as for :func:`save_model`.
     """
+    provenance = {"environment": environment(), **provenance}
     tensors = to_hugging_face(state, config, prefix=architecture != "BertModel")
     parameters = sum(tensor.numel() for tensor in tensors.values())
     values = {"architectures": [architecture], "model_type": "bert", **config.to_dict(), "dtype": "float32"}
     values |= {**label_fields(task), **(fields or {})}
-    text = card or model_card(config, architecture, parameters, task, provenance)
+    text = card or model_card(
+        config, architecture, parameters, task, provenance, tokenizer=tokenizer, sentences=sentences
+    )
     with NewDirectory(
         path,
         kind="model",

@@ -150,7 +150,13 @@ def _finished(assembly: Assembly, loop: Loop[Any]) -> PretrainingSummary:
         name: value for name, value in summary.to_dict().items() if name not in ("output", "model")
     }
     provenance = {
-        "data": assembly.facts(),
+        "data": {
+            **assembly.facts(),
+            "documents": data.store.num_documents,
+            "sentences": data.store.num_sentences,
+            "tokens": data.store.num_tokens,
+            "held_out_share": assembly.settings.held_out_share,
+        },
         "training": figures_told,
         "settings": assembly.settings.model_dump(mode="json"),
     }
