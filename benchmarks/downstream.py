@@ -146,11 +146,10 @@ def settings_for(way: str, task: LabelledData) -> FinetuneSettings:
     """The recipe: the defaults, but for the task's length, epochs and metric."""
     return FinetuneSettings.model_validate(
         {
-            "epochs": task.epochs,
             "max_length": task.max_length,
             "metric": task.metric,
             "from_scratch": way == "scratch",
-            **({"method": "features"} if way == "features" else {}),
+            **({"method": "features"} if way == "features" else {"epochs": task.epochs}),
             "restarts": 0 if way == "scratch" else 2,
             **task.settings,
         }

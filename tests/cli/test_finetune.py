@@ -139,3 +139,18 @@ def test_report(model: Path, data: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert run(arguments(model, data, "--report", str(page), "--overwrite")) == 0
     assert run(arguments(model, data, "--report", str(data / "dev.tsv"), "--overwrite")) == 2
     assert "a report other than the inputs" in capsys.readouterr().err
+
+
+def test_a_rate_of_nothing_is_refused(model: Path, data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = arguments(model, data)
+    command[command.index("0.02")] = "0"
+    assert run(command) == 2
+    assert "learning_rate: expected greater than 0, got 0.0" in capsys.readouterr().err
+
+
+def test_features_take_no_epochs_of_fine_tuning(
+    model: Path, data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(arguments(model, data, "--method", "features", "--from-scratch")) == 2
+    assert "with the method features" in capsys.readouterr().err
+    assert not (data / "out").exists()

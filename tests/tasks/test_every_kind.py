@@ -17,12 +17,13 @@ from tasks.test_finetuning_resumed import StopAfter, same
 from bertwright.checkpoints.model_folder import open_model
 from bertwright.errors import Interrupted, ModelError, SettingsError, UsageError
 from bertwright.inference.model import load
+from bertwright.tasks.batches import TrainingBatches
 from bertwright.tasks.columns import Columns
 from bertwright.tasks.evaluation import evaluate, run_model
 from bertwright.tasks.feature_model import stored_model
 from bertwright.tasks.feature_settings import FeatureSettings
 from bertwright.tasks.finetuning import finetune
-from bertwright.tasks.kinds import KINDS, open_task
+from bertwright.tasks.kinds import KINDS, open_task, task_kind
 from bertwright.tasks.settings import FinetuneSettings
 
 transformers = pytest.importorskip("transformers")
@@ -236,3 +237,24 @@ def test_a_damaged_description_is_refused(
         changed = replace(folder, manifest={**folder.manifest, "task": stored | {"features": wrong}})
         with pytest.raises(ModelError, match=r"task.features: expected the description"):
             stored_model(task, changed)
+
+
+@pytest.mark.parametrize("size", [1, 3])
+def test_the_losses_of_parts_add_up(size: int, request_of: dict[str, Any], pretrained: Path) -> None:
+    folder = open_model(pretrained)
+    cls, settings = task_kind(request_of["kind"]), request_of["settings"]
+    posed = cls.pose(request_of["train"], Columns(), folder.tokenizer, 24, "auto", settings)
+    task, rows = posed.task, posed.encoded
+    model = task.new_model(folder, seed=1).eval()
+    batches = TrainingBatches(rows, 8, folder.tokenizer.vocabulary.pad_id, 3, together=task.rows_together)
+    whole, parts = batches.batch(1), batches.parts(1, size)
+    assert len(parts) > 1 and sum(len(part.input_ids) for part in parts) == len(whole.input_ids)
+    total = sum(map(task.weight, parts))
+    assert total == pytest.approx(task.weight(whole))
+    with torch.inference_mode():
+        loss, *losses = (
+            float(task.loss(model(b.input_ids, b.token_type_ids, b.attention_mask), b))
+            for b in (whole, *parts)
+        )
+    weighted = [value * task.weight(part) / total for value, part in zip(losses, parts, strict=True)]
+    assert sum(weighted) == pytest.approx(loss, rel=1e-5)

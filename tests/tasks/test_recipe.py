@@ -167,3 +167,59 @@ def test_the_papers_grid() -> None:
     assert {point.batch_size for point in grid} == {16, 32}
     assert {point.epochs for point in grid} == {2, 3, 4}
     assert max(point.learning_rate or 0 for point in FinetuneSettings().grid_for(CONFIG)) == 3e-4
+
+
+def test_what_is_asked_for_is_no_part_of_the_grid() -> None:
+    grid = FinetuneSettings(epochs=7, learning_rate=1e-5).grid_for(CONFIG)
+    assert {(point.epochs, point.batch_size, point.learning_rate) for point in grid} == {
+        (7, 16, 1e-5),
+        (7, 32, 1e-5),
+    }
+    search = SearchSettings(batch_sizes=[8])
+    grid = FinetuneSettings(batch_size=64, search=search).grid_for(CONFIG)
+    assert {point.batch_size for point in grid} == {8}  # a list says more
+    frozen = FinetuneSettings(freeze=True).grid_for(CONFIG)
+    assert {point.learning_rate for point in frozen} == {3e-3, 1e-3, 3e-4, 1e-4}
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"epochs": 5}, "epochs: expected nothing with the method features .say features.epochs"),
+        ({"learning_rate": 1e-4}, "learning_rate: .*say features.learning_rate"),
+        ({"from_scratch": True}, "from_scratch: .*it is for fine-tuning"),
+        ({"freeze": True}, "freeze: .*it is for fine-tuning"),
+        ({"micro_batch_size": 4}, "micro_batch_size: .*it is for fine-tuning"),
+    ],
+)
+def test_the_method_features_passes_over_nothing(given: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        FinetuneSettings.model_validate({"method": "features", **given})
+    FinetuneSettings.model_validate(
+        {"method": "features", "epochs": 3, "from_scratch": False, "metric": "f1"}
+    )
+
+
+def test_more_frozen_layers_than_there_are(pretrained: Path, review_files: Files, tmp_path: Path) -> None:
+    train, dev = review_files
+    settings = QUICK.model_copy(update={"freeze_layers": 2})
+    with pytest.raises(SettingsError, match="freeze_layers: expected at most 1, the model's layers, got 2"):
+        finetune(pretrained, train=train, dev=dev, output=tmp_path / "out", settings=settings)
+
+
+def test_a_batch_in_parts_gives_the_same_update(
+    pretrained: Path, review_files: Files, tmp_path: Path
+) -> None:
+    train, dev = review_files
+    found = []
+    for size in (None, 5, 32):
+        values = {"micro_batch_size": size, "dropout": 0.0, "class_weights": {"good": 3.0}}
+        output = tmp_path / f"parts-{size}"
+        settings = QUICK.model_copy(update=values)
+        finetune(pretrained, train=train, dev=dev, output=output, settings=settings)
+        found.append(open_model(output).task_model(SequenceClassifier).state_dict())
+    whole, parts, one = found
+    for name, weights in whole.items():
+        assert torch.equal(weights, one[name]), name
+        torch.testing.assert_close(parts[name], weights, atol=2e-4, rtol=1e-3)
+    assert not all(torch.equal(weights, parts[name]) for name, weights in whole.items())

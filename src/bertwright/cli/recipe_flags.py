@@ -59,7 +59,12 @@ class RecipeFlags:
         given: dict[str, Any] = {
             _ELSEWHERE.get(flag.name, flag.name): getattr(self, flag.name)
             for flag in fields(self)
-            if flag.name not in ("recipe", "set") and getattr(self, flag.name) not in (None, False)
+            if flag.name not in ("recipe", "set") and not _absent(getattr(self, flag.name))
         }
         overrides = parse_assignments(self.set) | given
         return load(FinetuneSettings, file=self.recipe, overrides=overrides).value
+
+
+def _absent(value: object) -> bool:
+    """Whether an option was not given; a 0 that was given is no False."""
+    return value is None or value is False

@@ -11,7 +11,7 @@ from torch import nn
 from bertwright.checkpoints.model_folder import ModelFolder
 from bertwright.errors import ModelError
 from bertwright.model.task_model import TaskModel
-from bertwright.tasks.batches import Features
+from bertwright.tasks.batches import Features, TaskBatch
 from bertwright.tasks.task import Outputs
 
 
@@ -46,6 +46,10 @@ class AdaptedEncoder(ABC):
     def sealed(self, model: nn.Module) -> Self:
         """Nothing is left to do."""
         return self
+
+    def weight(self, batch: TaskBatch) -> float:
+        """The number of rows."""
+        return len(batch.input_ids)
 
     def truth(self, example: Any) -> Any:
         """The target as it is."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from torch import nn
 
@@ -26,6 +26,13 @@ from bertwright.training.schedule import LinearSchedule
 
 if TYPE_CHECKING:
     from bertwright.tasks.run import Materials
+
+
+class WeightedBatch(NamedTuple):
+    """A part of a batch, and what it counts: the losses of all parts add up to that of the batch."""
+
+    batch: TaskBatch
+    share: float
 
 
 class Attempt:
@@ -73,9 +80,9 @@ class Attempt:
             self._encoder.requires_grad_(False)
         elif settings.freeze_layers:
             layers = self._materials.folder.config.num_hidden_layers
-            freeze_lowest(self._model, min(settings.freeze_layers, layers), layers)
+            freeze_lowest(self._model, settings.freeze_layers, layers)
 
-    def _new_loop(self, chance: int) -> Loop[TaskBatch]:
+    def _new_loop(self, chance: int) -> Loop[WeightedBatch]:
         settings, config = self._materials.settings, self._materials.folder.config
         every_epoch = self._batches.steps_per_epoch
         steps = every_epoch * settings.epochs
@@ -125,15 +132,21 @@ class Attempt:
 
     # -- what the loop asks for ------------------------------------------------------------------------------
 
-    def _source(self, moment: Moment) -> GlobalBatch[TaskBatch]:
-        batch = self._batches.batch(moment.step)
-        return GlobalBatch([batch.to(self._materials.device)], batch.num_tokens)
+    def _source(self, moment: Moment) -> GlobalBatch[WeightedBatch]:
+        batches = self._batches.parts(moment.step, self._materials.settings.micro_batch_size)
+        weights = [self._materials.task.weight(batch) for batch in batches]
+        parts = [
+            WeightedBatch(batch.to(self._materials.device), weight / sum(weights))
+            for batch, weight in zip(batches, weights, strict=True)
+        ]
+        return GlobalBatch(parts, sum(batch.num_tokens for batch in batches))
 
-    def _loss(self, model: nn.Module, batch: TaskBatch) -> StepLoss:
+    def _loss(self, model: nn.Module, part: WeightedBatch) -> StepLoss:
         if self._materials.settings.freeze:
             self._encoder.eval()  # frozen also means without dropout
+        batch = part.batch
         logits = model(batch.input_ids, batch.token_type_ids, batch.attention_mask)
-        return StepLoss(self._materials.task.loss(logits, batch), {})
+        return StepLoss(self._materials.task.loss(logits, batch) * part.share, {})
 
     def _evaluate(self, _last: bool) -> dict[str, float]:
         """Score the development rows; keep the weights when they are the best so far."""

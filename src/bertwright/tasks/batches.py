@@ -136,6 +136,7 @@ class TrainingBatches:
         self._batch_size = batch_size
         self._pad_id = pad_id
         self._seed = seed
+        self._together = together
         self._units = _units(features, together)
         self._epoch = -1
         self._plan: list[NDArray[np.int64]] = []
@@ -147,8 +148,20 @@ class TrainingBatches:
 
     def batch(self, step: int) -> TaskBatch:
         """The batch of step ``step``, from 0."""
+        (whole,) = self.parts(step, None)
+        return whole
+
+    def parts(self, step: int, size: int | None) -> list[TaskBatch]:
+        """The batch of step ``step`` in parts of at most ``size`` rows, or examples where their rows belong
+        together; None for one part."""
         epoch, place = divmod(step, self.steps_per_epoch)
-        return collate([self._features[index] for index in self.plan(epoch)[place]], self._pad_id)
+        rows = self.plan(epoch)[place]
+        starts = np.arange(len(rows))
+        if self._together:
+            examples = np.array([self._features[row].example for row in rows])
+            starts = np.flatnonzero(np.diff(examples, prepend=-1))
+        cuts = starts[len(starts) if size is None else size :: size or 1]
+        return [collate([self._features[row] for row in part], self._pad_id) for part in np.split(rows, cuts)]
 
     def plan(self, epoch: int) -> list[NDArray[np.int64]]:
         """Row indices of every batch of an epoch; each row stands in exactly one."""

@@ -87,6 +87,7 @@ def finetune(
     preset = preset_of(kind)
     settings, columns = preset.settings_for(settings), preset.columns_for(columns or Columns())
     cls = task_kind(preset.kind)
+    settings.check_depth(folder.config)
     length = settings.length_for(folder.config, cls.default_length)
     posed = cls.pose(train, columns, folder.tokenizer, length, format, settings)
     if settings.class_weights is not None and getattr(posed.task, "class_weights", None) is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
@@ -28,19 +29,30 @@ PAPER_GRID = (5e-5, 4e-5, 3e-5, 2e-5)
 PAPER_BATCHES = (16, 32)
 PAPER_EPOCHS = (2, 3, 4)
 COMPACT_GRID = (3e-4, 1e-4, 5e-5, 3e-5)
+FROZEN_GRID = (3e-3, 1e-3, 3e-4, 1e-4)
 COMPACT_WIDTH = 512
 
 
 FREE_TO_CHANGE = frozenset({"checkpoint_interval"})
 """Settings that change nothing of the result, and so may differ when a run is resumed."""
 
+WITHOUT_FEATURES = (
+    *("batch_size", "epochs", "learning_rate", "patience", "dropout", "weight_decay", "from_scratch"),
+    *("freeze", "freeze_layers", "layer_decay", "warmup", "optimizer", "schedule", "max_gradient_norm"),
+    *("evaluations_per_epoch", "precision", "micro_batch_size"),
+)
+"""Settings of fine-tuning that mean nothing to the method ``features``."""
+
 
 class SearchSettings(Settings):
-    """The grid of a search: every combination is tried with one seed."""
+    """The grid of a search: every combination is tried with one seed.
+
+    What is not given here is as the setting of the same name, if that is given, and else as said below.
+    """
 
     learning_rates: list[Annotated[float, Field(gt=0, le=1)]] | None = None
     """By default 5e-5, 4e-5, 3e-5 and 2e-5 (the paper); 3e-4, 1e-4, 5e-5 and 3e-5 for encoders narrower than
-    512 (the grid published with BERT's compact models)."""
+    512 (the grid published with BERT's compact models); 3e-3, 1e-3, 3e-4 and 1e-4 for frozen ones."""
     batch_sizes: list[Annotated[int, Field(ge=1)]] | None = None
     """Rows an update; by default 16 and 32."""
     epochs: list[Annotated[int, Field(ge=1)]] | None = None
@@ -55,6 +67,9 @@ class FinetuneSettings(Settings):
     vectors, as ``features`` below says; batches, rates and epochs are then those of ``features``."""
     batch_size: Annotated[int, Field(ge=1)] = 32
     """Rows an update."""
+    micro_batch_size: Annotated[int, Field(ge=1)] | None = None
+    """Rows (``choose``: questions) that go through the network at once, where a batch does not fit into the
+    memory. Gradients are added up: the update is that of the whole batch, but for the dropout drawn."""
     learning_rate: Annotated[float, Field(gt=0, le=1)] | None = None
     """Highest learning rate. By default 5e-5, the first of the paper's grid; 3e-4 for encoders narrower than
     512, the first of the grid published with BERT's compact models; 1e-3 when the encoder is frozen."""
@@ -123,7 +138,18 @@ class FinetuneSettings(Settings):
         if (self.freeze or self.freeze_layers) and self.from_scratch:
             name = "freeze" if self.freeze else "freeze_layers"
             raise ValueError(f"{name} and from_scratch: new weights are nothing worth freezing")
+        if self.method == "features":
+            self._check_features()
         return self
+
+    def _check_features(self) -> None:
+        """Nothing that was asked for may be passed over."""
+        defaults = type(self).model_fields
+        for name in WITHOUT_FEATURES:
+            if name in self.model_fields_set and getattr(self, name) != defaults[name].default:
+                own = name in FeatureSettings.model_fields
+                hint = f"say features.{name}" if own else "it is for fine-tuning"
+                raise ValueError(f"{name}: expected nothing with the method features ({hint})")
 
     def rate_for(self, config: BertConfig) -> float:
         """The learning rate for an encoder of this shape."""
@@ -136,13 +162,30 @@ class FinetuneSettings(Settings):
     def grid_for(self, config: BertConfig) -> list[FinetuneSettings]:
         """What a search tries, in order: rates within batch sizes within numbers of epochs."""
         compact = config.hidden_size < COMPACT_WIDTH
-        rates = self.search.learning_rates or (COMPACT_GRID if compact else PAPER_GRID)
+        usual = FROZEN_GRID if self.freeze else COMPACT_GRID if compact else PAPER_GRID
         return [
             self.model_copy(update={"epochs": epochs, "batch_size": batch_size, "learning_rate": rate})
-            for epochs in self.search.epochs or PAPER_EPOCHS
-            for batch_size in self.search.batch_sizes or PAPER_BATCHES
-            for rate in rates
+            for epochs in self._tried("epochs", self.search.epochs, PAPER_EPOCHS)
+            for batch_size in self._tried("batch_size", self.search.batch_sizes, PAPER_BATCHES)
+            for rate in self._tried("learning_rate", self.search.learning_rates, usual)
         ]
+
+    def _tried(self, name: str, listed: Sequence[Any] | None, usual: Sequence[Any]) -> Sequence[Any]:
+        """The values of one setting: those that are listed, or the one that was asked for, or the usual."""
+        asked = getattr(self, name) if name in self.model_fields_set else None
+        return listed or (usual if asked is None else (asked,))
+
+    def check_depth(self, config: BertConfig) -> None:
+        """Refuse to freeze more layers than there are.
+
+        Raises:
+            SettingsError: saying how many there are.
+        """
+        layers = config.num_hidden_layers
+        if self.freeze_layers > layers:
+            raise SettingsError(
+                f"freeze_layers: expected at most {layers}, the model's layers, got {self.freeze_layers}"
+            )
 
     def length_for(self, config: BertConfig, default: int) -> int:
         """The longest row for an encoder of this shape; ``default`` is the task's own.

@@ -167,6 +167,9 @@ class Task(Protocol[P]):
     def loss(self, logits: Tensor, batch: TaskBatch) -> Tensor:
         """Mean loss of a batch, a scalar."""
 
+    def weight(self, batch: TaskBatch) -> float:
+        """Over how much :meth:`loss` is a mean: what it counts where batches are added up."""
+
     def sealed(self, model: nn.Module) -> Self:
         """The task to be saved with ``model``, whose weights may be given their last change here."""
 

@@ -171,6 +171,10 @@ class ChooseTask(AdaptedEncoder):
         scores = scores.index_put((question, place), logits.float().squeeze(-1))
         return F.cross_entropy(scores, place[batch.known_targets == 1])
 
+    def weight(self, batch: TaskBatch) -> float:
+        """The number of questions."""
+        return len(unique_consecutive(batch.examples))
+
     # -- answers ---------------------------------------------------------------------------------------------
 
     def decode(self, outputs: Outputs, features: Sequence[Features], rows: Sequence[Any]) -> list[Choice]:

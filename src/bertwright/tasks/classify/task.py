@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -162,6 +163,12 @@ class ClassifyTask(AdaptedEncoder):
     def loss(self, logits: Tensor, batch: TaskBatch) -> Tensor:
         """Mean cross entropy, weighted where classes have weights; logits (B, C), targets (B,)."""
         return classification_loss(logits, batch.known_targets, weights=self.class_weights)
+
+    def weight(self, batch: TaskBatch) -> float:
+        """The number of rows, each counted as much as its class."""
+        if self.class_weights is None:
+            return super().weight(batch)
+        return float(torch.tensor(self.class_weights)[batch.known_targets.cpu()].sum())
 
     # -- answers ---------------------------------------------------------------------------------------------
 

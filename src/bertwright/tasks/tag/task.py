@@ -191,6 +191,10 @@ class TagTask(AdaptedEncoder):
         targets = batch.known_targets.flatten()
         return F.cross_entropy(logits.float().flatten(0, 1), targets, ignore_index=NO_TAG)
 
+    def weight(self, batch: TaskBatch) -> float:
+        """The number of words."""
+        return int((batch.known_targets != NO_TAG).sum())
+
     # -- answers ---------------------------------------------------------------------------------------------
 
     def decode(self, outputs: Outputs, features: Sequence[Any], rows: Sequence[Any]) -> list[Tagging]:
