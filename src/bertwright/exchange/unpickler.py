@@ -13,6 +13,7 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import re
 import resource
 import sys
 import zipfile
@@ -81,7 +82,7 @@ def tensors_of(file: BinaryIO, size: int) -> dict[str, Any]:
     except MemoryError:
         raise
     except Exception as problem:
-        raise Refused(f"{type(problem).__name__}: {_first_line(problem)}") from None
+        raise Refused(_reason(problem)) from None
     if isinstance(found, Mapping) and isinstance(found.get("state_dict"), Mapping):
         found = found["state_dict"]
     if not isinstance(found, Mapping) or not found or len(found) > _MOST_TENSORS:
@@ -123,6 +124,14 @@ def _check(name: Any, value: Any, torch: Any) -> None:
         raise Refused(f"a tensor of a kind that no BERT has: {name[:60]}")
     if value.numel() * value.element_size() > value.untyped_storage().nbytes():
         raise Refused(f"a tensor with more numbers than are stored: {name[:60]}")
+
+
+def _reason(problem: Exception) -> str:
+    """Why PyTorch would not read the file: what it names besides tensors, where that is the reason."""
+    named = re.search(r"GLOBAL (\S+)", str(problem))
+    if named:
+        return f"one that names {named[1][:80]}"
+    return f"{type(problem).__name__}: {_first_line(problem)}"
 
 
 def _first_line(problem: BaseException) -> str:
