@@ -14,11 +14,12 @@ import torch
 from folder_edits import edit_config
 from shared import shared_path
 
-from bertwright.checkpoints.model_folder import ModelFolder, open_model
+from bertwright.checkpoints.model_folder import open_model
 from bertwright.cli.app import run
 from bertwright.errors import ModelError
 from bertwright.exchange.conversion import convert
 from bertwright.exchange.targets import TARGETS
+from bertwright.inference.model import load
 
 ROOT = Path(__file__).resolve().parents[2]
 READMES = ("README.md", "README.zh-CN.md")
@@ -60,6 +61,12 @@ def tensorflow(path: Path) -> Path:
     return shared_path("golden/model/a")
 
 
+def onnx(path: Path) -> Path:
+    pytest.importorskip("onnxruntime")
+    convert(small_models.save_pretrained(path.with_name("source")), path, to="onnx")
+    return path
+
+
 def ernie(path: Path) -> Path:
     hugging_face(path)
     tensors = safetensors.torch.load_file(path / "model.safetensors")
@@ -76,6 +83,7 @@ SOURCES: dict[str, Callable[[Path], Path]] = {
     "pytorch_model.bin": pickled,
     "sentence-transformers": sentences,
     "TensorFlow 1": tensorflow,
+    "ONNX": onnx,
     "ELECTRA, ERNIE": ernie,
 }
 """What stands in a row's first cell -> a folder of that format."""
@@ -112,7 +120,7 @@ def test_what_opens(number: int, tmp_path: Path) -> None:
         assert convert(source, tmp_path / "out").largest == 0
     else:
         assert row[1] == "✓"
-        assert isinstance(open_model(source), ModelFolder)
+        assert load(source).folder.heads == {"masked_language", "next_sentence"}
         assert run(["fill-mask", str(source), "a [MASK] book", "--json"]) == 0
 
 
@@ -124,4 +132,4 @@ def test_what_is_written(number: int, tmp_path: Path) -> None:
     assert (row[2] == "–") == (not targets)
     for target in targets:
         convert(source, tmp_path / target, to=target)
-        assert open_model(tmp_path / target).heads == {"masked_language", "next_sentence"}
+        assert load(tmp_path / target).folder.heads == {"masked_language", "next_sentence"}
