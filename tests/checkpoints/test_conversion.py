@@ -9,7 +9,13 @@ import torch
 import transformers
 from torch import Tensor
 
-from bertwright.checkpoints.conversion import Weights, from_hugging_face, from_tensorflow, to_hugging_face
+from bertwright.checkpoints.conversion import (
+    Weights,
+    from_hugging_face,
+    from_tensorflow,
+    to_hugging_face,
+    to_tensorflow,
+)
 from bertwright.checkpoints.names import names_of
 from bertwright.errors import ModelError
 from bertwright.model.config import BertConfig
@@ -62,13 +68,20 @@ def test_tensorflow_stores_kernels_transposed() -> None:
     for name in names_of(CONFIG):
         for item, piece in zip(name.tensorflow, OURS[name.ours].chunk(len(name.tensorflow)), strict=True):
             stored[item] = piece.t() if item.endswith("/kernel") else piece
-    stored |= {
-        "global_step": torch.tensor(3),
-        "bert/pooler/dense/bias/adam_m": torch.zeros(12),
-        "other": torch.ones(1),
+    assert {name: tensor.shape for name, tensor in to_tensorflow(OURS, CONFIG).items()} == {
+        name: tensor.shape for name, tensor in stored.items()
     }
+    slots = (
+        "bert/embeddings/word_embeddings/part_1/adam_v",
+        "bert/pooler/dense/bias/adam_m",
+        "bert/pooler/dense/kernel/Adam_1",
+        "beta1_power",
+        "global_step",
+    )
+    stored |= dict.fromkeys((*slots, "other"), torch.ones(1))
     weights = from_tensorflow(stored, stored.__getitem__, CONFIG, "x.index")
     assert weights.ignored == ("other",)
+    assert weights.slots == slots
     assert all(torch.equal(weights.tensors[name], OURS[name]) for name in OURS)
     del stored["bert/encoder/layer_1/attention/self/key/kernel"]
     with pytest.raises(ModelError, match="missing tensors: 1"):
@@ -166,9 +179,18 @@ def test_other_precisions_become_float32(dtype: torch.dtype) -> None:
     )
 
 
-def test_a_name_outside_the_table_cannot_be_written() -> None:
+@pytest.mark.parametrize("write", [to_hugging_face, to_tensorflow])
+def test_a_name_outside_the_table_cannot_be_written(write: Callable[..., dict[str, Tensor]]) -> None:
     with pytest.raises(KeyError):
-        to_hugging_face({"encoder.surprise": torch.ones(1)}, CONFIG)
+        write({"encoder.surprise": torch.ones(1)}, CONFIG)
+
+
+def test_heads_of_tensorflows_that_are_no_layer() -> None:
+    stored = to_tensorflow(OURS, CONFIG) | {"output_bias": torch.ones(3)}
+    for shape in ((), (3,), (0, 12), (3, 12, 1), (4, 12)):
+        stored["output_weights"] = torch.ones(shape)
+        with pytest.raises(ModelError, match=r"tensor output_(weights|bias): expected shape"):
+            from_tensorflow(stored, stored.__getitem__, CONFIG, "x.index")
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from bertwright.checkpoints.conversion import from_tensorflow
 from bertwright.checkpoints.model_folder import open_model
-from bertwright.checkpoints.tensorflow_bundle import TensorBundle
+from bertwright.checkpoints.tensorflow.bundle import TensorBundle
 from bertwright.model.classifier import SequenceClassifier
 from bertwright.model.config import BertConfig
 from bertwright.model.losses import classification_loss

@@ -12,7 +12,7 @@ from shared import shared_path
 
 from bertwright import strict_json
 from bertwright.checkpoints.conversion import from_tensorflow
-from bertwright.checkpoints.tensorflow_bundle import TensorBundle
+from bertwright.checkpoints.tensorflow.bundle import TensorBundle
 from bertwright.data.pretraining_batch import PretrainingBatch
 from bertwright.model.config import BertConfig
 from bertwright.model.pretraining_model import BertForPreTraining

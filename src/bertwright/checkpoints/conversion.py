@@ -7,7 +7,7 @@ some tensors are there is an error.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -29,7 +29,8 @@ _BARE_ROOMS = ("embeddings.", "encoder.", "pooler.")
 _TWINS = {"weight": "bert.embeddings.word_embeddings.weight", "bias": "cls.predictions.bias"}
 """What the decoder's tensors are when they are tied."""
 _BUFFERS = ("bert.embeddings.position_ids", "bert.embeddings.token_type_ids")
-_OPTIMIZER = ("/adam_m", "/adam_v", "global_step")
+_COUNTERS = ("global_step", "beta1_power", "beta2_power")
+"""What optimizers of TensorFlow 1 keep beside the moments of each variable."""
 _SHOWN = 5
 
 
@@ -45,6 +46,8 @@ class Weights:
     """Tensors of heads that are not ours."""
     places: Mapping[str, tuple[Place, ...]] = field(default_factory=dict)
     """Our name -> the tensors that it was read from."""
+    slots: tuple[str, ...] = ()
+    """What an optimizer kept (moments, averages, step counters): no part of a model, and left in the file."""
 
 
 def from_hugging_face(
@@ -99,12 +102,17 @@ def from_tensorflow(available: Iterable[str], read: Read, config: BertConfig, so
     Raises:
         ModelError: as :func:`from_hugging_face`.
     """
-    present = [name for name in available if not name.endswith(_OPTIMIZER)]
-    _require_layers(config, len(present), source)
-    num_labels = read("output_weights").shape[0] if "output_weights" in present else None
-    names = names_of(config, num_labels, spans="cls/squad/output_weights" in present)
+    stored = set(available)
+    _require_layers(config, len(stored), source)
+    num_labels = None
+    if "output_weights" in stored:
+        shape = read("output_weights").shape
+        num_labels = max(1, shape[0]) if shape else 1  # what does not fit is refused by its shape below
+    names = names_of(config, num_labels, spans="cls/squad/output_weights" in stored)
     known = {theirs for name in names for theirs in name.tensorflow}
-    unknown = [name for name in present if name not in known]
+    slots = {name for name in stored - known if _is_slot(name, known)}
+    present = stored - slots
+    unknown = sorted(present - known)
     misplaced = [name for name in unknown if name.startswith(("bert/", "cls/"))]
     if misplaced:
         _refuse(source, "tensors that this network does not have", misplaced)
@@ -113,7 +121,7 @@ def from_tensorflow(available: Iterable[str], read: Read, config: BertConfig, so
         return read(name).t() if name.endswith("/kernel") else read(name)
 
     take = copied(oriented, source)
-    weights, _ = _collect(names, lambda name: name.tensorflow, set(present), take, source)
+    weights, _ = _collect(names, lambda name: name.tensorflow, present, take, source)
     places = {
         ours: tuple(
             replace(place, shape=place.shape[::-1]) if place.name.endswith("/kernel") else place
@@ -121,7 +129,7 @@ def from_tensorflow(available: Iterable[str], read: Read, config: BertConfig, so
         )
         for ours, stored in weights.places.items()
     }
-    return replace(weights, ignored=tuple(unknown), places=places)
+    return replace(weights, ignored=tuple(unknown), slots=tuple(sorted(slots)), places=places)
 
 
 def to_hugging_face(
@@ -132,17 +140,40 @@ def to_hugging_face(
     Raises:
         KeyError: a name outside the table.
     """
-    head = tensors.get("head.output.weight")
-    num_labels, spans = None if head is None else head.shape[0], "span_head.output.weight" in tensors
-    table = {name.ours: name for name in names_of(config, num_labels, spans=spans)}
-    result = {}
-    for key, tensor in tensors.items():
-        theirs = table[key].hugging_face
-        for name, piece in zip(theirs, tensor.chunk(len(theirs)), strict=True):
-            result[name if prefix else name.removeprefix("bert.")] = piece
+    pieces = _pieces(tensors, config, lambda name: name.hugging_face)
+    result = {name if prefix else name.removeprefix("bert."): piece for name, piece in pieces}
     if _DECODER + "weight" in result:  # there an untied decoder reads a bias of its own
         result[_DECODER + "bias"] = result[_TWINS["bias"]]
     return result
+
+
+def to_tensorflow(tensors: Mapping[str, Tensor], config: BertConfig) -> dict[str, Tensor]:
+    """The original's names for ``tensors`` under ours; kernels are transposed views, nothing is copied.
+
+    Raises:
+        KeyError: a name outside the table.
+    """
+    pieces = _pieces(tensors, config, lambda name: name.tensorflow)
+    return {name: piece.t() if name.endswith("/kernel") else piece for name, piece in pieces}
+
+
+def _pieces(
+    tensors: Mapping[str, Tensor], config: BertConfig, theirs: Callable[[Name], tuple[str, ...]]
+) -> Iterator[tuple[str, Tensor]]:
+    """Each tensor cut into what it is elsewhere, with the names there."""
+    head = tensors.get("head.output.weight")
+    num_labels, spans = None if head is None else head.shape[0], "span_head.output.weight" in tensors
+    table = {name.ours: name for name in names_of(config, num_labels, spans=spans)}
+    for key, tensor in tensors.items():
+        items = theirs(table[key])
+        yield from zip(items, tensor.chunk(len(items)), strict=True)
+
+
+def _is_slot(name: str, known: set[str]) -> bool:
+    """Whether an optimizer keeps a tensor of this name: a counter, or something below a variable's name
+    (``adam_m`` of the original, ``Adam_1`` of TensorFlow's own, either below ``part_0`` of a partition)."""
+    parts = name.split("/")
+    return parts[-1] in _COUNTERS or any("/".join(parts[:end]) in known for end in range(1, len(parts)))
 
 
 def _renamed(tensors: Mapping[str, Tensor], prefix: str, source: str | Path) -> dict[str, str]:

@@ -23,7 +23,7 @@ from bertwright.checkpoints.sentence_modules import MODULES, read_modules
 from bertwright.checkpoints.sentence_recipe import SentenceRecipe
 from bertwright.checkpoints.tensor_file import require_finite
 from bertwright.checkpoints.tensor_files import TensorFiles
-from bertwright.checkpoints.tensorflow_bundle import TensorBundle
+from bertwright.checkpoints.tensorflow.bundle import TensorBundle
 from bertwright.durable import digest_of, fingerprint, read_manifest, verify
 from bertwright.errors import ModelError, shown_path
 from bertwright.model.config import BertConfig
@@ -252,6 +252,7 @@ def _open_hugging_face(
 def _open_tensorflow(
     folder: Path, prefix: Path, lower_case: bool | None, allow_nonfinite: bool
 ) -> ModelFolder:
+    manifest = _verified_manifest(folder)
     source = members.member(folder, members.TENSORFLOW_CONFIG)
     config = BertConfig.from_tensorflow(strict_json.load(source, error=ModelError), source)
     require_memory(config, source)
@@ -260,7 +261,10 @@ def _open_tensorflow(
     weights = from_tensorflow(bundle.entries, bundle.read, config, bundle.index)
     if not allow_nonfinite:
         require_finite(weights.tensors, bundle.index)
-    return ModelFolder(folder, config, tokenizer, weights, {"task": None}, tuple(notes + _notes_on(weights)))
+    if "task" not in manifest:
+        manifest = {**manifest, "task": foreign_task({}, None, weights, source)}
+    notes += members.permission_notes(folder) + _notes_on(weights)
+    return ModelFolder(folder, config, tokenizer, weights, manifest, tuple(notes))
 
 
 def _verified_manifest(path: Path) -> dict[str, Any]:
@@ -305,6 +309,9 @@ def _notes_on(weights: Weights, architecture: str | None = None) -> list[str]:
         shown = ", ".join(weights.ignored[:3]) + (", …" if len(weights.ignored) > 3 else "")
         notes.append(f"{len(weights.ignored)} tensors of other heads are not used: {shown}")
     by_token = architecture in (ARCHITECTURES["token"], ARCHITECTURES["span"])  # these never had one
+    if weights.slots:
+        shown = ", ".join(weights.slots[:2]) + (", …" if len(weights.slots) > 2 else "")
+        notes.append(f"{len(weights.slots)} tensors of an optimizer are not used: {shown}")
     if "pooler" not in weights.parts and not by_token:
         notes.append("no pooler is stored: the pooled output is that of initial weights")
     if any(place.dtype is torch.float64 for places in weights.places.values() for place in places):
