@@ -114,6 +114,11 @@ def refuse_file(path: Path) -> None:
             refuse_foreign_format(path, file.read(520))
 
 
+def is_tensorflow(folder: Path) -> bool:
+    """Whether ``folder`` holds a TensorFlow 1 checkpoint, and no model of another format."""
+    return (folder / TENSORFLOW_CONFIG).exists() and not (folder / CONFIG).exists()
+
+
 def tensorflow_prefix(folder: Path) -> Path:
     """The one TensorFlow checkpoint in ``folder``, as its path without ``.index``.
 

@@ -194,7 +194,7 @@ def open_model(
     if not path.is_dir():
         members.refuse_file(path)
         raise ModelError.at(path, "a model folder", "a file" if path.exists() else "nothing there")
-    if not (path / members.CONFIG).exists() and (path / members.TENSORFLOW_CONFIG).exists():
+    if members.is_tensorflow(path):
         return _open_tensorflow(path, members.tensorflow_prefix(path), lower_case, allow_nonfinite)
     manifest = _verified_manifest(path)
     if (path / MODULES).exists():
@@ -263,7 +263,8 @@ def _open_tensorflow(
         require_finite(weights.tensors, bundle.index)
     if "task" not in manifest:
         manifest = {**manifest, "task": foreign_task({}, None, weights, source)}
-    notes += members.permission_notes(folder) + _notes_on(weights)
+    architecture = ARCHITECTURES["span"] if "span_head" in weights.parts else None
+    notes += members.permission_notes(folder) + _notes_on(weights, architecture)
     return ModelFolder(folder, config, tokenizer, weights, manifest, tuple(notes))
 
 

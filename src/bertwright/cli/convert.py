@@ -25,8 +25,11 @@ def convert(
     /,
     *,
     to: Annotated[
-        Literal["hf", "sentence-transformers", "onnx"],
-        Parameter(help="The format: hf is a Hugging Face folder, onnx one for onnxruntime."),
+        Literal["hf", "sentence-transformers", "onnx", "tf1"],
+        Parameter(
+            help="The format: hf is a Hugging Face folder, onnx one for onnxruntime, tf1 a TensorFlow 1 "
+            "checkpoint."
+        ),
     ],
     bound: Annotated[
         Real | None,

@@ -37,7 +37,7 @@ class Conversion:
     bound: float | None
     """Of the differences; None where answers are rounded and no bound was asked for."""
     notes: tuple[str, ...]
-    """Remarks on the source."""
+    """Remarks on the source and on the result."""
     facts: Mapping[str, Any]
     """What the target adds."""
 
@@ -124,7 +124,7 @@ def convert(
         compare_tensors(folder, result.places),
         differences,
         limit,
-        folder.notes,
+        folder.notes + result.notes,
         result.facts,
     )
 

@@ -95,7 +95,7 @@ def head_fields(folder: ModelFolder) -> dict[str, Any]:
 
 def _more(folder: ModelFolder) -> dict[str, Mapping[str, Tensor]]:
     """The small model beside a frozen encoder, and whatever else a task keeps in files of its own."""
-    if "digest" not in folder.manifest:
+    if "digest" not in folder.manifest or members.is_tensorflow(folder.path):
         return {}
     known = {members.WEIGHTS, *(path.name for path in members.weight_files(folder.path))}
     extra = sorted(path.name for path in folder.path.glob("*.safetensors") if path.name not in known)

@@ -47,6 +47,6 @@ def open_source(path: Path, scratch: Path, *, lower_case: bool | None = None) ->
         folder = open_model(path, lower_case=lower_case, weight_files=files)
         return Source(folder, "Hugging Face (pickled)")
     folder = open_model(path, lower_case=lower_case)
-    if "digest" in folder.manifest:
-        return Source(folder, "bertwright")
-    return Source(folder, "Hugging Face" if (folder.path / members.CONFIG).exists() else "TensorFlow 1")
+    if members.is_tensorflow(folder.path):
+        return Source(folder, "TensorFlow 1")
+    return Source(folder, "bertwright" if "digest" in folder.manifest else "Hugging Face")

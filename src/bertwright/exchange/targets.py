@@ -25,11 +25,13 @@ from typing import Any
 from bertwright.checkpoints import members
 from bertwright.checkpoints.model_folder import ModelFolder, open_model
 from bertwright.checkpoints.places import Place
+from bertwright.checkpoints.tensorflow.saving import not_taken_over
 from bertwright.exchange.answers import Answers, answers_of
 from bertwright.exchange.hugging_face import write_hugging_face
 from bertwright.exchange.onnx_export import write_onnx
 from bertwright.exchange.probe import Inputs
 from bertwright.exchange.sentence_transformers import write_sentence_transformers
+from bertwright.exchange.tensorflow import write_tensorflow
 from bertwright.export.folder import open_onnx
 from bertwright.tokenization.tokenizer import Tokenizer
 
@@ -56,6 +58,8 @@ class Result:
     """Our names -> the tensors as they are stored; None where the format has no such names."""
     facts: Mapping[str, Any] = field(default_factory=dict)
     """More for the report, as JSON values."""
+    notes: tuple[str, ...] = ()
+    """What the format does not hold, and what its users should know."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +83,10 @@ class Target:
 def opened_folder(path: Path) -> Result:
     """The result in a format that we open ourselves."""
     folder = open_model(path)
-    return Result(folder.tokenizer, lambda asked: answers_of(folder, asked), folder.weights.places)
+    notes = not_taken_over(folder) if members.is_tensorflow(path) else ()
+    return Result(
+        folder.tokenizer, lambda asked: answers_of(folder, asked), folder.weights.places, notes=notes
+    )
 
 
 def opened_sentences(path: Path) -> Result:
@@ -102,4 +109,5 @@ TARGETS: Mapping[str, Target] = {
         "a sentence-transformers folder", write_sentence_transformers, opened_sentences
     ),
     "onnx": Target("a folder for onnxruntime", write_onnx, opened_onnx, bound=1e-4, rounding=("int8",)),
+    "tf1": Target("the folder of a TensorFlow 1 checkpoint", write_tensorflow, opened_folder),
 }

@@ -29,7 +29,7 @@ class TensorReport:
     """Of a pre-trained BERT (encoder, pooler, both heads), absent in the source: absent in the result, too.
     Hugging Face's names."""
     unexpected: tuple[str, ...]
-    """In the source, and of no part that a BERT has: left behind."""
+    """In the source, and of no part that a BERT has (other heads, what an optimizer kept): left behind."""
     reshaped: tuple[Change, ...]
     retyped: tuple[Change, ...]
 
@@ -59,7 +59,7 @@ def compare_tensors(folder: ModelFolder, result: Mapping[str, tuple[Place, ...]]
     ]
     return TensorReport(
         tuple(missing),
-        weights.ignored,
+        weights.ignored + weights.slots,
         tuple(
             Change(before.name, _shape(before), _shape(after))
             for before, after in pairs

@@ -38,7 +38,7 @@ def save_tensorflow(
     *,
     provenance: Mapping[str, Any] | None = None,
     overwrite: bool = False,
-) -> tuple[str, ...]:
+) -> None:
     """Write ``folder`` as the folder of a TensorFlow 1 checkpoint, complete or not at all.
 
     The original reads ``bert_model.ckpt``, ``bert_config.json`` and ``vocab.txt``. Beside them stand
@@ -49,9 +49,6 @@ def save_tensorflow(
         path: the new folder.
         provenance: what it was made from, as JSON values; that of ``folder`` when None.
         overwrite: replace a model folder of ours that is there.
-
-    Returns:
-        What the original does not take over, one line each.
 
     Raises:
         ModelError: the original cannot hold this network: another activation or epsilon, or a head that it
@@ -78,7 +75,6 @@ def save_tensorflow(
             "task": None if folder.task is None else dict(folder.task),
             "provenance": dict(folder.manifest.get("provenance", {}) if provenance is None else provenance),
         }
-    return tuple(_notes(folder))
 
 
 def original_config(config: BertConfig, source: str | Path) -> dict[str, Any]:
@@ -108,9 +104,13 @@ def _require_names(folder: ModelFolder) -> None:
             raise ModelError.at(folder.path, expected, f"a {head} head")
     if "features" in (folder.task or {}):
         raise ModelError.at(folder.path, "a model whose weights are all BERT's", "a feature-based model")
+    if folder.sentences is not None:
+        hint = "without its modules.json the encoder alone is written"
+        raise ModelError.at(folder.path, "a model without pooling of its own", "sentence vectors", hint=hint)
 
 
-def _notes(folder: ModelFolder) -> list[str]:
+def not_taken_over(folder: ModelFolder) -> tuple[str, ...]:
+    """What the original does otherwise, or has to be told, one line each."""
     notes = []
     if "pooler" not in folder.weights.parts:
         notes.append("no pooler is stored: the original starts one from initial weights")
@@ -123,4 +123,4 @@ def _notes(folder: ModelFolder) -> list[str]:
         )
     if not settings.do_lower_case:
         notes.append("cased: the original must be told so, --do_lower_case=False")
-    return notes
+    return tuple(notes)

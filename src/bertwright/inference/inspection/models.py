@@ -107,11 +107,11 @@ def parameters_of(tensors: Mapping[str, Tensor]) -> dict[str, int]:
 
 
 def _origin(folder: ModelFolder) -> str:
+    if members.is_tensorflow(folder.path):
+        return "TensorFlow 1"
     if "digest" in folder.manifest:
         return "bertwright"
-    if folder.sentences is not None:
-        return "sentence-transformers"
-    return "Hugging Face" if (folder.path / members.CONFIG).exists() else "TensorFlow 1"
+    return "Hugging Face" if folder.sentences is None else "sentence-transformers"
 
 
 def _prefix(path: Path) -> Path:
