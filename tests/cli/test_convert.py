@@ -6,7 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import small_models
 from shared import shared_path
+
+from bertwright.checkpoints.model_folder import save_model
+from bertwright.model.token_classifier import TokenClassifier
 
 
 def test_for_people_and_for_machines(command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
@@ -56,6 +60,39 @@ def test_sentence_transformers(command, tmp_path: Path) -> None:  # type: ignore
     assert command("convert", tmp_path / "out", tmp_path / "again", *to).code == 0
     assert command("embed", tmp_path / "again", texts, "-o", tmp_path / "again.npy").code == 0
     np.testing.assert_array_equal(np.load(tmp_path / "again.npy"), expected)
+
+
+def test_tensorflow_and_back(command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    source = shared_path("models/tiny-tf-checkpoint")
+    assert command("convert", source, tmp_path / "hf", "--to", "hf").code == 0
+    answer = command("convert", tmp_path / "hf", tmp_path / "tf1", "--to", "tf1")
+    assert answer.code == 0
+    assert "largest difference of next_sentence: 0\n" in answer.out
+    found = command("convert", source, tmp_path / "direct", "--to", "tf1", "--json").json
+    assert found["largest_difference"] == 0
+    assert found["reshaped"] == found["missing"] == []
+    assert len(found["unexpected"]) == 93  # what the optimizer kept
+    for name in ("bert_model.ckpt.index", "bert_model.ckpt.data-00000-of-00001", "bert_config.json"):
+        assert (tmp_path / "direct" / name).read_bytes() == (tmp_path / "tf1" / name).read_bytes()
+    inspected = command("inspect", tmp_path / "tf1", "--json").json
+    assert (inspected["origin"], inspected["verified"]) == ("TensorFlow 1", 5)
+    assert command("convert", tmp_path / "tf1", tmp_path / "again", "--to", "hf").code == 0
+    weights = "model.safetensors"
+    assert (tmp_path / "again" / weights).read_bytes() == (tmp_path / "hf" / weights).read_bytes()
+
+
+def test_what_tensorflow_cannot_hold(command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    words = small_models.tokenizer()
+    model = TokenClassifier(small_models.config(len(words.vocabulary)), 2)
+    save_model(tmp_path / "tagger", model, words, task={"kind": "tag", "labels": ["A", "O"]}, provenance={})
+    answer = command("convert", tmp_path / "tagger", tmp_path / "out", "--to", "tf1")
+    assert (answer.code, answer.err.count("\n")) == (2, 1)
+    assert "a head that the original has" in answer.err and '"a token head"' in answer.err
+    vectors = ("--to", "sentence-transformers")
+    assert command("convert", shared_path("golden/model/a"), tmp_path / "st", *vectors).code == 0
+    answer = command("convert", tmp_path / "st", tmp_path / "out", "--to", "tf1")
+    assert (answer.code, "sentence vectors" in answer.err) == (2, True)
+    assert not (tmp_path / "out").exists()
 
 
 def test_vectors_are_said_of_one_format_alone(command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
