@@ -92,12 +92,20 @@ def from_hugging_face(
     return replace(weights, ignored=(*unknown, *unused))
 
 
-def from_tensorflow(available: Iterable[str], read: Read, config: BertConfig, source: str | Path) -> Weights:
+def from_tensorflow(
+    available: Iterable[str],
+    read: Read,
+    config: BertConfig,
+    source: str | Path,
+    *,
+    allow_nonfinite: bool = True,
+) -> Weights:
     """Parameters from a TensorFlow 1 checkpoint; optimizer slots and step counter stay where they are.
 
     Args:
         available: names in the checkpoint.
         read: gives the tensor of a name.
+        allow_nonfinite: accept weights that are NaN or infinite.
 
     Raises:
         ModelError: as :func:`from_hugging_face`.
@@ -121,7 +129,9 @@ def from_tensorflow(available: Iterable[str], read: Read, config: BertConfig, so
         return read(name).t() if name.endswith("/kernel") else read(name)
 
     take = copied(oriented, source)
-    weights, _ = _collect(names, lambda name: name.tensorflow, present, take, source)
+    weights, nonfinite = _collect(names, lambda name: name.tensorflow, present, take, source)
+    if nonfinite and not allow_nonfinite:
+        require_finite({name: read(name).to(torch.float32) for name in nonfinite}, source)
     places = {
         ours: tuple(
             replace(place, shape=place.shape[::-1]) if place.name.endswith("/kernel") else place

@@ -21,7 +21,6 @@ from bertwright.checkpoints.relatives import as_bert
 from bertwright.checkpoints.saving import ARCHITECTURES, save_model
 from bertwright.checkpoints.sentence_modules import MODULES, read_modules
 from bertwright.checkpoints.sentence_recipe import SentenceRecipe
-from bertwright.checkpoints.tensor_file import require_finite
 from bertwright.checkpoints.tensor_files import TensorFiles
 from bertwright.checkpoints.tensorflow.bundle import TensorBundle
 from bertwright.durable import digest_of, fingerprint, read_manifest, verify
@@ -258,9 +257,9 @@ def _open_tensorflow(
     require_memory(config, source)
     tokenizer, notes = _tokenizer(folder, config, source, lower_case)
     bundle = TensorBundle(prefix)
-    weights = from_tensorflow(bundle.entries, bundle.read, config, bundle.index)
-    if not allow_nonfinite:
-        require_finite(weights.tensors, bundle.index)
+    weights = from_tensorflow(
+        bundle.entries, bundle.read, config, bundle.index, allow_nonfinite=allow_nonfinite
+    )
     if "task" not in manifest:
         manifest = {**manifest, "task": foreign_task({}, None, weights, source)}
     architecture = ARCHITECTURES["span"] if "span_head" in weights.parts else None

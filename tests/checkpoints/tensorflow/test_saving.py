@@ -18,7 +18,9 @@ from shared import shared_path
 
 from bertwright.checkpoints.model_folder import ModelFolder, open_model, save_model
 from bertwright.checkpoints.tensorflow.bundle import TensorBundle
+from bertwright.checkpoints.tensorflow.bundle_writer import write_bundle
 from bertwright.checkpoints.tensorflow.saving import not_taken_over, save_tensorflow
+from bertwright.durable import NewDirectory
 from bertwright.errors import DigestError, ModelError, OutputExistsError
 from bertwright.model.choice_classifier import ChoiceClassifier
 from bertwright.model.classifier import SequenceClassifier
@@ -160,11 +162,17 @@ def test_what_the_originals_tokenizer_does_otherwise_is_said(folder: Path, tmp_p
     assert "--do_lower_case=False" in notes[1]
 
 
+def untie(tensors: dict[str, torch.Tensor]) -> None:
+    tensors["cls.predictions.decoder.weight"] = tensors["bert.embeddings.word_embeddings.weight"] + 1
+    tensors["cls.predictions.decoder.bias"] = tensors["cls.predictions.bias"].clone()
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({"hidden_act": "gelu"}, "hidden_act: expected one of gelu_pytorch_tanh.*tanh form"),
         ({"hidden_act": "silu"}, "hidden_act: expected one of gelu_pytorch_tanh"),
+        ({"tie_word_embeddings": False}, "tie_word_embeddings: expected true"),
         ({"layer_norm_eps": 1e-5}, "layer_norm_eps: expected 1e-12, which is fixed in the original"),
     ],
 )
@@ -172,6 +180,8 @@ def test_networks_that_the_original_would_compute_otherwise(
     changes: dict[str, Any], message: str, folder: Path, tmp_path: Path
 ) -> None:
     edit_config(folder, **changes)
+    if "tie_word_embeddings" in changes:
+        edit_weights(folder, untie)
     with pytest.raises(ModelError, match=message):
         save_tensorflow(tmp_path / "tf", open_model(folder))
     assert not (tmp_path / "tf").exists()
@@ -286,3 +296,21 @@ def test_logits_stay_to_the_bit(saved: Path, tmp_path: Path) -> None:
     assert isinstance(first, BertForPreTraining)
     for ours, theirs in zip(logits_of(first, batch), logits_of(second, batch), strict=True):
         assert torch.equal(ours, theirs)
+
+
+@pytest.mark.parametrize("number", [float("nan"), 1e300])
+def test_weights_that_are_not_finite_as_float32(number: float, saved: Path, tmp_path: Path) -> None:
+    save_tensorflow(tmp_path / "tf", open_model(saved))
+    (tmp_path / "tf" / "bertwright.json").unlink()
+    prefix = tmp_path / "tf" / "bert_model.ckpt"
+    bundle = TensorBundle(prefix)
+    tensors = {name: bundle.read(name).double() for name in bundle.entries}
+    tensors["bert/pooler/dense/bias"][3] = number
+    with NewDirectory(tmp_path / "changed", kind="model") as new:
+        write_bundle(new, prefix.name, tensors)
+    for path in (tmp_path / "changed").glob("bert_model*"):
+        path.replace(tmp_path / "tf" / path.name)
+    with pytest.raises(ModelError, match=r"tensor bert/pooler/dense/bias: 1 of its numbers are not finite"):
+        open_model(tmp_path / "tf")
+    opened = open_model(tmp_path / "tf", allow_nonfinite=True)
+    assert "weights are stored as float64 and were rounded to float32" in opened.notes

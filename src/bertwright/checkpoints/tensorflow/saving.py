@@ -87,6 +87,8 @@ def original_config(config: BertConfig, source: str | Path) -> dict[str, Any]:
         expected = f"one of {', '.join(_ACTIVATIONS)}, which the original has"
         hint = "its own gelu is the tanh form, gelu_pytorch_tanh" if config.hidden_act == "gelu" else None
         raise ModelError.at(source, expected, config.hidden_act, field="hidden_act", hint=hint)
+    if not config.tie_word_embeddings:
+        raise ModelError.at(source, "true (the original ties them)", False, field="tie_word_embeddings")
     if config.layer_norm_eps != _EPSILON:
         expected = f"{_EPSILON:g}, which is fixed in the original"
         raise ModelError.at(source, expected, config.layer_norm_eps, field="layer_norm_eps")

@@ -12,7 +12,6 @@ from bertwright import strict_json
 from bertwright.checkpoints import members
 from bertwright.checkpoints.model_folder import ModelFolder
 from bertwright.checkpoints.sentence_modules import MODULES, SENTENCE_CONFIG, TRANSFORMER_CONFIG
-from bertwright.checkpoints.tensorflow_bundle import TensorBundle
 from bertwright.durable import reported
 from bertwright.errors import ModelError
 from bertwright.model.config import BertConfig
@@ -80,7 +79,7 @@ def leftovers(folder: ModelFolder, prefix: Path | None = None) -> dict[str, Any]
     found: dict[str, Any] = {
         "tensors": list(folder.weights.ignored),
         "rounded": [place.name for place in places if place.dtype is torch.float64],
-        "optimizer_slots": 0 if prefix is None else _slots(prefix, {place.name for place in places}, folder),
+        "optimizer_slots": len(folder.weights.slots),
         "fields": _fields(folder),
         "unread_files": _files(folder, prefix),
         "missing": [] if "pooler" in folder.weights.parts or not _pools(folder) else ["pooler"],
@@ -107,10 +106,6 @@ def file_digests(folder: ModelFolder, progress: Progress | None = None) -> list[
 def _pools(folder: ModelFolder) -> bool:
     """Whether anything that the model does reads the pooled output."""
     return not folder.heads & {"token", "span"}
-
-
-def _slots(prefix: Path, read: set[str], folder: ModelFolder) -> int:
-    return len(set(TensorBundle(prefix).entries) - read - set(folder.weights.ignored))
 
 
 def _fields(folder: ModelFolder) -> list[str]:
