@@ -119,9 +119,9 @@ def test_a_bomb_takes_no_more_than_the_limit() -> None:
     """Copies of 64 bytes grow a stream 21-fold; what goes beyond its announced length ends it."""
     stream = literal(b"a") + copied(1, 64, 2) * (1 << 20)
     tracemalloc.start()
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(ModelError, match="a block of 1,048,576 bytes"):
         opened(varint(LIMIT) + stream)
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
     assert tracemalloc.get_traced_memory()[1] < 4 * len(stream)
     tracemalloc.stop()
