@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from shared import shared_path
 from small_bundles import NAME
@@ -64,6 +64,7 @@ def tensors(draw: st.DrawFn) -> torch.Tensor:
 names = st.text(min_size=1, max_size=30).filter(lambda name: name.isprintable())
 
 
+@settings(deadline=None)
 @given(st.dictionaries(names, tensors(), max_size=20))
 def test_any_names_and_tensors_come_back(
     tmp_path_factory: pytest.TempPathFactory, given: dict[str, torch.Tensor]

@@ -7,7 +7,7 @@ import time
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bertwright.checkpoints.tensorflow.checksum import crc32c, masked_crc32c
@@ -42,6 +42,7 @@ def test_masking_is_leveldbs() -> None:
     assert masked_crc32c(b"foo") == (((value >> 15) | (value << 17)) + 0xA282EAD8) % 2**32
 
 
+@settings(deadline=None)
 @given(st.integers(0, 20_000), st.integers(0, 2**32))
 def test_the_plain_path_equals_the_definition(length: int, seed: int) -> None:
     data = random.Random(seed).randbytes(length)

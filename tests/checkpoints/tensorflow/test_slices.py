@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_bundles import by_tensorflow, entry, write
 
@@ -88,6 +88,7 @@ def cut(folder: Path, tensor: torch.Tensor, axis: int, lengths: list[int], *, wh
     return write(folder, records, data)
 
 
+@settings(deadline=None)
 @given(
     st.data(),
     st.lists(st.integers(1, 80), min_size=1, max_size=5),

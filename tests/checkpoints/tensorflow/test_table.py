@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pyarrow
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_bundles import block_of, table_of_blocks
 
@@ -53,6 +53,7 @@ def test_byte_by_byte(place: Path) -> None:
     assert read(table, place) == PAIRS
 
 
+@settings(deadline=None)
 @given(
     st.dictionaries(st.binary(max_size=40), st.binary(max_size=40), max_size=60),
     st.sampled_from([1, 60, 999]),
@@ -62,12 +63,14 @@ def test_there_and_back(place: Path, items: dict[bytes, bytes], block_size: int)
     assert read(table_bytes(pairs, block_size), place) == pairs
 
 
+@settings(deadline=None)
 @given(st.lists(st.text("ab/", max_size=12).map(str.encode), unique=True), st.integers(1, 40))
 def test_keys_that_share_much_in_small_blocks(place: Path, keys: list[bytes], block_size: int) -> None:
     pairs = [(key, key[::-1]) for key in sorted(keys)]
     assert read(table_bytes(pairs, block_size), place) == pairs
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.text("bert/_01", max_size=30).map(str.encode), st.binary(max_size=30), min_size=1))
 def test_blocks_compressed_by_snappy(place: Path, items: dict[bytes, bytes]) -> None:
     pairs = sorted(items.items())
