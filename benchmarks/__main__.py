@@ -79,11 +79,24 @@ def loading_rows(result: dict[str, Any]) -> Iterator[list[str]]:
         ]
 
 
+def onnx_rows(result: dict[str, Any]) -> Iterator[list[str]]:
+    """Vectors of sentences by onnxruntime."""
+    found = {case["name"]: case for case in result["results"]}
+    ours, theirs = found["ours int8"], found["onnxruntime int8"]
+    yield [
+        "ONNX int8: vectors of sentences",
+        f"{ours['sentences_per_second']:,.0f} a second, Spearman {ours['spearman']:.2f}",
+        f"{theirs['sentences_per_second']:,.0f}, {theirs['spearman']:.2f} (onnxruntime)",
+        f"{ours['ratio']:.2f} times",
+    ]
+
+
 BENCHMARKS = {
     "instances": instance_rows,
     "vocabulary": vocabulary_rows,
     "pretraining_step": step_rows,
     "loading": loading_rows,
+    "onnx_inference": onnx_rows,
 }
 
 
