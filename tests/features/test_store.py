@@ -113,19 +113,6 @@ def test_an_interruption_leaves_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_moments(encoder: BertEncoder, tmp_path: Path) -> None:
-    store = cached_features(tmp_path, encoder, rows(9), (1, 2), model="m")
-    mean, deviation = store.moments()
-    assert mean.dtype == deviation.dtype == np.float32
-    whole = np.asarray(store.vectors, np.float64)
-    np.testing.assert_allclose(mean, whole.mean(axis=0), atol=1e-6)
-    np.testing.assert_allclose(deviation, whole.std(axis=0), atol=1e-6)
-    largest = np.array([store.row(index).max(axis=0) for index in range(9)], np.float64)
-    mean, deviation = store.moments("max")
-    np.testing.assert_allclose(mean, largest.mean(axis=0), atol=1e-6)
-    np.testing.assert_allclose(deviation, largest.std(axis=0), atol=1e-6)
-
-
 def test_no_rows(encoder: BertEncoder, tmp_path: Path) -> None:
     store = cached_features(tmp_path, encoder, [], (1,), model="m")
     assert len(store) == 0 and store.vectors.shape == (0, 1, 12)

@@ -16,14 +16,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from bertwright.durable import Manifest, NewDirectory, check_free_space, digest_of, read_manifest, verify
 from bertwright.errors import DigestError, NonFiniteError, StoreError
 from bertwright.features.extraction import EncodedRow
 from bertwright.features.hidden_states import hidden_states
-from bertwright.features.pooling import PoolingName, pooling
 from bertwright.model.encoder import BertEncoder
 from bertwright.progress import Progress, Silent
 
@@ -51,30 +49,6 @@ class FeatureStore:
     def row(self, index: int) -> NDArray[np.float32]:
         """(S, n, H) float32: a row's tokens, ``[CLS]`` and ``[SEP]`` included."""
         return np.array(self.vectors[self.starts[index] : self.starts[index + 1]], np.float32)
-
-    def moments(self, pool: PoolingName | None = None) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Mean and standard deviation of each number: (n, H) float32 both, read row by row.
-
-        Args:
-            pool: over the rows, each pooled so, which is what a model of whole rows reads; None for over all
-                tokens.
-        """
-        shape = self.vectors.shape[1:]
-        mean, squares, count = np.zeros(shape), np.zeros(shape), 0
-        for index in range(len(self)):  # Chan et al. (1979): rows are added without loss of digits
-            part = self._pooled(index, pool).astype(np.float64)
-            own, size = part.mean(axis=0), len(part)
-            shift, count = own - mean, count + size
-            squares += np.square(part - own).sum(axis=0) + np.square(shift) * size * (count - size) / count
-            mean += shift * size / count
-        return mean.astype(np.float32), np.sqrt(squares / max(1, count)).astype(np.float32)
-
-    def _pooled(self, index: int, pool: PoolingName | None) -> NDArray[np.float32]:
-        row = self.row(index)
-        if pool is None:
-            return row
-        pooled = pooling(pool)(torch.from_numpy(row.reshape(1, len(row), -1)), None)
-        return pooled.numpy().reshape(1, *row.shape[1:])
 
     @classmethod
     def open(cls, path: Path, *, key: str | None = None) -> FeatureStore:

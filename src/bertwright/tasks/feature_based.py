@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from bertwright.checkpoints.model_folder import ModelFolder, open_model
+from bertwright.durable import UnfinishedWork
 from bertwright.errors import UsageError
+from bertwright.features.joined import joined_features
 from bertwright.features.layers import layer_choice
-from bertwright.features.store import cached_features
 from bertwright.model.encoder import BertEncoder
 from bertwright.progress import Progress, Silent
 from bertwright.tasks.attempt import better
@@ -25,12 +26,16 @@ from bertwright.tasks.devices import training_device
 from bertwright.tasks.feature_model import FrozenModel
 from bertwright.tasks.feature_run import FeatureMaterials, FeatureRun, FrozenRows
 from bertwright.tasks.feature_settings import FeatureSettings
-from bertwright.tasks.jobs import Point
+from bertwright.tasks.jobs import Jobs, Point
 from bertwright.tasks.kinds import task_kind
+from bertwright.tasks.learned import Learned
 from bertwright.tasks.run import Materials, Run
 from bertwright.tasks.settings import FinetuneSettings, deciding_metric
 from bertwright.tasks.summary import Spread
 from bertwright.tasks.task import Task
+
+VECTORS = "vectors"
+"""Folder of the unfinished work that has the vectors."""
 
 
 @dataclass(frozen=True)
@@ -136,7 +141,7 @@ def train_on_features(
             device=training_device(settings.device),
         )
         materials = _materials(shared, features, place, progress)
-        return _summary(materials, [run for run, _ in _runs(materials, seeds, progress)], begun)
+        return _summary(materials, _runs(materials, seeds, progress), begun)
 
 
 @dataclass(frozen=True)
@@ -159,32 +164,37 @@ class FeatureResults:
         return self.settings.learning_rate
 
 
-def learn_on_features(shared: Materials, seeds: Sequence[int], progress: Progress) -> FeatureResults:
-    """The feature-based counterpart of the runs of a fine-tuning; the vectors are removed in the end.
+def learn_on_features(
+    shared: Materials, seeds: Sequence[int], work: UnfinishedWork, progress: Progress
+) -> FeatureResults:
+    """The feature-based counterpart of the runs of a fine-tuning.
+
+    Vectors, finished runs and the state of the one in hand are kept in ``work``.
 
     Raises:
         NonFiniteError: the training diverged.
         DiskError: there is no room for the vectors.
-        Interrupted: a signal asked to stop.
+        Interrupted: a signal asked to stop; what is done was kept.
     """
-    with tempfile.TemporaryDirectory(prefix="bertwright-features-") as temporary:
-        materials = _materials(shared, shared.settings.features, Path(temporary), progress)
-        finished = _runs(materials, seeds, progress)
-    best, trained = finished[0]
-    for run, other in finished[1:]:
-        if better(materials.metric, run.metrics, best.metrics):
-            best, trained = run, other
-    model = FrozenModel(shared.folder.encoder(), trained.model.cpu(), materials.description())
-    return FeatureResults(materials.settings, tuple(run for run, _ in finished), best, model, trained.task)
+    materials = _materials(shared, shared.settings.features, work.directory / VECTORS, progress)
+
+    def run(
+        _shared: Materials, seed: int, description: str, progress: Progress, folder: Path
+    ) -> tuple[Run, Learned]:
+        return FeatureRun(materials, seed, progress, folder).run(description)
+
+    results = Jobs(shared, seeds, False, work, progress, run).run()
+    small = materials.new_model(0)
+    small.load_state_dict(results.learned.weights)
+    model = FrozenModel(shared.folder.encoder(), small, materials.description())
+    return FeatureResults(materials.settings, results.runs, results.best, model, results.learned.task)
 
 
-def _runs(
-    materials: FeatureMaterials, seeds: Sequence[int], progress: Progress
-) -> list[tuple[Run, FeatureRun]]:
+def _runs(materials: FeatureMaterials, seeds: Sequence[int], progress: Progress) -> list[Run]:
     finished = []
     for number, seed in enumerate(seeds, 1):
-        training = FeatureRun(materials, seed, progress)
-        finished.append((training.run(f"training, seed {number} of {len(seeds)}"), training))
+        run, _ = FeatureRun(materials, seed, progress).run(f"training, seed {number} of {len(seeds)}")
+        finished.append(run)
     return finished
 
 
@@ -216,6 +226,8 @@ def _materials(
         dev_examples=shared.dev_examples,
         moments=train.store.moments(None if by_token or head == "bilstm" else features.pooling),
         device=shared.device,
+        folder=folder,
+        checkpoint_interval=shared.settings.checkpoint_interval,
     )
 
 
@@ -228,7 +240,7 @@ def _frozen(
     cache: Path,
     progress: Progress,
 ) -> FrozenRows:
-    store = cached_features(
+    store = joined_features(
         cache, encoder, rows, layers, model=folder.digest, dtype=features.dtype, progress=progress
     )
     return FrozenRows(rows, store, folder.tokenizer.vocabulary.pad_id)

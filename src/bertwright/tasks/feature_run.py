@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,17 +15,21 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from bertwright.checkpoints.model_folder import ModelFolder
+from bertwright.durable import reported
+from bertwright.features.joined import JoinedStores
 from bertwright.features.layers import LayerChoice
 from bertwright.features.model import FeatureModel, HeadKind
-from bertwright.features.store import FeatureStore
 from bertwright.progress import Progress
 from bertwright.randomness import torch_seed
 from bertwright.tasks.attempt import better
 from bertwright.tasks.batches import Features, TaskBatch, TrainingBatches, collate
 from bertwright.tasks.feature_settings import FeatureSettings
+from bertwright.tasks.learned import Learned
 from bertwright.tasks.run import Run
 from bertwright.tasks.task import Outputs, Task
 from bertwright.tokenization.padding import length_groups
+from bertwright.training.checkpoint_store import CheckpointStore
 from bertwright.training.loop import Loop
 from bertwright.training.loop_settings import LoopSettings
 from bertwright.training.optimizers import build_optimizer
@@ -41,7 +46,7 @@ class FrozenRows:
     """Encoded rows and where their vectors are."""
 
     features: Sequence[Features]
-    store: FeatureStore
+    store: JoinedStores
     pad_id: int
 
     def batch(self, indices: Sequence[int], device: torch.device) -> FrozenBatch:
@@ -80,6 +85,10 @@ class FeatureMaterials:
     moments: tuple[NDArray[np.float32], NDArray[np.float32]]
     """Mean and deviation of the training tokens."""
     device: torch.device
+    folder: ModelFolder
+    """Of the encoder."""
+    checkpoint_interval: float
+    """Seconds of work that an interruption may cost."""
 
     def description(self) -> dict[str, Any]:
         """What is stored, so that :class:`FrozenModel` can be built again."""
@@ -113,13 +122,18 @@ class FeatureMaterials:
 class FeatureRun:
     """The run of one seed; chance (weights, order, dropout) is named by it.
 
+    Args:
+        folder: for checkpoints and the best weights so far, and to go on from; None keeps nothing.
+
     Attributes:
         model: after :meth:`run` with the weights of the best epoch.
         task: with what was fitted to them.
     """
 
-    def __init__(self, materials: FeatureMaterials, seed: int, progress: Progress) -> None:
-        self._materials, self._seed, self._progress = materials, seed, progress
+    def __init__(
+        self, materials: FeatureMaterials, seed: int, progress: Progress, folder: Path | None = None
+    ) -> None:
+        self._materials, self._seed, self._progress, self._folder = materials, seed, progress, folder
         self._chance = torch_seed(seed, "features")
         self.model = materials.new_model(self._chance).to(materials.device)
         self.task = materials.task
@@ -133,33 +147,51 @@ class FeatureRun:
         self._epochs: list[dict[str, float]] = []
         self._best: dict[str, float] = {}
         self._best_epoch = 0
-        self._weights: dict[str, Tensor] = {}
+        self._learned: Learned | None = None
+        self._saved: Learned | None = None
         self._stuck: str | None = None
         self._loop: Loop[FrozenBatch] | None = None
 
-    def run(self, description: str) -> Run:
-        """Train, and keep the best epoch.
+    def run(self, description: str) -> tuple[Run, Learned]:
+        """Train, from where an earlier process was, and keep the best epoch.
 
         Raises:
             NonFiniteError: loss or gradients are no numbers.
-            Interrupted: a signal asked to stop.
+            Interrupted: a signal asked to stop; the state was saved.
         """
+        if self._folder is not None:
+            with reported(self._folder, "create"):
+                self._folder.mkdir(parents=True, exist_ok=True)
+        self._loop = self._new_loop()
+        self._loop.resume()
+        self._loop.run(description)
+        if self._learned is None:
+            raise ValueError("the loop ended without an evaluation")
+        self.model.load_state_dict(self._learned.weights)
+        run = Run(self._seed, 1, self._stuck, float(self._best_epoch), self._best, tuple(self._epochs))
+        return run, self._learned
+
+    def _new_loop(self) -> Loop[FrozenBatch]:
         settings, every_epoch = self._materials.settings, self._batches.steps_per_epoch
         steps = every_epoch * settings.epochs
-        self._loop = Loop(
+        return Loop(
             self.model,
             build_optimizer(self.model, weight_decay=settings.weight_decay),
             LinearSchedule(settings.learning_rate, steps, WARMUP * steps),
             StepPace(steps),
             self._source,
             self._loss,
-            settings=LoopSettings(seed=self._chance, evaluate_every=every_epoch),
+            settings=LoopSettings(
+                seed=self._chance,
+                evaluate_every=every_epoch,
+                checkpoint_seconds=self._materials.checkpoint_interval,
+                save_last=False,
+            ),
             evaluate=self._evaluate,
+            checkpoints=None if self._folder is None else CheckpointStore(self._folder / "checkpoints"),
+            carried=self,
             progress=self._progress,
         )
-        self._loop.run(description)
-        self.model.load_state_dict(self._weights)
-        return Run(self._seed, 1, self._stuck, float(self._best_epoch), self._best, tuple(self._epochs))
 
     def _source(self, moment: Moment) -> GlobalBatch[FrozenBatch]:
         epoch, place = divmod(moment.step, self._batches.steps_per_epoch)
@@ -181,10 +213,39 @@ class FeatureRun:
         if better(materials.metric, metrics, self._best):
             self._best, self._best_epoch = metrics, len(self._epochs)
             self._stuck, self.task = task.stuck(outputs, dev), task
-            self._weights = {name: t.detach().clone() for name, t in self.model.state_dict().items()}
-        elif len(self._epochs) - self._best_epoch >= materials.settings.patience and self._loop is not None:
-            self._loop.stop()
+            state = self.model.state_dict()
+            self._learned = Learned({name: t.detach().clone() for name, t in state.items()}, task)
+        self._stop_if_enough()
         return metrics
+
+    def _stop_if_enough(self) -> None:
+        enough = len(self._epochs) - self._best_epoch >= self._materials.settings.patience
+        if enough and self._loop is not None:
+            self._loop.stop()
+
+    # -- what survives an interruption -----------------------------------------------------------------------
+
+    def state(self) -> dict[str, Any]:
+        """For the loop's checkpoint; the best weights so far are written beside it."""
+        if self._folder is not None and self._learned is not self._saved and self._learned is not None:
+            self._learned.save(self._folder / "best")
+            self._saved = self._learned
+        return {
+            "epochs": self._epochs,
+            "best": self._best,
+            "best_epoch": self._best_epoch,
+            "stuck": self._stuck,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on. The weights beside the checkpoint may be of a later epoch, which then comes again."""
+        self._epochs, self._best = list(state["epochs"]), dict(state["best"])
+        self._best_epoch, self._stuck = state["best_epoch"], state["stuck"]
+        if self._best and self._folder is not None:
+            task, folder = self._materials.task, self._materials.folder
+            self._learned = self._saved = Learned.load(self._folder / "best", task, folder)
+            self.task = self._learned.task
+        self._stop_if_enough()
 
 
 def feature_outputs(model: FeatureModel, rows: FrozenRows, device: torch.device) -> Outputs:

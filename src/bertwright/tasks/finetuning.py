@@ -21,7 +21,7 @@ from bertwright.tasks.batches import unknown_share
 from bertwright.tasks.columns import Columns
 from bertwright.tasks.devices import training_device
 from bertwright.tasks.examples import ExampleFile, drawn, overlap_warning
-from bertwright.tasks.feature_based import FeatureResults, learn_on_features
+from bertwright.tasks.feature_based import VECTORS, FeatureResults, learn_on_features
 from bertwright.tasks.feature_model import FILE, METHOD
 from bertwright.tasks.jobs import Jobs, Results
 from bertwright.tasks.kinds import task_kind
@@ -100,7 +100,7 @@ def finetune(
     with work.held(resume=resume, overwrite=overwrite, worth_keeping=lambda: _has_work(work)):
         warnings = _tell(materials, posed, labelled, progress)
         if settings.method == "features":
-            results: Results | FeatureResults = learn_on_features(materials, seeds, progress)
+            results: Results | FeatureResults = learn_on_features(materials, seeds, work, progress)
         else:
             results = Jobs(materials, seeds, search, work, progress).run()
         summary = _summary(materials, posed, results, warnings, output, begun)
@@ -170,7 +170,8 @@ def _digest(path: Path) -> str:
 
 def _has_work(work: UnfinishedWork) -> bool:
     """Whether there is more to go on from than the request."""
-    return bool(work.records) or any(work.directory.glob("run-*/attempt-*/checkpoints/step-*"))
+    left = ("run-*/attempt-*/checkpoints/step-*", "run-*/checkpoints/step-*", f"{VECTORS}/*/manifest.json")
+    return bool(work.records) or any(any(work.directory.glob(pattern)) for pattern in left)
 
 
 def _check_request(seeds: Sequence[int], output: Path, inputs: Sequence[Path], overwrite: bool) -> None:

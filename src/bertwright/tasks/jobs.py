@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from bertwright.durable import UnfinishedWork
@@ -15,6 +16,7 @@ from bertwright.tasks.learned import Learned
 from bertwright.tasks.run import Materials, Run, run_seed
 from bertwright.tasks.settings import FinetuneSettings
 
+RunSeed = Callable[[Materials, int, str, Progress, Path], tuple[Run, Learned]]
 _POINT = ("batch_size", "learning_rate", "epochs")
 
 
@@ -56,6 +58,7 @@ class Jobs:
         seeds: one run each, at the best point if there is a search.
         search: try every point of the grid with the first seed before.
         work: where finished jobs and the best weights are kept.
+        run: does one job: of materials, seed, description, progress and a folder for its state.
     """
 
     def __init__(
@@ -65,7 +68,9 @@ class Jobs:
         search: bool,
         work: UnfinishedWork,
         progress: Progress,
+        run: RunSeed | None = None,
     ) -> None:
+        self._run = run or run_seed
         self._materials, self._seeds = materials, list(seeds)
         self._work, self._progress = work, progress
         self._done = 0
@@ -123,7 +128,7 @@ class Jobs:
         materials = replace(self._materials, settings=settings)
         last = self._done == self._total  # then it is written as the model at once
         try:
-            run, learned = run_seed(materials, seed, description, self._progress, folder)
+            run, learned = self._run(materials, seed, description, self._progress, folder)
         except NonFiniteError as problem:
             if not last:
                 self._work.add({"run": None, "problem": problem.message})
