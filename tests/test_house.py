@@ -18,6 +18,7 @@ FLOORS: list[set[str]] = [
     {"export"},
     {"training", "features"},
     {"pretraining", "tasks"},
+    {"comparison"},
     {"inference", "reports"},
     {"demo", "exchange"},
     {"cli"},

@@ -57,5 +57,5 @@ def test_unknown_recipe(command) -> None:  # type: ignore[no-untyped-def]
     answer = command("config", "show", "--recipe", "pretrian")
     assert answer.code == 2
     assert answer.err == (
-        'error: --recipe: expected pretrain or finetune, got "pretrian" (did you mean pretrain?)\n'
+        'error: --recipe: expected pretrain, finetune or compare, got "pretrian" (did you mean pretrain?)\n'
     )

@@ -24,8 +24,8 @@ PAGES = ["", *COMMANDS, "config show", "config check", "config schema"]
 
 
 def test_sweep_is_complete() -> None:
-    assert len(COMMANDS) == 17
-    assert len(PAGES) == 21
+    assert len(COMMANDS) == 18
+    assert len(PAGES) == 22
 
 
 @pytest.mark.parametrize("page", PAGES)

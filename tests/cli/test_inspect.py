@@ -258,7 +258,7 @@ def test_for_people(command, pretrained_folder: Path) -> None:  # type: ignore[n
 @pytest.mark.parametrize(
     ("name", "contents", "message"),
     [
-        ("absent", None, "expected a vocabulary, store, run, checkpoint or model, got"),
+        ("absent", None, "expected a vocabulary, store, run, checkpoint, model or comparison, got"),
         ("weights.bin", b"\x80\x02}q\x00.", "pickle"),
         ("archive.safetensors", b"PK\x03\x04" + b"\0" * 600, "expected safetensors"),
         ("short.safetensors", b"\x08\0\0\0\0\0\0\0{", "short.safetensors"),

@@ -28,6 +28,7 @@ COMMANDS = {
     "pretrain": ("bertwright.cli.pretrain:pretrain", "Training"),
     "finetune": ("bertwright.cli.finetune:finetune", "Training"),
     "evaluate": ("bertwright.cli.evaluate:evaluate", "Training"),
+    "compare": ("bertwright.cli.compare:compare", "Training"),
     "predict": ("bertwright.cli.predict:predict", "Using a model"),
     "fill-mask": ("bertwright.cli.fill_mask:fill_mask", "Using a model"),
     "next-sentence": ("bertwright.cli.next_sentence:next_sentence", "Using a model"),

@@ -15,10 +15,11 @@ from bertwright.cli.console import Console, table
 if TYPE_CHECKING:
     from bertwright.config.settings import Resolved, Settings
 
-Recipe = Literal["pretrain", "finetune"]
+Recipe = Literal["pretrain", "finetune", "compare"]
 _RECIPES = {
     "pretrain": "bertwright.pretraining.config:PretrainingSettings",
     "finetune": "bertwright.tasks.settings:FinetuneSettings",
+    "compare": "bertwright.comparison.settings:ComparisonSettings",
 }
 
 # A recipe may leave the length of the run to the command line; to be shown and checked it needs one.

@@ -1,4 +1,4 @@
-"""``bertwright report``: (re)write the HTML report of a run or of a fine-tuned model."""
+"""``bertwright report``: (re)write the HTML report of a run, of a fine-tuned model or of a comparison."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def report(
     vocab: Path | None = None,
     common: Common = Common(),
 ) -> None:
-    """Write the HTML report of a pre-training run or of a fine-tuned model.
+    """Write the HTML report of a pre-training run, of a fine-tuned model or of a comparison.
 
     One page with curves, figures and settings, and filled blanks of a run; it needs no network and no other
     file. What a model does on other rows is for `bertwright evaluate --report`.
@@ -28,7 +28,7 @@ def report(
     Parameters
     ----------
     run:
-        Folder that `bertwright pretrain` or `bertwright finetune` wrote.
+        Folder that `bertwright pretrain`, `bertwright finetune` or `bertwright compare` wrote.
     output:
         File to write instead of RUN/report.html; it must not exist.
     vocab:
@@ -36,13 +36,16 @@ def report(
     """
     from bertwright.cli.console import Console
     from bertwright.durable import require_absent
+    from bertwright.reports.comparison_report import is_comparison, write_comparison
     from bertwright.reports.finetuned_report import is_model, write_model_report
     from bertwright.reports.run_report import write_report
 
     with Console(common) as console:
         if output is not None:
             require_absent(output, overwrite=False)
-        if is_model(run):
+        if is_comparison(run):
+            written = write_comparison(run, output)
+        elif is_model(run):
             written = write_model_report(run, output)
         else:
             written = write_report(run, output, vocabulary=vocab / "report.json" if vocab else None)

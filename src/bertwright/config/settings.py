@@ -223,6 +223,8 @@ def _sentence(cls: type[BaseModel], problem: Any, origins: Mapping[str, str]) ->
     location = [str(part) for part in problem["loc"]]
     name = ".".join(location)
     origin = origins.get(name) or _inherited(name, origins)
+    if origin == "default" and name:  # a group of settings that contradict each other
+        origin = next((o for n, o in origins.items() if n.startswith(name + ".")), origin)
     where = f"{shown_path(origin)}: " if origin not in ("default", "flag") else ""
     if problem["type"] == "extra_forbidden":
         valid = list(_fields_at(cls, location[:-1]))

@@ -8,10 +8,16 @@ from pathlib import Path
 
 from bertwright import durable
 from bertwright.checkpoints import members
+from bertwright.comparison.members import KIND as COMPARISON
 from bertwright.errors import InputError
 from bertwright.inference.inspection.findings import Findings
 from bertwright.inference.inspection.models import inspect_model, inspect_tensors
-from bertwright.inference.inspection.runs import inspect_checkpoint, inspect_run, inspect_unfinished
+from bertwright.inference.inspection.runs import (
+    inspect_checkpoint,
+    inspect_comparison,
+    inspect_run,
+    inspect_unfinished,
+)
 from bertwright.inference.inspection.text import inspect_store, inspect_vocabulary
 from bertwright.progress import Progress
 
@@ -31,8 +37,9 @@ _OURS: dict[str, Inspector] = {
     "vocabulary": inspect_vocabulary,
     "checkpoint": inspect_checkpoint,
     "model": inspect_model,
+    COMPARISON: inspect_comparison,
 }
-_EXPECTED = "a vocabulary, store, run, checkpoint or model"
+_EXPECTED = "a vocabulary, store, run, checkpoint, model or comparison"
 _STEP = re.compile(r"step-\d+")
 _SHOWN = 5
 

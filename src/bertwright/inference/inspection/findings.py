@@ -16,7 +16,8 @@ class Findings:
     """What one path holds."""
 
     kind: str
-    """``model``, ``vocabulary``, ``store``, ``run``, ``checkpoint``, ``tensors`` or ``unfinished work``."""
+    """``model``, ``vocabulary``, ``store``, ``run``, ``checkpoint``, ``comparison``, ``tensors`` or
+    ``unfinished work``."""
     path: Path
     facts: dict[str, Any]
     """Plain JSON values; a group of them is one level deeper."""

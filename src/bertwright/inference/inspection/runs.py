@@ -7,6 +7,7 @@ from typing import Any
 
 from bertwright import durable, strict_json
 from bertwright.checkpoints.tensor_file import read_entries
+from bertwright.comparison.members import KIND, LARGEST_RECORD, RECORD
 from bertwright.errors import InputError
 from bertwright.inference.inspection.findings import Findings, bytes_of, selected, verify_all
 from bertwright.progress import Progress
@@ -72,6 +73,27 @@ def inspect_checkpoint(path: Path, progress: Progress | None = None) -> Findings
         "digest": manifest.digest,
     }
     return Findings("checkpoint", path, facts, verified)
+
+
+def inspect_comparison(path: Path, progress: Progress | None = None) -> Findings:
+    """What `bertwright compare` wrote.
+
+    Raises:
+        InputError: malformed.
+        DigestError: a file differs from the manifest.
+    """
+    manifest = durable.read_manifest(path, KIND)
+    verified = verify_all(manifest, progress)
+    record = strict_json.load(path / RECORD, max_bytes=LARGEST_RECORD)
+    facts = {
+        "comparison": record["comparison"],
+        "rows": [row["name"] for row in record["rows"]],
+        "columns": [column["name"] for column in record["columns"]],
+        "seeds": record["seeds"],
+        "bytes": bytes_of(manifest),
+        "digest": manifest.digest,
+    }
+    return Findings("comparison", path, facts, verified)
 
 
 def inspect_unfinished(path: Path, _progress: Progress | None = None) -> Findings:

@@ -1,0 +1,100 @@
+"""``bertwright compare``: one of the paper's comparisons on one's own text, tasks and budget."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from cyclopts import Parameter
+
+from bertwright.cli.arguments import Common, Count, Whole
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from bertwright.comparison.settings import ComparisonSettings
+
+_LENGTHS = ("tokens", "pretraining.steps", "pretraining.epochs", "pretraining.budget")
+
+
+def compare(
+    kind: Annotated[
+        Literal["pretraining", "masking", "size", "features", "steps"],
+        Parameter(help="Which table: 5, 8, 6, 7 of the paper, or figure 5."),
+    ],
+    file: Annotated[Path | None, Parameter(help="Settings in a TOML file; flags override them.")] = None,
+    /,
+    *,
+    output: Annotated[Path, Parameter(name=["--output", "-o"], help="The folder to be made.")],
+    model: Annotated[
+        Path | None, Parameter(help="features: a model folder, instead of pre-training one.")
+    ] = None,
+    budget: Annotated[
+        str | None, Parameter(help="Of pre-training a row: as much time for each, such as 20m,")
+    ] = None,
+    steps: Annotated[Count | None, Parameter(help="or as many updates,")] = None,
+    tokens: Annotated[Count | None, Parameter(help="or as many tokens.")] = None,
+    only: Annotated[
+        list[str], Parameter(help="These rows alone; the first is compared with.", consume_multiple=True)
+    ] = [],  # noqa: B006  (cyclopts reads the default; it is never changed)
+    seeds: Annotated[Count | None, Parameter(help="Fine-tuning runs of every cell; 3 by default.")] = None,
+    seed: Annotated[Whole, Parameter(help="The first of them.")] = 0,
+    set: Annotated[list[str], Parameter(help="Any other setting as NAME=VALUE.")] = [],  # noqa: B006
+    resume: Annotated[bool, Parameter(help="Go on with work that was interrupted.")] = False,
+    overwrite: Annotated[bool, Parameter(help="Replace OUTPUT, and unfinished work.")] = False,
+    common: Common = Common(),
+) -> None:
+    """Repeat a comparison of the BERT paper on your text, your tasks and your budget.
+
+    pretraining: what next sentences and both directions are worth. masking: how masked words are shown.
+    size: depth, width, heads. features: the layers of a frozen encoder against fine-tuning. steps: what
+    longer pre-training is worth.
+
+    Every row is pre-trained with the same budget and adapted to the same tasks with several seeds.
+    OUTPUT/report.html shows means, spread, paired tests and the paper's own figures beside them;
+    OUTPUT/model-ROW are the encoders. Interrupted work goes on with --resume, part by part.
+
+        bertwright compare pretraining comparison.toml --budget 20m -o comparison
+        bertwright compare features comparison.toml --model published-model -o layers
+    """
+    from bertwright.cli.console import Console
+    from bertwright.comparison.run import compare as run
+    from bertwright.config.settings import parse_assignments
+    from bertwright.reports.comparison_report import write_comparison
+
+    lengths = {"pretraining.budget": budget, "pretraining.steps": steps, "tokens": tokens}
+    given: dict[str, Any] = {name: value for name, value in lengths.items() if value is not None}
+    if given:  # in place of the file's
+        given = {**dict.fromkeys(_LENGTHS), **given}
+    if model is not None:
+        given["model"] = str(model)
+    if only:
+        given["only"] = only
+    if seeds is not None:
+        given["seeds"] = list(range(seed, seed + seeds))
+    settings = _settings(file, parse_assignments(set) | given)
+    with Console(common) as console:
+        result = run(kind, settings, output, resume=resume, overwrite=overwrite, progress=console)
+        report = write_comparison(output)
+        record = result.to_dict()
+        console.result(record | {"output": str(output), "report": str(report)}, _shown(record, report))
+
+
+def _settings(file: Path | None, given: Mapping[str, object]) -> ComparisonSettings:
+    from bertwright.comparison.settings import ComparisonSettings
+    from bertwright.config.settings import load
+
+    return load(ComparisonSettings, file=file, overrides=given).value
+
+
+def _shown(record: Mapping[str, Any], report: Path) -> list[RenderableType]:
+    from bertwright.cli.console import table
+    from bertwright.reports.comparison_table import LEGEND, headings, lines
+
+    right = range(1, len(headings(record)))
+    return [
+        table(record["title"], headings(record), lines(record), right=list(right)),
+        LEGEND,
+        f"{record['seconds']:,.0f} s; {report}",
+    ]

@@ -1,0 +1,1 @@
+"""The paper's comparisons as experiments: rows of encoders, columns of tasks, equal budgets, seeds."""

@@ -1,0 +1,76 @@
+"""The text that all rows are pre-trained on: one vocabulary, one token store."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from bertwright.comparison.settings import ComparisonSettings
+from bertwright.comparison.work import Work, digest_of_file
+from bertwright.corpus import find_corpus
+from bertwright.data.prepare import prepare
+from bertwright.data.store import TokenStore
+from bertwright.durable import reported
+from bertwright.progress import Progress
+from bertwright.tokenization.learning.learn import learn_vocabulary
+from bertwright.tokenization.settings import TokenizerSettings
+from bertwright.tokenization.tokenizer import Tokenizer
+
+
+def identity_of(settings: ComparisonSettings) -> dict[str, Any]:
+    """What the text is known by, wherever it stands.
+
+    Raises:
+        CorpusError, StoreError, VocabularyError: it cannot be read.
+    """
+    if settings.store is not None:
+        return {"store": TokenStore.open(settings.store).digest}
+    vocabulary: Any = {"size": settings.vocabulary_size, "cased": settings.cased}
+    if settings.vocabulary is not None:
+        vocabulary = Tokenizer.load(settings.vocabulary).digest
+    files = find_corpus(settings.corpus).files
+    for file in files:
+        with reported(file.path, "read"):
+            file.path.stat()
+    return {
+        "corpus": [digest_of_file(file.path) for file in files],
+        "vocabulary": vocabulary,
+        "language": None if settings.one_sentence_per_line else settings.language,
+    }
+
+
+def prepared(settings: ComparisonSettings, work: Work, progress: Progress) -> Path:
+    """The token store: the one that was given, or made of the corpus, unless an earlier process did.
+
+    Raises:
+        CorpusError, VocabularyError, StoreError: the text does not do.
+        DiskError, WorkerError, RunError, Interrupted: it failed on the way.
+    """
+    if settings.store is not None:
+        return Path(settings.store)
+    store = work.directory / "store"
+    if store.exists():
+        return store
+    vocabulary = work.directory / "vocabulary"
+    if settings.vocabulary is not None:
+        vocabulary = Path(settings.vocabulary)
+    elif not vocabulary.exists():
+        progress.say(f"learning a vocabulary of {settings.vocabulary_size:,} pieces")
+        learn_vocabulary(
+            settings.corpus,
+            size=settings.vocabulary_size,
+            settings=TokenizerSettings(do_lower_case=not settings.cased),
+            progress=progress,
+        ).save(vocabulary)
+    progress.say("preparing the text")
+    done = prepare(
+        settings.corpus,
+        vocabulary=vocabulary,
+        output=store,
+        language=settings.language,
+        one_sentence_per_line=settings.one_sentence_per_line,
+        progress=progress,
+    )
+    for warning in done.warnings:
+        progress.say(f"warning: {warning}")
+    return store

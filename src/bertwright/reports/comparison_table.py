@@ -1,0 +1,57 @@
+"""The table of a comparison in words, for the page and for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+LEGEND = "Per cent, mean ± deviation over seeds; * more than chance; in brackets the paper's figure."
+PERPLEXITY = "perplexity"
+
+
+def headings(record: Mapping[str, Any]) -> list[str]:
+    """The columns: the row's name, what held-out text said where there is any, the tasks."""
+    more = [PERPLEXITY] if has_perplexity(record) else []
+    return ["", *more, *(column["title"] for column in record["columns"])]
+
+
+def lines(record: Mapping[str, Any]) -> list[list[str]]:
+    """A line a row."""
+    shown = []
+    for row in record["rows"]:
+        cells = [row["title"]]
+        if has_perplexity(record):
+            cells.append(perplexity(row))
+        cells += [score(row["scores"][column["name"]]) for column in record["columns"]]
+        shown.append(cells)
+    return shown
+
+
+def has_perplexity(record: Mapping[str, Any]) -> bool:
+    """Whether the rows differ in what was measured on held-out text."""
+    found = {_perplexity(row) for row in record["rows"]} - {None}
+    return len(found) > 1
+
+
+def perplexity(row: Mapping[str, Any]) -> str:
+    """Of the row's encoder on held-out text; of left-to-right models that of next tokens, which is said."""
+    value = _perplexity(row)
+    if value is None:
+        return ""
+    kind = "" if "mlm_perplexity" in row["pretraining"] else " next"
+    beside = row["paper_perplexity"]
+    return f"{value:,.2f}{kind}" + (f" ({beside:.2f})" if beside is not None else "")
+
+
+def score(found: Mapping[str, Any]) -> str:
+    """A cell."""
+    spread = "" if found["deviation"] is None else f" ± {100 * found['deviation']:.1f}"
+    star = " *" if found.get("significant") else ""
+    paper = "" if found["paper"] is None else f" ({found['paper']:.1f})"
+    return f"{100 * found['mean']:.1f}{spread}{star}{paper}"
+
+
+def _perplexity(row: Mapping[str, Any]) -> float | None:
+    figures = row["pretraining"]
+    value = figures.get("mlm_perplexity", figures.get("clm_perplexity"))
+    return None if value is None else float(value)

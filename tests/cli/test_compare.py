@@ -1,0 +1,90 @@
+"""``bertwright compare`` as typed: what it prints and writes, and one line for each mistake."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from comparison.small_comparison import values, write_files
+from page_checker import Checker
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A settings file."""
+    folder = tmp_path_factory.mktemp("compare")
+    write_files(folder / "files")
+    groups: dict[str, list[str]] = {}
+    for dotted, value in values(folder / "files").items():
+        group, _, name = dotted.rpartition(".")
+        shown = str(value).lower() if isinstance(value, bool) else repr(value)
+        groups.setdefault(group, []).append(f"{name} = {shown}")
+    text = "\n".join(groups.pop("")) + "\n"
+    text += "".join(f"\n[{group}]\n" + "\n".join(lines) + "\n" for group, lines in groups.items())
+    (folder / "settings.toml").write_text(text)
+    return folder / "settings.toml"
+
+
+def test_json_page_and_report(command, settings: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    output = tmp_path / "out"
+    flags = ["--steps", "3", "--seeds", "1", "--seed", "4", "--set", "finetuning.epochs=1"]
+    answer = command("compare", "pretraining", settings, "-o", output, "--only", "no-nsp", *flags, "--json")
+    assert answer.code == 0
+    record = answer.json
+    assert [row["name"] for row in record["rows"]] == ["no-nsp"]
+    assert record["rows"][0]["pretraining"]["steps"] == 3
+    assert record["seeds"] == [4]
+    assert record["report"] == str(output / "report.html")
+    checker = Checker()
+    page = (output / "report.html").read_text(encoding="utf-8")
+    checker.feed(page)
+    assert "no next sentence" in checker.text
+    assert command("report", output, "-o", tmp_path / "again.html").code == 0
+    assert (tmp_path / "again.html").read_text(encoding="utf-8") == page
+    looked = command("inspect", output, "--json").json
+    assert (looked["kind"], looked["rows"], looked["seeds"]) == ("comparison", ["no-nsp"], [4])
+    assert command("inspect", output / "model-no-nsp", "--json").json["kind"] == "model"
+    again = command("compare", "pretraining", settings, "-o", output)
+    assert again.code == 2 and "output exists already" in again.err
+
+
+def test_a_table_for_people(command, settings: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    quick = ["--steps", "2", "--seeds", "1", "--set", "finetuning.epochs=1", "--quiet"]
+    answer = command("compare", "pretraining", settings, "-o", tmp_path / "out", *quick)
+    assert answer.code == 0
+    for shown in ("What pre-training is worth", "BERT", "no next sentence", "reviews", "report.html"):
+        assert shown in answer.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["compare", "sizes"], "pretraining"),
+        (["compare", "size", "--only", "huge"], 'only: expected rows among quarter-depth, .* got "huge"'),
+        (["compare", "pretraining", "--set", "pretraining.stepz=1"], "did you mean steps"),
+        (["compare", "pretraining", "--set", "arms.x.model=nowhere", "--only", "x"], "nowhere"),
+        (["compare", "pretraining", "--steps", "1e3"], "expected a whole number"),
+        (["compare", "pretraining", "--budget", "soon"], "expected a duration such as 30m"),
+    ],
+)
+def test_one_line_for_a_mistake(  # type: ignore[no-untyped-def]
+    arguments: list[str], expected: str, command, settings: Path, tmp_path: Path
+) -> None:
+    kind, *flags = arguments[1:]
+    answer = command("compare", kind, settings, "-o", tmp_path / "out", *flags)
+    assert answer.code == 2
+    assert len(answer.err.splitlines()) == 1 and answer.err.startswith("error: ")
+    import re
+
+    assert re.search(expected, answer.err)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_mistake_in_the_file_names_the_file(command, settings: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    wrong = tmp_path / "wrong.toml"
+    wrong.write_text(settings.read_text().replace("batch_size = 4", "batch_size = 0"))
+    answer = command("compare", "pretraining", wrong, "-o", tmp_path / "out")
+    assert answer.code == 2
+    assert f"{wrong}: pretraining.batch_size: expected" in answer.err
+    assert command("config", "check", "--recipe", "compare", settings).code == 0
+    assert command("config", "check", "--recipe", "compare", wrong).code == 2

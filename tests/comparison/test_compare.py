@@ -1,0 +1,225 @@
+"""Whole comparisons: equal budgets, what stopping leaves, what is done again, what is written."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from comparison import small_comparison
+from comparison.small_comparison import StopAfter, settings, tags, told, weights, write_files
+
+from bertwright.checkpoints.model_folder import open_model
+from bertwright.comparison.result import Comparison
+from bertwright.durable import read_manifest, verify
+from bertwright.errors import Interrupted, OutputExistsError, ResumeError, TableError
+
+STEPS = 2 * 6 + 2 * 2 * 2 * 4  # two rows of six steps; rows, seeds, epochs, batches
+CHANGES = {"only": ["bert", "no-nsp"]}
+
+
+@dataclass(frozen=True)
+class Unbroken:
+    """A finished comparison."""
+
+    output: Path
+    result: Comparison
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("files") / "files"
+    write_files(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def unbroken(files: Path, tmp_path_factory: pytest.TempPathFactory) -> Unbroken:
+    output = tmp_path_factory.mktemp("unbroken") / "comparison"
+    return Unbroken(output, small_comparison.run("pretraining", files, output, changes=CHANGES))
+
+
+def test_the_record(unbroken: Unbroken) -> None:
+    record = json.loads((unbroken.output / "comparison.json").read_text())
+    assert record == json.loads(json.dumps(unbroken.result.to_dict()))
+    verify(read_manifest(unbroken.output, "comparison"))
+    assert [row["name"] for row in record["rows"]] == ["bert", "no-nsp"]
+    first, second = (row["scores"]["reviews"] for row in record["rows"])
+    for score in (first, second):
+        seen = [run["metrics"]["accuracy"] for run in score["seeds"]]
+        assert score["metric"] == "accuracy"
+        assert score["mean"] == pytest.approx(np.mean(seen))
+        assert score["deviation"] == pytest.approx(np.std(seen, ddof=1))
+        assert (score["rows"], score["train_rows"]) == (24, 64)
+        assert len(score["seeds"]) == 2
+    assert first["against"] is None and "p_value" not in first
+    assert second["against"] == "bert"
+    assert second["difference"] == pytest.approx(second["mean"] - first["mean"])
+    assert 0 < second["p_value"] <= 1
+    assert (record["tests"], record["significant_by_chance"]) == (1, 0.05)
+
+
+def test_rows_differ_in_what_they_are_told_and_in_nothing_else(unbroken: Unbroken) -> None:
+    stored = [
+        open_model(unbroken.output / f"model-{name}").manifest["provenance"]["settings"]
+        for name in ("bert", "no-nsp")
+    ]
+    differing = {name for name in stored[0] if stored[0][name] != stored[1][name]}
+    assert differing == {"objective"}
+
+
+def test_encoders_can_be_used(unbroken: Unbroken) -> None:
+    opened = open_model(unbroken.output / "model-bert")
+    assert opened.config.hidden_size == 16
+    assert "masked_language" in opened.heads
+
+
+@pytest.mark.parametrize("steps", [1, 6, 7, 12, 13, 20, 21, 35, STEPS - 1])
+def test_stopped_and_gone_on_with(steps: int, files: Path, tmp_path: Path, unbroken: Unbroken) -> None:
+    output = tmp_path / "comparison"
+    with pytest.raises(Interrupted) as problem:
+        small_comparison.run("pretraining", files, output, changes=CHANGES, progress=StopAfter(steps))
+    assert problem.value.exit_code == 143
+    assert not output.exists()
+    with pytest.raises(OutputExistsError, match="unfinished work: go on with --resume"):
+        small_comparison.run("pretraining", files, output, changes=CHANGES)
+    result = small_comparison.run("pretraining", files, output, changes=CHANGES, resume=True)
+    assert told(result.to_dict()) == told(unbroken.result.to_dict())
+    assert weights(output) == weights(unbroken.output)
+    assert [path.name for path in tmp_path.iterdir()] == ["comparison"]
+
+
+def test_stopped_again_and_again(files: Path, tmp_path: Path, unbroken: Unbroken) -> None:
+    output, stops = tmp_path / "comparison", 0
+    for resume in (False, *[True] * STEPS):
+        try:
+            result = small_comparison.run(
+                "pretraining", files, output, changes=CHANGES, resume=resume, progress=StopAfter(9)
+            )
+            break
+        except Interrupted:
+            stops += 1
+    assert stops > 2
+    assert told(result.to_dict()) == told(unbroken.result.to_dict())
+
+
+def test_what_is_new_is_done_and_what_is_not_is_kept(files: Path, tmp_path: Path, unbroken: Unbroken) -> None:
+    """Going on with another task and another seed: nothing is pre-trained again."""
+    output = tmp_path / "comparison"
+    with pytest.raises(Interrupted):
+        small_comparison.run("pretraining", files, output, changes=CHANGES, progress=StopAfter(STEPS - 1))
+    watch = StopAfter(10_000)
+    changes = {**CHANGES, **tags(files), "seeds": [1, 5]}
+    result = small_comparison.run("pretraining", files, output, changes=changes, resume=True, progress=watch)
+    assert not [line for line in watch.said if "pre-training" in line]
+    assert len([line for line in watch.said if line.startswith("fine-tuning")]) == 7
+    known = unbroken.result.scores["bert", "reviews"].cell.records[1]
+    again = result.scores["bert", "reviews"].cell.records[0]
+    assert (known["seed"], known["metrics"]) == (again["seed"], again["metrics"])
+
+
+def test_another_text_is_another_comparison(files: Path, tmp_path: Path) -> None:
+    output = tmp_path / "comparison"
+    with pytest.raises(Interrupted):
+        small_comparison.run("pretraining", files, output, changes=CHANGES, progress=StopAfter(7))
+    changes = {**CHANGES, "vocabulary_size": 310}
+    with pytest.raises(ResumeError, match="begun with another request: text"):
+        small_comparison.run("pretraining", files, output, changes=changes, resume=True)
+
+
+def test_equal_tokens(files: Path, tmp_path: Path) -> None:
+    """Rows with other instances read as many tokens: to within one update."""
+    changes = {**CHANGES, "pretraining.steps": None, "tokens": 900, "seeds": [0]}
+    result = small_comparison.run("pretraining", files, tmp_path / "comparison", changes=changes)
+    for name in ("bert", "no-nsp"):
+        figures = result.figures[name]
+        assert 900 <= figures["tokens"] < 900 + 4 * 16
+        assert figures["steps"] > 6
+
+
+def test_equal_steps_are_equal_positions(unbroken: Unbroken) -> None:
+    figures = unbroken.result.figures
+    assert [figures[name]["steps"] for name in ("bert", "no-nsp")] == [6, 6]
+    sizes = [unbroken.result.plan.encoder_of(arm).settings for arm in unbroken.result.plan.arms]
+    assert {(one.instances_per_update, one.sequence_length) for one in sizes if one} == {(4, 16)}
+
+
+def test_features_of_a_given_encoder(files: Path, tmp_path: Path, unbroken: Unbroken) -> None:
+    """No text is needed; all rows are of one encoder, whose weights stay as they are."""
+    changes = {
+        **tags(files),
+        "corpus": None,
+        "pretraining.steps": None,
+        "model": str(unbroken.output / "model-bert"),
+        "only": ["fine-tuned", "embeddings", "concat-last-four"],
+        "seeds": [0],
+        "tasks.reviews.kind": None,
+        "tasks.reviews.train": None,
+        "tasks.reviews.dev": None,
+    }
+    result = small_comparison.run("features", files, tmp_path / "layers", changes=changes)
+    record = result.to_dict()
+    scores = [row["scores"]["CoNLL-2003"] for row in record["rows"]]
+    assert [score["paper"] for score in scores] == [96.4, 91.0, 96.1]
+    assert [score["metric"] for score in scores] == ["f1"] * 3
+    assert sorted(path.name for path in (tmp_path / "layers").iterdir()) == [
+        "comparison.json",
+        "manifest.json",
+    ]
+
+
+def test_moments_of_one_run(files: Path, tmp_path: Path, unbroken: Unbroken) -> None:
+    """The last moment is the model that a run without moments ends with."""
+    changes = {"points": [0.5, 1.0], "only": ["bert-50", "bert-100"], "seeds": [0]}
+    result = small_comparison.run("steps", files, tmp_path / "steps", changes=changes)
+    assert [result.figures[name]["steps"] for name in ("bert-50", "bert-100")] == [3, 6]
+    assert [arm.against for arm in result.plan.arms] == ["bert-100", None]
+    assert weights(tmp_path / "steps")["model-bert"] == weights(unbroken.output)["model-bert"]
+    known = unbroken.result.scores["bert", "reviews"].cell.records[0]
+    again = result.scores["bert-100", "reviews"].cell.records[0]
+    assert known["metrics"] == again["metrics"]
+
+
+def test_a_row_of_ones_own(files: Path, tmp_path: Path, unbroken: Unbroken) -> None:
+    """A given encoder beside those that are pre-trained, and another pre-training."""
+    changes = {
+        "only": ["whole-word", "other"],
+        "arms.whole-word.title": "whole words",
+        "arms.whole-word.pretraining.whole_word": True,
+        "arms.other.model": str(unbroken.output / "model-no-nsp"),
+        "seeds": [0],
+    }
+    result = small_comparison.run("pretraining", files, tmp_path / "comparison", changes=changes)
+    assert [path.name for path in (tmp_path / "comparison").glob("model-*")] == ["model-whole-word"]
+    known = unbroken.result.scores["no-nsp", "reviews"].cell.records[0]
+    assert result.scores["other", "reviews"].cell.records[0]["metrics"] == known["metrics"]
+    assert result.to_dict()["rows"][0]["title"] == "whole words"
+
+
+def test_a_wrong_task_file_is_told_before_anything_is_pre_trained(files: Path, tmp_path: Path) -> None:
+    wrong = tmp_path / "dev.tsv"
+    wrong.write_text("text\tlabel\na film\tgood\na book\tso-so\n")
+    watch = StopAfter(10_000)
+    with pytest.raises(TableError, match=r"dev\.tsv:3: .*so-so"):
+        small_comparison.run(
+            "pretraining",
+            files,
+            tmp_path / "comparison",
+            changes={**CHANGES, "tasks.reviews.dev": str(wrong)},
+            progress=watch,
+        )
+    assert not [line for line in watch.said if "pre-training" in line]
+
+
+def test_nothing_is_overwritten_unasked(unbroken: Unbroken, files: Path) -> None:
+    before = (unbroken.output / "comparison.json").read_bytes()
+    with pytest.raises(OutputExistsError):
+        small_comparison.run("pretraining", files, unbroken.output, changes=CHANGES)
+    assert (unbroken.output / "comparison.json").read_bytes() == before
+
+
+def test_settings_of_the_small_comparison(files: Path) -> None:
+    """A None takes a value away, as the tests above rely on."""
+    assert settings(files, corpus=None).corpus == []
