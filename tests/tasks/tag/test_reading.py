@@ -63,6 +63,46 @@ def test_forms_of_conll(content: str, pose) -> None:  # type: ignore[no-untyped-
     assert "tags in column 2" in posed.remarks[0] and "IOB2" in posed.remarks[1]
 
 
+UNIVERSAL = """# sent_id = 1
+# text = vámonos al mar
+1-2\tvámonos\t_\t_\t_\t_\t_\t_\t_\t_
+1\tvamos\tir\tVERB\tV\t_\t0\troot\t_\t_
+2\tnos\tnosotros\tPRON\tP\t_\t1\tobj\t_\t_
+2.1\tnada\t_\tNOUN\tN\t_\t_\t_\t_\t_
+3\t#\t#\tSYM\tX\t_\t1\tobl\t_\t_
+
+# sent_id = 2
+1\tmar\tmar\tNOUN\tN\t_\t0\troot\t_\t_
+
+"""
+
+
+def test_universal_dependencies(pose, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    posed = pose("a.conllu", UNIVERSAL)
+    assert pairs(posed.train) == [[("vamos", "VERB"), ("nos", "PRON"), ("#", "SYM")], [("mar", "NOUN")]]
+    assert posed.task.columns == Columns("2", None, "4")
+    assert "words in column 2, tags in column 4" in posed.remarks[0]
+    first, second = posed.train.examples
+    assert [first.line_of(word) for word in range(3)] == [4, 5, 7] and second.line_of(0) == 10
+    other = pose("b.conllu", UNIVERSAL, Columns(None, None, "5"))
+    assert [tag for _, tag in pairs(other.train)[0]] == ["V", "P", "X"]
+    (tmp_path / "c.conllu").write_text(UNIVERSAL.replace("NOUN", "NUON", 1).replace("NOUN", "NAUN"))
+    with pytest.raises(TableError, match=r"c.conllu:10: expected a tag among .*got .NAUN"):
+        posed.task.read(tmp_path / "c.conllu")
+    words = [row.input.words for row in posed.task.stream(tmp_path / "c.conllu").rows()]
+    assert words == [("vamos", "nos", "#"), ("mar",)]
+    (tmp_path / "d.conllu").write_text(UNIVERSAL.replace("\tmar\tNOUN", "\tNOUN"))
+    with pytest.raises(TableError, match=r"d.conllu:10: expected 10 columns, got 9"):
+        posed.task.read(tmp_path / "d.conllu")
+
+
+def test_comments_before_sentences(pose) -> None:  # type: ignore[no-untyped-def]
+    content = "# id 7\nEU B-ORG\nrejects O\n\n# id\n# one more comment\nPeter B-PER\nBlackburn I-PER\n"
+    assert pairs(pose("a.txt", content).train) == EXPECTED
+    words = "# O\n1 O\n\nPeter B-PER\n# O\n\n# #\nis B-PER\n# #\n"  # no comments: the tags are known
+    assert [word for row in pairs(pose("a.txt", words).train) for word, _ in row].count("#") == 4
+
+
 @pytest.mark.parametrize(
     "name,content",
     [

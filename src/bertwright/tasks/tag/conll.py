@@ -3,6 +3,11 @@
 Columns are separated by blanks and tabs; in a file whose lines agree in their tabs only, by tabs alone, so
 that a word may have blanks in it. Lines that begin with ``-DOCSTART-`` separate sentences, too. Columns are
 numbered from 1.
+
+CoNLL-U (Universal Dependencies) is known by its ten columns that begin with a number: words are in the second
+and parts of speech in the fourth; comments, lines of several words at once (``1-2``) and words that are not
+written (``1.1``) are passed over. In other files a line ``# ...`` before a sentence is a comment if it has
+other columns than the file, or a tag that no other line has.
 """
 
 from __future__ import annotations
@@ -24,6 +29,9 @@ SAMPLE = 20_000
 """So many lines decide which columns there are and which of them has the tags."""
 _GAPS = re.compile("[ \t]+")
 _TAG = re.compile(r"O|[BIESLUM]-\S+")
+_UD_COLUMNS, _UD_WORD, _UD_TAG = 10, 2, 4
+_UD_NUMBER = re.compile(r"\d+([-.]\d+)?")
+_COMMENT = ("# ", "#\t")
 _FEW = 100
 """With fewer lines it does not show which of two columns has words."""
 
@@ -42,6 +50,10 @@ class ConllFile:
     tag: int | None
     """Of the one with the tags; None when they do not matter."""
     guess: str | None
+    universal: bool = False
+    """Whether it is CoNLL-U."""
+    tags: frozenset[str] = frozenset()
+    """Those of the first lines."""
 
     @classmethod
     def open(cls, path: Path, columns: Columns, *, labelled: bool) -> ConllFile:
@@ -51,18 +63,21 @@ class ConllFile:
             TableError: it is no such file, or it cannot be told which column has the tags.
             UsageError: a column is no number, or there are fewer.
         """
-        lines = [
-            (number, line)
-            for number, line in islice(read_lines(path), SAMPLE)
-            if not is_blank(line) and not line.startswith(DOCUMENT_START)
-        ]
+        lines, opening = _sample(path)
         if not lines:
             raise TableError.at(path, "words, one a line", "nothing but white space")
-        by_tabs = _by_tabs([line for _, line in lines])
+        universal = _is_universal(lines)
+        told = [line for line in lines if line[0] not in opening]  # without what may be comments
+        lines = [line for line in told if not universal or line[1].split("\t", 1)[0].isdigit()] or lines
+        by_tabs = universal or _by_tabs([line for _, line in lines])
         rows = [_split(line, by_tabs) for _, line in lines]
         width = len(rows[0])
         word = _number(columns.text, "--text") or 1
         tag = _number(columns.label, "--label") if labelled else None
+        asked = tag is not None
+        if universal:
+            word = _UD_WORD if word == 1 else word
+            tag = _UD_TAG if labelled and tag is None else tag
         for flag, number in (("--text", word), ("--label", tag or 1)):
             if number > width:
                 expected = f"column {number} ({flag})"
@@ -74,13 +89,14 @@ class ConllFile:
             raise UsageError(f"expected different columns for word and tag, got {word} twice")
         rows = [cells for cells in rows if len(cells) == width]
         guess = None
-        if labelled and tag is None:
-            tag = _guessed_tag(path, rows, word)
+        if labelled and not asked:
+            tag = _guessed_tag(path, rows, word) if tag is None else tag
             guess = f"{path.name}: guessed words in column {word}, tags in column {tag} of {width}"
             guess += " (say --text, --label to choose)"
         if tag is not None and columns.text is None:
             _refuse_tags_first(path, rows, word, tag)
-        return cls(path, by_tabs, width, word, tag, guess)
+        tags = frozenset() if tag is None else frozenset(cells[tag - 1] for cells in rows)
+        return cls(path, by_tabs, width, word, tag, guess, universal, tags)
 
     @property
     def columns(self) -> Columns:
@@ -89,18 +105,20 @@ class ConllFile:
 
     def sentences(self) -> Iterator[InputRow]:
         """Every sentence, or why it is none."""
-        first = 0
+        lines: list[int] = []
         words: list[str] = []
         tags: list[str] | None = None if self.tag is None else []
         problem: InputError | None = None
         for number, line in read_lines(self.path):
             if is_blank(line) or line.startswith(DOCUMENT_START):
-                if first:
-                    yield self._sentence(first, words, tags, problem)
-                first, words, problem = 0, [], None
+                if lines:
+                    yield self._sentence(lines, words, tags, problem)
+                lines, words, problem = [], [], None
                 tags = None if self.tag is None else []
                 continue
-            first = first or number
+            if self._is_passed_over(line, first=not lines):
+                continue
+            lines.append(number)
             cells = self._cells(line)
             if cells is None:
                 problem = problem or self._wrong_line(number, line)
@@ -108,17 +126,26 @@ class ConllFile:
             words.append(cells[self.word - 1])
             if tags is not None and self.tag is not None:
                 tags.append(cells[self.tag - 1])
-        if first:
-            yield self._sentence(first, words, tags, problem)
+        if lines:
+            yield self._sentence(lines, words, tags, problem)
+
+    def _is_passed_over(self, line: str, *, first: bool) -> bool:
+        """Whether a line is a comment, or in CoNLL-U no word of its own; ``first`` before a sentence."""
+        if self.universal:
+            return line.startswith("#") or not line.split("\t", 1)[0].isdigit()
+        if not first or not line.startswith(_COMMENT):
+            return False
+        cells = self._cells(line)
+        return cells is None or (self.tag is not None and cells[self.tag - 1] not in self.tags)
 
     @staticmethod
     def _sentence(
-        line: int, words: list[str], tags: list[str] | None, problem: InputError | None
+        lines: list[int], words: list[str], tags: list[str] | None, problem: InputError | None
     ) -> InputRow:
         if problem is not None:
-            return InputRow(line, None, problem)
+            return InputRow(lines[0], None, problem)
         kept = None if tags is None else tuple(tags)
-        return InputRow(line, Sentence(tuple(words), kept, line, word_a_line=True))
+        return InputRow(lines[0], Sentence(tuple(words), kept, lines[0], lines=tuple(lines)))
 
     def _cells(self, line: str) -> Cells | None:
         """The columns of a line; None when it has other columns than the file."""
@@ -137,6 +164,28 @@ class ConllFile:
         if self.tag is None:
             hint += "; for plain text say --format text"
         return TableError.at(self.path, expected, len(cells), line=number, hint=hint)
+
+
+def _sample(path: Path) -> tuple[list[tuple[int, str]], set[int]]:
+    """The first lines that are not blank; and the numbers of those before a sentence that may be comments."""
+    lines: list[tuple[int, str]] = []
+    opening: set[int] = set()
+    before = True
+    for number, line in islice(read_lines(path), SAMPLE):
+        if is_blank(line) or line.startswith(DOCUMENT_START):
+            before = True
+            continue
+        lines.append((number, line))
+        before = before and line.startswith(_COMMENT)
+        if before:
+            opening.add(number)
+    return lines, opening
+
+
+def _is_universal(lines: list[tuple[int, str]]) -> bool:
+    """Whether the first line that is no comment has the columns of CoNLL-U."""
+    first = next((line for _, line in lines if not line.startswith("#")), "").split("\t")
+    return len(first) == _UD_COLUMNS and bool(_UD_NUMBER.fullmatch(first[0]))
 
 
 def _split(line: str, by_tabs: bool) -> Cells:

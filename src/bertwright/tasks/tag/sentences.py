@@ -26,8 +26,8 @@ class Sentence:
     """The plain text that the words were cut from."""
     spans: Spans | None = None
     """Where each word stands in ``text``: ``text[start:end]``."""
-    word_a_line: bool = False
-    """Whether its words stand one a line in the file."""
+    lines: tuple[int, ...] | None = None
+    """Of each word, where words stand one a line in the file."""
 
     @property
     def target(self) -> tuple[str, ...] | None:
@@ -46,7 +46,7 @@ class Sentence:
 
     def line_of(self, word: int) -> int:
         """The line of a word, for an error about it."""
-        return self.line + word if self.word_a_line else self.line
+        return self.line if self.lines is None else self.lines[word]
 
 
 def split_text(text: str, basic: BasicTokenizer, by_character: bool, line: int = 0) -> Sentence:
