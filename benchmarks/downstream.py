@@ -5,7 +5,7 @@
 Every result is written when it is there; run again with the same output it goes on behind the last. With
 ``--jobs`` several are worked on at once (a GPU has room for a dozen). Training files are cut to the number of
 rows given in ``labelled_data.py`` (or fewer: ``--most-rows``), drawn with a fixed seed; development files
-are whole. The same recipe for all tasks: see ``settings_for``.
+are whole unless ``--most-dev-rows`` is given. The same recipe for all tasks: see ``settings_for``.
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ def main() -> None:
     parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS))
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--most-rows", type=int, help="cut every training file to at most so many rows")
+    parser.add_argument("--most-dev-rows", type=int, help="cut every development file to at most so many")
     parser.add_argument("--jobs", type=int, default=1, help="processes at work at once")
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
     parser.add_argument("--markdown", action="store_true", help="the table as Markdown on stdout")
@@ -109,7 +110,10 @@ def measure(name: str, task: LabelledData, way: str, options: argparse.Namespace
     count = min(task.rows, options.most_rows or task.rows)
     with tempfile.TemporaryDirectory() as folder:
         train = smaller(DATA / task.train, count, Path(folder))
-        summary = tune(way, task, train, Path(folder), options)
+        dev = DATA / task.dev
+        if options.most_dev_rows:
+            dev = smaller(dev, options.most_dev_rows, Path(folder))
+        summary = tune(way, task, (train, dev), Path(folder), options)
     return {
         "task": name,
         "way": way,
@@ -127,14 +131,14 @@ def measure(name: str, task: LabelledData, way: str, options: argparse.Namespace
 
 
 def tune(
-    way: str, task: LabelledData, train: Path, folder: Path, options: argparse.Namespace
+    way: str, task: LabelledData, files: tuple[Path, Path], folder: Path, options: argparse.Namespace
 ) -> FinetuneSummary:
     """All seeds of one way."""
     return finetune(
         options.model,
         kind=task.kind,
-        train=train,
-        dev=DATA / task.dev,
+        train=files[0],
+        dev=files[1],
         output=folder / way,
         columns=task.columns,
         settings=settings_for(way, task),
@@ -150,7 +154,7 @@ def settings_for(way: str, task: LabelledData) -> FinetuneSettings:
             "metric": task.metric,
             "from_scratch": way == "scratch",
             **({"method": "features"} if way == "features" else {"epochs": task.epochs}),
-            "restarts": 0 if way == "scratch" else 2,
+            "restarts": 0,  # the same chances for all
             **task.settings,
         }
     )

@@ -40,6 +40,7 @@ def test_few_shapes_change_no_loss_and_no_gradient(monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.gpu
+@pytest.mark.filterwarnings("ignore:TensorFloat32")
 def test_gpu_and_processor_agree(tmp_path: Path) -> None:
     if not torch.cuda.is_available():
         pytest.skip("needs a CUDA device")
