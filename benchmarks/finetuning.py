@@ -15,7 +15,6 @@ from pathlib import Path
 
 from bertwright.tasks.columns import Columns
 from bertwright.tasks.finetuning import finetune
-from bertwright.tasks.frozen import classify_features
 from bertwright.tasks.settings import FinetuneSettings
 from bertwright.tasks.summary import FinetuneSummary
 
@@ -60,7 +59,7 @@ def main() -> None:
     parser.add_argument("--max-length", type=int, default=64)
     parser.add_argument("--learning-rate", type=float)
     options = parser.parse_args()
-    heads = f"{'majority':>9} {'features':>9} {'scratch':>16} {'fine-tuned':>16} {'s':>5}"
+    heads = f"{'majority':>9} {'features':>16} {'scratch':>16} {'fine-tuned':>16} {'s':>5}"
     print(f"{'task':14} {'metric':21} {heads}")
     for name in options.tasks:
         with tempfile.TemporaryDirectory() as folder:
@@ -75,32 +74,28 @@ def row(name: str, task: LabelledData, folder: Path, options: argparse.Namespace
     header = int(task.columns.has_header)
     with source.open(encoding="utf-8", newline="\n") as lines:
         train.write_text("".join(line for line, _ in zip(lines, range(options.rows + header), strict=False)))
-    features = classify_features(
-        options.model, train=train, dev=dev, columns=task.columns, max_length=options.max_length
-    )
-    scratch, tuned = (
-        tune(task, train, dev, folder / f"model-{from_scratch}", from_scratch, options)
-        for from_scratch in (True, False)
+    features, scratch, tuned = (
+        tune(task, train, dev, folder / way, way, options) for way in ("features", "scratch", "tuned")
     )
     majority = features.baseline.get(task.metric, 0.0)
-    return (
-        f"{name:14} {task.metric:21} {majority:9.3f} {features.metrics[task.metric]:9.3f} "
-        f"{shown(scratch)} {shown(tuned)} {time.monotonic() - begun:5.0f}"
-    )
+    figures = " ".join(map(shown, (features, scratch, tuned)))
+    return f"{name:14} {task.metric:21} {majority:9.3f} {figures} {time.monotonic() - begun:5.0f}"
 
 
 def tune(
-    task: LabelledData, train: Path, dev: Path, output: Path, from_scratch: bool, options: argparse.Namespace
+    task: LabelledData, train: Path, dev: Path, output: Path, way: str, options: argparse.Namespace
 ) -> FinetuneSummary:
-    """Fine-tune with every seed; from scratch the encoder has new weights."""
-    settings = FinetuneSettings(
-        epochs=options.epochs,
-        max_length=options.max_length,
-        learning_rate=options.learning_rate,
-        metric=task.metric,
-        from_scratch=from_scratch,
-        restarts=0 if from_scratch else 2,
-    )
+    """Learn with every seed; from scratch the encoder has new weights, as features it stays as it is."""
+    settings = FinetuneSettings(max_length=options.max_length, metric=task.metric, method="features")
+    if way != "features":
+        settings = FinetuneSettings(
+            epochs=options.epochs,
+            max_length=options.max_length,
+            learning_rate=options.learning_rate,
+            metric=task.metric,
+            from_scratch=way == "scratch",
+            restarts=0 if way == "scratch" else 2,
+        )
     return finetune(
         options.model,
         train=train,

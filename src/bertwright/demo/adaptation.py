@@ -10,12 +10,16 @@ from bertwright.demo.labelled_task import LabelledTask, Row
 from bertwright.progress import Progress
 from bertwright.reports.run_folder import Adaptation, AdaptationRow
 from bertwright.tasks.columns import Columns
+from bertwright.tasks.feature_settings import FeatureSettings
 from bertwright.tasks.finetuning import finetune
-from bertwright.tasks.frozen import classify_features
 from bertwright.tasks.settings import FinetuneSettings
 
 SETTINGS = FinetuneSettings(epochs=12, batch_size=16, learning_rate=1e-3)
 """More and longer steps than the paper's: the rows are few and the model is small (docs/log.md)."""
+FROZEN = FinetuneSettings(
+    method="features", features=FeatureSettings(layers="last", batch_size=16, learning_rate=3e-3)
+)
+"""One linear layer on the mean of the last layer's vectors."""
 COLUMNS = Columns(text="text", label="label")
 
 FINE_TUNED = "fine-tuned, pre-trained"
@@ -29,29 +33,31 @@ def adapt(
 ) -> Adaptation:
     """Learn ``task`` in each way with each seed (another sample of training rows) and score it on dev.
 
-    The fine-tuned model of seed s is left in ``folder/seed-s``.
+    The fine-tuned model of seed s is left in ``folder/seed-s``, the others beside it.
     """
-    scores: dict[str, list[float]] = {SCRATCH: [], FEATURES: [], FINE_TUNED: []}
+    ways = (
+        (SCRATCH, "scratch", SETTINGS.model_copy(update={"from_scratch": True})),
+        (FEATURES, "features", FROZEN),
+        (FINE_TUNED, "seed", SETTINGS),
+    )
+    scores: dict[str, list[float]] = {name: [] for name, _, _ in ways}
     dev = _write_rows(folder / "dev.jsonl", task.dev)
     for seed in seeds:
         train = _write_rows(folder / f"train-{seed}.jsonl", task.train(seed))
-        features = classify_features(model, train=train, dev=dev, columns=COLUMNS, progress=progress)
-        scores[FEATURES].append(features.metrics["accuracy"])
-        for name, from_scratch in ((SCRATCH, True), (FINE_TUNED, False)):
-            output = folder / f"{'scratch' if from_scratch else 'seed'}-{seed}"
+        for name, short, settings in ways:
             summary = finetune(
                 model,
                 train=train,
                 dev=dev,
-                output=output,
+                output=folder / f"{short}-{seed}",
                 columns=COLUMNS,
-                settings=SETTINGS.model_copy(update={"from_scratch": from_scratch}),
+                settings=settings,
                 seeds=[seed],
                 progress=progress,
             )
             scores[name].append(summary.best.metrics["accuracy"])
     rows = [AdaptationRow(MAJORITY, (task.majority,))]
-    rows += [AdaptationRow(name, tuple(scores[name])) for name in (SCRATCH, FEATURES, FINE_TUNED)]
+    rows += [AdaptationRow(name, tuple(found)) for name, found in scores.items()]
     return Adaptation(_told(task), "accuracy", tuple(rows))
 
 
