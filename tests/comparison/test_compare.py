@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,12 +13,17 @@ from comparison import small_comparison
 from comparison.small_comparison import StopAfter, settings, tags, told, weights, write_files
 
 from bertwright.checkpoints.model_folder import open_model
+from bertwright.comparison.answers import Answers
 from bertwright.comparison.result import Comparison
 from bertwright.durable import read_manifest, verify
-from bertwright.errors import Interrupted, OutputExistsError, ResumeError, TableError
+from bertwright.errors import Interrupted, OutputExistsError, ResumeError, TableError, UsageError
 
 STEPS = 2 * 6 + 2 * 2 * 2 * 4  # two rows of six steps; rows, seeds, epochs, batches
 CHANGES = {"only": ["bert", "no-nsp"]}
+
+
+class Stopped(BaseException):
+    """Stands for a death: nothing handles it."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +109,33 @@ def test_stopped_again_and_again(files: Path, tmp_path: Path, unbroken: Unbroken
             stops += 1
     assert stops > 2
     assert told(result.to_dict()) == told(unbroken.result.to_dict())
+
+
+@pytest.mark.parametrize("moment", ["of", "save"])
+def test_killed_between_a_fine_tuning_and_its_record(
+    moment: str, files: Path, tmp_path: Path, unbroken: Unbroken, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The model is there and its answers are not, or they are and nothing says so."""
+    output = tmp_path / "comparison"
+    whole = getattr(Answers, moment)
+
+    def dying(*arguments: Any) -> Any:
+        if moment == "save":
+            whole(*arguments)
+        raise Stopped
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Answers, moment, dying)
+        with pytest.raises(Stopped):
+            small_comparison.run("pretraining", files, output, changes=CHANGES)
+    result = small_comparison.run("pretraining", files, output, changes=CHANGES, resume=True)
+    assert told(result.to_dict()) == told(unbroken.result.to_dict())
+
+
+def test_under_torchrun(files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(UsageError, match="without torchrun"):
+        small_comparison.run("pretraining", files, tmp_path / "comparison", changes=CHANGES)
 
 
 def test_what_is_new_is_done_and_what_is_not_is_kept(files: Path, tmp_path: Path, unbroken: Unbroken) -> None:

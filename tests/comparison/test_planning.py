@@ -210,4 +210,4 @@ def test_the_settings_of_the_repository(file: Path, monkeypatch: pytest.MonkeyPa
         assert len(found.columns) >= 3 and len(found.arms) >= 2
     identity_of(chosen.model_copy(update={"corpus": chosen.corpus[-1:]}))
     tokenizer = Tokenizer.load(shared_path("data/vocab/bert-base-uncased-vocab.txt"))
-    require_readable(plan_of("pretraining", chosen).columns, tokenizer, Silent())
+    require_readable(plan_of("pretraining", chosen), tokenizer, Silent())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,6 +22,7 @@ from bertwright.comparison.text import identity_of, prepared
 from bertwright.comparison.work import Work
 from bertwright.data.store import TokenStore
 from bertwright.durable import NewDirectory, check_target, link
+from bertwright.errors import UsageError
 from bertwright.progress import Progress, Silent
 from bertwright.statistics.measures import OverRuns
 from bertwright.statistics.paired import Difference, differences
@@ -53,13 +55,17 @@ def compare(
         Interrupted: a signal asked to stop; what was done is kept.
     """
     begun, output, progress = time.monotonic(), Path(output), progress or Silent()
+    if (ranks := int(os.environ.get("WORLD_SIZE", "1"))) > 1:
+        raise UsageError(
+            f"compare: expected a single process, got one of {ranks} (start it without torchrun)"
+        )
     plan = plan_of(kind, settings)
     check_target(output, overwrite)
     learning = any(encoder.settings is not None for encoder in plan.encoders)
     work = Work(output, kind, identity_of(settings) if learning else {})
     with work.held(resume=resume, overwrite=overwrite):
         store = prepared(settings, work, progress) if learning else None
-        warnings = require_readable(plan.columns, _tokenizer(plan, store), progress)
+        warnings = require_readable(plan, _tokenizer(plan, store), progress)
         encoders = {encoder.name: trained(plan, encoder, store, work, progress) for encoder in plan.encoders}
         bench = Bench(plan, settings.seeds, work, progress)
         cells = {

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from bertwright.comparison.plan import Column
+from bertwright.comparison.plan import Plan
 from bertwright.progress import Progress
 from bertwright.tasks.examples import overlap_warning
 from bertwright.tasks.kinds import task_kind
 from bertwright.tasks.presets import preset_of
-from bertwright.tasks.settings import FinetuneSettings
 from bertwright.tokenization.tokenizer import Tokenizer
 
 
-def require_readable(columns: Sequence[Column], tokenizer: Tokenizer, progress: Progress) -> list[str]:
+def require_readable(plan: Plan, tokenizer: Tokenizer, progress: Progress) -> list[str]:
     """Read the files of every task; what was guessed is said, what is odd is said and returned.
 
     Raises:
@@ -23,20 +21,21 @@ def require_readable(columns: Sequence[Column], tokenizer: Tokenizer, progress: 
     """
     warnings: list[str] = []
     seen: set[tuple[str, str]] = set()
-    for column in columns:
+    for column in plan.columns:
         task = column.task
         if (task.train, task.dev) in seen:
             continue  # the same rows learned in another way
         seen.add((task.train, task.dev))
         preset = preset_of(column.kind)
-        cls, settings = task_kind(preset.kind), preset.settings_for(FinetuneSettings())
+        cls = task_kind(preset.kind)
+        settings = preset.settings_for(plan.finetuning_of(plan.arms[0], column))
         posed: Any = cls.pose(
             Path(task.train),
             preset.columns_for(task.chosen_columns()),
             tokenizer,
-            task.finetuning.max_length or cls.default_length,
+            settings.max_length or cls.default_length,
             task.format,
-            _own(settings, task.finetuning),
+            settings,
         )
         dev = posed.task.read(Path(task.dev), format=task.format)
         for remark in posed.remarks:
@@ -46,7 +45,3 @@ def require_readable(columns: Sequence[Column], tokenizer: Tokenizer, progress: 
             progress.say(f"warning: {column.name}: {warning}")
         warnings += [f"{column.name}: {warning}" for warning in odd]
     return warnings
-
-
-def _own(settings: FinetuneSettings, task: FinetuneSettings) -> FinetuneSettings:
-    return settings.model_copy(update={name: getattr(task, name) for name in task.model_fields_set})
