@@ -127,6 +127,27 @@ def test_an_index_as_pandas_writes_it(write: Write) -> None:
     assert [row.cells for row in table.rows(["text", "label"])] == [("good", "1"), ("bad", "0")]
 
 
+def test_a_damaged_line_is_one_row_without_an_answer(write: Write) -> None:
+    for name, content, wrong in (
+        ("a.tsv", b"text\tn\ngood\t1\nb\xffd\t2\nn\0l\t3\nsea\t4\n", [3, 4]),
+        ("a.csv", b'text,n\ngood,1\n"a"b,2\nb\xffd,3\n"two\nlines",4\n', [3, 4]),
+        ("a.jsonl", b'{"text": "good"}\n{"text": "b\xffd"}\n{"text": "n\0l"}\n{"text": "sea"}\n', [2, 3]),
+    ):
+        table = open_table(write(name, content))
+        with pytest.raises(TableError):
+            list(table.rows(["text"]))
+        rows = list(table.rows(["text"], lenient=True))
+        assert [row.line for row in rows if row.problem is not None] == wrong
+        assert next(row.cells[0] for row in rows if row.problem is None) == "good"
+        assert len(rows) == 4
+    swallowed = open_table(write("b.csv", b'text,n\ngood,1\n"never,2\nb,3\n'))
+    with pytest.raises(TableError, match=r'b.csv:3: expected a closing "'):
+        list(swallowed.rows(["text"], lenient=True))
+    inside = open_table(write("c.csv", b'text,n\ngood,1\n"a\n\xff",2\nb,3\n'))
+    with pytest.raises(TableError, match=r"c.csv:4: expected UTF-8"):
+        list(inside.rows(["text"], lenient=True))
+
+
 BAD = {
     "missing file": ("gone.tsv", None, "gone.tsv: expected a file of rows, got .nothing there"),
     "empty file": ("a.tsv", "", "an empty file"),

@@ -12,13 +12,17 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from bertwright.errors import InputError, TableError
-from bertwright.tasks.lines import is_blank, read_lines
+from bertwright.tasks.lines import is_blank, read_any_lines
 from bertwright.tasks.table import Row, Table, check_names
 
 Lines = Iterator[tuple[int, str]]
 Cells = Callable[[Path, int, str, Lines], list[str]]
 
 MAX_CELL_CHARACTERS = 16 << 20
+
+
+class UnclosedQuoteError(TableError):
+    """A quoted cell has no end before that of the file, or is damaged: where its row ends is not known."""
 
 
 class DelimitedTable(Table):
@@ -34,9 +38,9 @@ class DelimitedTable(Table):
         self._has_header = names is None
         self._separator, self._cells = separator, cells
         first = next(self._records(), None)
-        if first is None:
+        if first is None or isinstance(first[1], InputError):
             raise self.error("a table", "nothing but white space")
-        line, header = first
+        line, header = first[0], first[1]
         self.columns = tuple(header if names is None else names or map(str, range(1, len(header) + 1)))
         check_names(path, self.columns, line if self._has_header else None)
         if not self._has_header:
@@ -45,11 +49,14 @@ class DelimitedTable(Table):
 
     def rows(self, columns: Sequence[str], *, lenient: bool = False) -> Iterator[Row]:
         places = self.places(columns)
-        records = self._records()
+        records = self._records(lenient=lenient)
         if self._has_header:
             next(records)
         told = len(self.blank_lines)
         for line, cells in records:
+            if isinstance(cells, InputError):
+                yield self.damaged(line, cells, lenient)
+                continue
             if lenient:  # answers must line up with the file: a blank line is a row without an answer
                 for blank in self.blank_lines[told:]:
                     yield self.damaged(blank, self.error("a row", "a blank line", line=blank), lenient)
@@ -80,17 +87,28 @@ class DelimitedTable(Table):
     def listing(self) -> str:
         return self.separator_hint or super().listing
 
-    def _records(self) -> Iterator[tuple[int, list[str]]]:
+    def _records(self, *, lenient: bool = False) -> Iterator[tuple[int, list[str] | InputError]]:
+        """Line and cells of every row; ``lenient`` gives what is wrong with a row instead of raising it."""
         self.blank_lines.clear()
         blank: list[int] = []
-        lines = read_lines(self.path)
+        lines = read_any_lines(self.path)
+        rest = _texts(lines)
         for number, line in lines:
-            if is_blank(line) and self._separator not in line:
+            if isinstance(line, str) and is_blank(line) and self._separator not in line:
                 blank.append(number)
                 continue
             self.blank_lines.extend(blank)  # blank lines behind the last row are no blank rows
             blank.clear()
-            yield number, self._cells(self.path, number, line, lines)
+            try:
+                if isinstance(line, InputError):
+                    raise line
+                yield number, self._cells(self.path, number, line, rest)
+            except UnclosedQuoteError:
+                raise  # it has read the rows behind it
+            except InputError as problem:
+                if not lenient:
+                    raise
+                yield number, problem
 
     def _check_width(self, line: int, cells: list[str]) -> None:
         if len(cells) == len(self.columns):
@@ -99,6 +117,14 @@ class DelimitedTable(Table):
         if hint is None and len(cells) > len(self.columns) and self._separator == ",":
             hint = "put a cell that has a comma in double quotes"
         raise self.error(f"{len(self.columns)} columns", len(cells), line=line, hint=hint)
+
+
+def _texts(lines: Iterator[tuple[int, str | InputError]]) -> Lines:
+    """The lines inside a quoted cell."""
+    for number, line in lines:
+        if isinstance(line, InputError):
+            raise UnclosedQuoteError(line.message)
+        yield number, line
 
 
 def open_tsv(path: Path, names: Sequence[str] | None = None) -> DelimitedTable:
@@ -152,7 +178,8 @@ def _quoted_cell(path: Path, number: int, line: str, start: int, rest: Lines) ->
             size += len(parts[-1])
             following = next(rest, None)
             if following is None or size > MAX_CELL_CHARACTERS:
-                raise TableError.at(path, 'a closing " for the one opened in this row', "none", line=number)
+                expected = 'a closing " for the one opened in this row'
+                raise UnclosedQuoteError.at(path, expected, "none", line=number)
             line, position = following[1], 0
         elif line.startswith('""', end):
             parts.append(line[position : end + 1])

@@ -8,7 +8,7 @@ from typing import Any
 
 from bertwright import strict_json
 from bertwright.errors import InputError, TableError
-from bertwright.tasks.lines import MAX_LINE_BYTES, is_blank, read_lines
+from bertwright.tasks.lines import MAX_LINE_BYTES, is_blank, read_any_lines
 from bertwright.tasks.table import Row, Table, check_names
 
 
@@ -20,7 +20,10 @@ class JsonLinesTable(Table):
         first = next(self._lines(), None)
         if first is None:
             raise self.error("a JSON object a line", "nothing but white space")
-        line, value = first[0], self._object(*first)
+        line, text = first
+        if isinstance(text, InputError):
+            raise text
+        value = self._object(line, text)
         self.columns = tuple(value)
         check_names(path, self.columns, line)
         self.blank_lines.clear()
@@ -30,6 +33,8 @@ class JsonLinesTable(Table):
         expected = dict.fromkeys(self.columns).keys()
         for line, text in self._lines():
             try:
+                if isinstance(text, InputError):
+                    raise text
                 value = self._object(line, text)
                 if value.keys() != expected:
                     self._refuse_keys(line, value)
@@ -40,12 +45,12 @@ class JsonLinesTable(Table):
             else:
                 yield Row(line, tuple(value[column] for column in columns))
 
-    def _lines(self) -> Iterator[tuple[int, str]]:
-        """Number and text of every line that is not blank."""
+    def _lines(self) -> Iterator[tuple[int, str | InputError]]:
+        """Number and text of every line that is not blank, or what is wrong with it."""
         self.blank_lines.clear()
         blank: list[int] = []
-        for line, text in read_lines(self.path):
-            if is_blank(text):
+        for line, text in read_any_lines(self.path):
+            if isinstance(text, str) and is_blank(text):
                 blank.append(line)
                 continue
             self.blank_lines.extend(blank)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bertwright.corpus.formats import HEAD_BYTES, compression_of, refuse_binary
 from bertwright.corpus.streams import ByteStream, read_head
-from bertwright.errors import CorpusError, TableError
+from bertwright.errors import CorpusError, InputError, TableError
 
 MAX_LINE_BYTES = 16 << 20
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -23,9 +23,25 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
         TableError: the file is missing, a directory, unreadable, binary, damaged, not UTF-8, has a NUL, or
             a line above 16 MiB.
     """
+    for number, line in read_any_lines(path):
+        if isinstance(line, InputError):
+            raise line
+        yield number, line
+
+
+def read_any_lines(path: Path) -> Iterator[tuple[int, str | InputError]]:
+    """As :func:`read_lines`; in the place of a line that is no text stands what is wrong with it.
+
+    Raises:
+        TableError: the file as a whole is unreadable, binary or damaged, or has a line above 16 MiB.
+    """
     try:
         for number, raw in enumerate(_split(path, _checked_blocks(path)), 1):
-            yield number, _decode(path, number, raw)
+            try:
+                line: str | InputError = _decode(path, number, raw)
+            except TableError as problem:
+                line = problem
+            yield number, line
     except CorpusError as problem:
         raise TableError(str(problem)) from None
 
