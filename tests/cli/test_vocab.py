@@ -94,7 +94,7 @@ def test_overwrite_only_when_asked(corpus: Path, tmp_path: Path, capsys: Capture
 
 def test_held_out_file_and_compression(corpus: Path, tmp_path: Path, capsys: Capture) -> None:
     packed = tmp_path / "corpus.txt.gz"
-    packed.write_bytes(gzip.compress(corpus.read_bytes(, mtime=0)))
+    packed.write_bytes(gzip.compress(corpus.read_bytes(), mtime=0))
     other = tmp_path / "other.txt"
     other.write_text("the dogs ŷ", encoding="utf-8")
     arguments = ["--held-out", str(other), "--size", "80", "--json"]
@@ -140,7 +140,7 @@ def test_mistakes(corpus: Path, tmp_path: Path, capsys: Capture, arguments: list
         (b"\x7fELF\x02\x01" + bytes(60), "ELF"),
         (b"PK\x03\x04" + bytes(60), "zip"),
         (gzip.compress(b"text " * 1000, mtime=0)[:-20], "cut short"),
-        (gzip.compress(bytes(100, mtime=0)), "NUL"),
+        (gzip.compress(bytes(100), mtime=0), "NUL"),
         (b"a\xed\xa0\x80", "surrogate"),
     ],
 )
