@@ -54,6 +54,14 @@ def save_pretrained(path: Path, seed: int = 0) -> Path:
     return path
 
 
+def save_left_to_right(path: Path, seed: int = 0) -> Path:
+    """A folder with a left-to-right language model."""
+    words = tokenizer()
+    sizes = config(len(words.vocabulary)).model_copy(update={"is_decoder": True})
+    save_model(path, BertForPreTraining(sizes, seed=seed), words, task=None, provenance={})
+    return path
+
+
 def save_classifier(path: Path, text_pair: str | None = None, seed: int = 0) -> Path:
     """A folder with a classifier over three labels, trained on the column ``text`` (and ``text_pair``)."""
     words = tokenizer()

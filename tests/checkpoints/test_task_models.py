@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,12 @@ from bertwright.checkpoints.model_folder import open_model, save_model
 from bertwright.errors import ModelError
 from bertwright.model.choice_classifier import ChoiceClassifier
 from bertwright.model.classifier import SequenceClassifier
+from bertwright.model.config import BertConfig
+from bertwright.model.pretraining_model import BertForPreTraining
 from bertwright.model.span_classifier import SpanClassifier
 from bertwright.model.task_model import TaskModel
 from bertwright.model.token_classifier import TokenClassifier
+from bertwright.tokenization.tokenizer import Tokenizer
 
 transformers = pytest.importorskip("transformers")
 
@@ -117,3 +121,99 @@ def test_a_new_layer_keeps_the_encoder(tmp_path: Path) -> None:
     assert not torch.equal(
         first.state_dict()["head.output.weight"], second.state_dict()["head.output.weight"]
     )
+
+
+# -- left-to-right models -------------------------------------------------------------------------------
+
+WHOLE_ROWS = ("BertForMultipleChoice", "BertForSequenceClassification")
+"""Classes whose output layer reads the pooled output."""
+
+
+def left_to_right(words: Tokenizer) -> BertConfig:
+    return small_models.config(len(words.vocabulary)).model_copy(update={"is_decoder": True})
+
+
+@pytest.mark.parametrize("architecture", CASES)
+def test_left_to_right_models_there(architecture: str, tmp_path: Path) -> None:
+    """The classes of transformers keep the causal attention; those for whole rows read another token."""
+    cls, outputs, task = CASES[architecture]
+    words = small_models.tokenizer()
+    config = left_to_right(words)
+    language = BertForPreTraining(config, seed=4)
+    save_model(tmp_path / "language", language, words, task=None, provenance={})
+    model = open_model(tmp_path / "language").new_task_model(cls, outputs, seed=7)
+    save_model(tmp_path / "model", model, words, task=task, provenance={})
+    opened = open_model(tmp_path / "model")
+    assert opened.config == model.config and opened.config.is_decoder
+    assert torch.equal(our_logits(opened.task_model(cls)), our_logits(model))
+    theirs = getattr(transformers, architecture).from_pretrained(tmp_path / "model").eval()
+    assert theirs.config.is_decoder
+    given = their_logits(theirs, cls is ChoiceClassifier)
+    if architecture not in WHOLE_ROWS:
+        assert_equal(our_logits(model), given)
+        return
+    assert (opened.config.pooled_token, theirs.config.pooled_token) == ("last", "last")
+    card = (tmp_path / "model/README.md").read_text()
+    assert "they read the first token" in card and "from transformers import" not in card
+    # What the card says: theirs answers from [CLS] alone, ours from all that the row has.
+    first = dataclasses.replace(opened, config=opened.config.model_copy(update={"pooled_token": "first"}))
+    assert_equal(our_logits(first.task_model(cls)), given)
+    assert float((our_logits(model) - given).abs().max()) > 1e-2
+
+
+@pytest.mark.parametrize("architecture", WHOLE_ROWS)
+def test_their_left_to_right_models_of_whole_rows_answer_as_there(architecture: str, tmp_path: Path) -> None:
+    """Where the folder does not say which token is read, it is the first, as in the class it names."""
+    cls, outputs, _ = CASES[architecture]
+    words = small_models.tokenizer()
+    config = transformers.BertConfig(**left_to_right(words).to_dict(), num_labels=outputs)
+    torch.manual_seed(5)
+    theirs = getattr(transformers, architecture)(config).eval()
+    theirs.save_pretrained(tmp_path)
+    for name, data in words.files().items():
+        (tmp_path / name).write_bytes(data)
+    opened = open_model(tmp_path)
+    assert_equal(our_logits(opened.task_model(cls)), their_logits(theirs, cls is ChoiceClassifier))
+    assert opened.new_task_model(cls, outputs).config.pooled_token == "last"  # a new layer does better
+
+
+def test_a_left_to_right_language_model_both_ways(tmp_path: Path) -> None:
+    words = small_models.tokenizer()
+    ours = BertForPreTraining(left_to_right(words), seed=4).eval()
+    save_model(tmp_path / "ours", ours, words, task=None, provenance={})
+    theirs, report = transformers.AutoModelForCausalLM.from_pretrained(
+        tmp_path / "ours", output_loading_info=True
+    )
+    assert type(theirs) is transformers.BertLMHeadModel
+    assert not report["missing_keys"] and not report["unexpected_keys"]
+    theirs.eval().save_pretrained(tmp_path / "theirs")
+    for name, data in words.files().items():
+        (tmp_path / "theirs" / name).write_bytes(data)
+    rows = batch()
+    tokens = rows["attention_mask"].flatten().nonzero().squeeze(1)
+    with torch.no_grad():
+        expected = theirs(**rows).logits.flatten(0, 1)[tokens]
+        for path in ("ours", "theirs"):
+            opened = open_model(tmp_path / path)
+            assert (opened.architecture, opened.heads) == ("BertLMHeadModel", {"left_to_right"})
+            assert opened.notes == () and opened.task is None
+            again = opened.pretraining_model(require=["left_to_right"])
+            logits = again(*rows.values(), tokens).mlm_logits
+            torch.testing.assert_close(logits, expected, rtol=0, atol=1e-5)
+            with pytest.raises(ModelError, match="a masked language head"):
+                opened.pretraining_model(require=["masked_language"])
+
+
+def test_masked_words_alone_save_no_parts_for_pairs(tmp_path: Path) -> None:
+    words = small_models.tokenizer()
+    model = BertForPreTraining(small_models.config(len(words.vocabulary)), seed=4)
+    model.pairs = False
+    save_model(tmp_path / "model", model, words, task=None, provenance={})
+    theirs, report = transformers.AutoModelForMaskedLM.from_pretrained(
+        tmp_path / "model", output_loading_info=True
+    )
+    assert not report["missing_keys"] and not report["unexpected_keys"]
+    assert theirs.config.architectures == ["BertForMaskedLM"]
+    opened = open_model(tmp_path / "model")
+    assert opened.heads == {"masked_language"}
+    assert not opened.pretraining_model(require=()).pairs

@@ -32,6 +32,7 @@ MODES = {
     "whole words": InstanceSettings(max_length=48, whole_word=True),
     "order": InstanceSettings(max_length=40, next_sentence=False, sentence_order=True),
     "single": InstanceSettings(max_length=33, next_sentence=False),
+    "next token": InstanceSettings(max_length=33, next_sentence=False, next_token=True),
 }
 
 
@@ -84,6 +85,8 @@ def plain_instance(
     b = b[cut_b[0] : len(b) - cut_b[1]]
     v = VOCABULARY
     ids = [v.cls_id, *a, v.sep_id, *b, v.sep_id] if b else [v.cls_id, *a, v.sep_id]
+    if settings.next_token:
+        return tuple(ids), (0,) * len(ids), tuple(range(len(ids) - 1)), tuple(ids[1:]), None
     special = [0, len(a) + 1, len(a) + len(b) + 2]
     candidates = mask_candidates(ids, special, v.starts_word.tolist() if settings.whole_word else None)
     masked = mask_tokens(

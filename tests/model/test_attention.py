@@ -11,14 +11,17 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from bertwright.model import host_attention
-from bertwright.model.attention import MASKED_SCORE, SelfAttention, attention_bias
+from bertwright.model.attention import MASKED_SCORE, SelfAttention, attention_bias, causal_bias
 from bertwright.model.config import BertConfig
 
 
-def attention(heads: int, size: int, dropout: float = 0.0) -> SelfAttention:
+def attention(heads: int, size: int, dropout: float = 0.0, causal: bool = False) -> SelfAttention:
     """In float64, with random weights."""
     config = BertConfig(
-        hidden_size=heads * size, num_attention_heads=heads, attention_probs_dropout_prob=dropout
+        hidden_size=heads * size,
+        num_attention_heads=heads,
+        attention_probs_dropout_prob=dropout,
+        is_decoder=causal,
     )
     module = SelfAttention(config).double()
     for index, parameter in enumerate(module.parameters()):
@@ -27,8 +30,16 @@ def attention(heads: int, size: int, dropout: float = 0.0) -> SelfAttention:
     return module
 
 
+def bias_of(mask: Tensor | None, causal: bool) -> Tensor | None:
+    """What the encoder would hand to attention, in float64."""
+    if mask is None:
+        return None
+    like = torch.empty(0, dtype=torch.float64)
+    return causal_bias(mask.shape[1], like, mask) if causal else attention_bias(mask, torch.float64)
+
+
 def formula(module: SelfAttention, hidden: Tensor, bias: Tensor | None) -> Tensor:
-    """softmax(Q K^T / sqrt(D) + bias) V head by head, row by row."""
+    """softmax(Q K^T / sqrt(D) + bias) V head by head, row by row; left-to-right, query by query."""
     width = hidden.shape[-1]
     size = width // module.num_heads
     rows = []
@@ -42,6 +53,9 @@ def formula(module: SelfAttention, hidden: Tensor, bias: Tensor | None) -> Tenso
             scores = query @ key.T / math.sqrt(size)
             if bias is not None:
                 scores = scores + bias[row, 0]
+            if module.causal:
+                for place in range(len(scores)):
+                    scores[place, place + 1 :] = -math.inf
             heads.append(scores.softmax(-1) @ value)
         rows.append(torch.cat(heads, dim=-1))
     return module.output(torch.stack(rows))
@@ -54,20 +68,24 @@ def formula(module: SelfAttention, hidden: Tensor, bias: Tensor | None) -> Tenso
     st.integers(1, 4),
     st.integers(1, 5),
     st.booleans(),
+    st.booleans(),
     st.integers(0, 99),
 )
-def test_formula(rows: int, length: int, heads: int, size: int, masked: bool, seed: int) -> None:
+def test_formula(
+    rows: int, length: int, heads: int, size: int, masked: bool, causal: bool, seed: int
+) -> None:
     generator = torch.Generator().manual_seed(seed)
-    module = attention(heads, size).eval()
+    module = attention(heads, size, causal=causal).eval()
     hidden = torch.randn(rows, length, heads * size, dtype=torch.float64, generator=generator)
     mask = torch.rand(rows, length, generator=generator) > 0.4
-    bias = attention_bias(mask, torch.float64) if masked else None
+    bias = bias_of(mask if masked else None, causal)
     torch.testing.assert_close(module(hidden, bias), formula(module, hidden, bias), rtol=0, atol=1e-9)
 
 
+@pytest.mark.parametrize("causal", [True, False])
 @pytest.mark.parametrize("masked", [True, False])
 def test_the_path_with_dropout_equals_the_plain_one_when_nothing_is_dropped(
-    masked: bool, monkeypatch: pytest.MonkeyPatch
+    masked: bool, causal: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Values and all gradients, in float64."""
 
@@ -75,9 +93,9 @@ def test_the_path_with_dropout_equals_the_plain_one_when_nothing_is_dropped(
         return torch.full(shape, -1, dtype=torch.int16), 1.0
 
     monkeypatch.setattr(host_attention, "keep_mask", keep_all)
-    module = attention(3, 5, dropout=0.3)
+    module = attention(3, 5, dropout=0.3, causal=causal)
     hidden = torch.randn(2, 7, 15, dtype=torch.float64, requires_grad=True)
-    bias = attention_bias(torch.rand(2, 7) > 0.3, torch.float64) if masked else None
+    bias = bias_of(torch.rand(2, 7) > 0.3 if masked else None, causal)
     results = []
     for training in (True, False):
         module.train(training)
@@ -88,9 +106,10 @@ def test_the_path_with_dropout_equals_the_plain_one_when_nothing_is_dropped(
         torch.testing.assert_close(fast, plain, rtol=1e-9, atol=1e-9)
 
 
-def test_gradients_with_dropout_are_those_of_the_values() -> None:
+@pytest.mark.parametrize("causal", [True, False])
+def test_gradients_with_dropout_are_those_of_the_values(causal: bool) -> None:
     """Finite differences with the mask held still by the seed."""
-    module = attention(2, 3, dropout=0.5).train()
+    module = attention(2, 3, dropout=0.5, causal=causal).train()
     hidden = torch.randn(2, 4, 6, dtype=torch.float64, requires_grad=True)
 
     def value(x: Tensor) -> Tensor:
@@ -123,6 +142,28 @@ def test_masked_keys_have_no_influence(training: bool) -> None:
         outputs.append(module(x, attention_bias(mask, x.dtype)))
     seen = [0, 2, 3]  # queries at masked positions change, for they are different
     assert torch.equal(outputs[0][0, seen], outputs[1][0, seen])
+
+
+@torch.no_grad()
+def test_left_to_right_by_hand() -> None:
+    """With queries of zero every key that is seen counts the same: a running mean of the values."""
+    module = attention(1, 3, causal=True)
+    torch.nn.init.zeros_(module.query_key_value.weight)
+    torch.nn.init.zeros_(module.query_key_value.bias)
+    module.query_key_value.weight[6:] = torch.eye(3)  # the value of a position is its hidden state
+    torch.nn.init.eye_(module.output.weight)
+    torch.nn.init.zeros_(module.output.bias)
+    hidden = torch.tensor([[[1.0, 0.0, 2.0], [3.0, 0.0, 2.0], [2.0, 6.0, 5.0]]], dtype=torch.float64)
+    expected = torch.tensor([[[1.0, 0.0, 2.0], [2.0, 0.0, 2.0], [2.0, 2.0, 3.0]]], dtype=torch.float64)
+    torch.testing.assert_close(module(hidden, None), expected)
+
+
+def test_causal_bias() -> None:
+    inf, far = math.inf, MASKED_SCORE
+    like = torch.empty(0)
+    assert causal_bias(3, like).tolist() == [[[[0.0, -inf, -inf], [0.0, 0.0, -inf], [0.0, 0.0, 0.0]]]]
+    masked = causal_bias(3, like, torch.tensor([[0, 1, 1]]))
+    assert masked.tolist() == [[[[far, -inf, -inf], [far, 0.0, -inf], [far, 0.0, 0.0]]]]
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])

@@ -42,8 +42,6 @@ def test_harmless_fields_pass() -> None:
         ("model_type", "gpt2"),
         ("model_type", None),
         ("position_embedding_type", "relative_key"),
-        ("is_decoder", True),
-        ("is_decoder", 0),
         ("add_cross_attention", True),
         ("is_encoder_decoder", True),
         ("pruned_heads", {"0": [1]}),

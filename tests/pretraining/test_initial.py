@@ -143,6 +143,36 @@ def test_positions_are_the_models(tmp_path: Path) -> None:
         go_on(short, tmp_path / "run")
 
 
+def test_the_direction_is_the_models(first: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"objective: expected mlm\+nsp, mlm or mlm\+sop to go on from"):
+        go_on(first / "model", tmp_path / "run", objective="clm")
+    small_run.run(tmp_path / "left", objective="clm")
+    with pytest.raises(UsageError, match="objective: expected clm to go on from"):
+        go_on(tmp_path / "left/model", tmp_path / "run")
+    before = open_model(tmp_path / "left/model").manifest["provenance"]["training"]
+    listener = Listener()
+    after = go_on(
+        tmp_path / "left/model",
+        tmp_path / "run",
+        steps=1,
+        learning_rate=1e-12,
+        objective="clm",
+        listener=listener,
+    )
+    assert after.clm_loss == pytest.approx(before["clm_loss"], abs=1e-5)
+    assert listener.said == []
+
+
+def test_what_was_learned_about_pairs_is_kept(first: Path, tmp_path: Path) -> None:
+    """Going on with masked words alone leaves pooler and next-sentence head as they were."""
+    go_on(first / "model", tmp_path / "run", objective="mlm", steps=2)
+    before, after = open_model(first / "model"), open_model(tmp_path / "run/model")
+    assert after.heads == before.heads
+    names = [name for name in before.weights.tensors if "pooler" in name or "next_sentence" in name]
+    assert len(names) == 4
+    assert all(torch.equal(before.weights.tensors[n], after.weights.tensors[n]) for n in names)
+
+
 def test_what_is_missing_is_said(tmp_path: Path) -> None:
     words = small_models.tokenizer()
     classifier, listener = small_models.save_classifier(tmp_path / "classifier"), Listener()

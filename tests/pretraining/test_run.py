@@ -146,11 +146,51 @@ def test_accumulation_changes_no_loss(tmp_path: Path) -> None:
     assert max(abs(a - b) for a, b in pairs) < 1e-5
 
 
-@pytest.mark.parametrize("objective", ["mlm", "mlm+sop"])
+OTHER_OBJECTIVES = {
+    "mlm": ("BertForMaskedLM", {"masked_language"}),
+    "mlm+sop": ("BertForPreTraining", {"masked_language", "next_sentence"}),
+    "clm": ("BertLMHeadModel", {"left_to_right"}),
+}
+"""What the model is called, and the heads that it has: no more than what was trained."""
+
+
+@pytest.mark.parametrize("objective", OTHER_OBJECTIVES)
 def test_other_objectives(objective: str, tmp_path: Path) -> None:
     summary = run(tmp_path / "run", objective=objective)
-    assert (summary.nsp_accuracy is None) == (objective == "mlm")
-    assert ("nsp_loss" in records(tmp_path / "run")[0]) == (objective != "mlm")
+    paired, words = objective == "mlm+sop", objective[:3]
+    assert (summary.nsp_accuracy is not None) == paired
+    assert (summary.clm_loss is None) == (summary.mlm_loss is not None) == (words == "mlm")
+    assert summary.words.loss == getattr(summary, f"{words}_loss")
+    lines = records(tmp_path / "run")
+    assert all((f"{words}_loss" in line, "nsp_loss" in line) == (True, paired) for line in lines)
+    folder = open_model(tmp_path / "run/model")
+    assert (folder.architecture, folder.heads) == OTHER_OBJECTIVES[objective]
+    assert ("pooler" in folder.weights.parts) == paired
+    assert folder.config.is_decoder == (objective == "clm")
+
+
+@pytest.mark.parametrize("objective", OTHER_OBJECTIVES)
+def test_other_objectives_survive_a_death(
+    objective: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two runs are the same to the last bit, and so is one that was ended in the middle of a step."""
+    run(tmp_path / "unbroken", objective=objective)
+    with monkeypatch.context() as patch, pytest.raises(Stopped):
+        _breaking(patch, 17, _die)
+        run(tmp_path / "run", objective=objective)
+    run(tmp_path / "run", objective=objective, resume=True)
+    assert fingerprint(tmp_path / "run") == fingerprint(tmp_path / "unbroken")
+
+
+def test_left_to_right_learns_what_follows(tmp_path: Path) -> None:
+    """A word of the small corpus depends on the one before it; no guess without a network is as good."""
+    summary = run(
+        tmp_path / "run", objective="clm", steps=150, learning_rate=5e-3, dropout=0.0, long_share=0.0
+    )
+    assert set(summary.baselines) == {"most_frequent", "bigram"}
+    assert summary.clm_accuracy is not None
+    assert summary.clm_accuracy > 2 * summary.baselines["most_frequent"].accuracy
+    assert not (tmp_path / "run/blanks.json").exists()
 
 
 def test_by_epochs(tmp_path: Path) -> None:

@@ -1,4 +1,7 @@
-"""What holds for every kind: it goes on exactly after a stop, and its folder opens in transformers."""
+"""What holds for every kind: it goes on exactly after a stop, and its folder opens in transformers.
+
+All of it for a BERT and for a left-to-right model.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +17,10 @@ import torch
 from tasks.conftest import BAD, GOOD, reviews
 from tasks.test_finetuning_resumed import StopAfter, same
 
-from bertwright.checkpoints.model_folder import open_model
+from bertwright.checkpoints.model_folder import open_model, save_model
 from bertwright.errors import Interrupted, ModelError, SettingsError, UsageError
 from bertwright.inference.model import load
+from bertwright.model.pretraining_model import BertForPreTraining
 from bertwright.tasks.batches import TrainingBatches
 from bertwright.tasks.columns import Columns
 from bertwright.tasks.evaluation import evaluate, run_model
@@ -102,8 +106,24 @@ ARCHITECTURES = {
 }
 
 
+POOLING = ("BertForSequenceClassification", "BertForMultipleChoice")
+
+
 def test_no_kind_is_forgotten() -> None:
     assert set(KINDS) == set(FILES)
+
+
+@pytest.fixture(scope="module", params=["bidirectional", "left-to-right"])
+def pretrained(
+    request: pytest.FixtureRequest, pretrained: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    if request.param == "bidirectional":
+        return pretrained
+    folder = open_model(pretrained)
+    config = folder.config.model_copy(update={"is_decoder": True})
+    path = tmp_path_factory.mktemp("left") / "model"
+    save_model(path, BertForPreTraining(config, seed=3), folder.tokenizer, task=None, provenance={})
+    return path
 
 
 @pytest.fixture(scope="module", params=FILES)
@@ -150,6 +170,11 @@ def test_it_opens_in_transformers_with_equal_outputs(request_of: dict[str, Any],
     task = open_task(folder)
     assert task.kind == request_of["kind"]
     features = task.encode(task.read(request_of["dev"], request_of["columns"]).examples)[:5]
+    if (
+        folder.config.is_decoder
+    ):  # theirs reads the first token whatever the folder says, and its card says so
+        assert (folder.config.pooled_token == "last") == (architecture in POOLING)
+        folder = replace(folder, config=folder.config.model_copy(update={"pooled_token": "first"}))
     ours = run_model(task.trained_model(folder), features, task.tokenizer.vocabulary.pad_id)
     theirs.eval()
     for row, output in zip(features, ours, strict=True):

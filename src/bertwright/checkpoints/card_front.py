@@ -10,6 +10,7 @@ from bertwright.checkpoints.card_text import finite, scalar
 PIPELINES = {
     "BertForPreTraining": "fill-mask",
     "BertForMaskedLM": "fill-mask",
+    "BertLMHeadModel": "text-generation",
     "BertForSequenceClassification": "text-classification",
     "BertForTokenClassification": "token-classification",
     "BertForQuestionAnswering": "question-answering",

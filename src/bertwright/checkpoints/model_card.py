@@ -15,6 +15,7 @@ from bertwright.tokenization.tokenizer import Tokenizer
 _COMMANDS = {
     "BertForPreTraining": 'bertwright fill-mask FOLDER "The capital of France is [MASK]."',
     "BertForMaskedLM": 'bertwright fill-mask FOLDER "The capital of France is [MASK]."',
+    "BertLMHeadModel": 'bertwright generate FOLDER "It was a dark and"',
     "BertForNextSentencePrediction": 'bertwright next-sentence FOLDER "It rained." "The street was wet."',
     "BertForSequenceClassification": "bertwright predict FOLDER rows.tsv -o predictions.jsonl",
     "BertForTokenClassification": "bertwright predict FOLDER sentences.jsonl -o predictions.jsonl",
@@ -26,6 +27,7 @@ _COMMANDS = {
 _CALLS = {
     "BertForPreTraining": 'model.fill_mask("The capital of France is [MASK].")',
     "BertForMaskedLM": 'model.fill_mask("The capital of France is [MASK].")',
+    "BertLMHeadModel": 'model.generate(["It was a dark and"])',
     "BertForNextSentencePrediction": 'model.next_sentence("It rained.", "The street was wet.")',
     "BertModel": 'model.embed(["one text", "another"])',
 }
@@ -33,6 +35,21 @@ _ROWS = "model.predict(rows)  # as in the training file"
 
 _VECTORS = ("BertModel", "BertForPreTraining", "BertForMaskedLM")
 """Architectures whose vectors of texts are of use by themselves."""
+
+_POOLING = ("BertForSequenceClassification", "BertForMultipleChoice")
+
+_LEFT_TO_RIGHT = (
+    "A token sees those before it and itself, none after it (`is_decoder` in `config.json`). So it can",
+    "continue a text; to fill a blank, or to judge a word by what follows, a BERT is better.",
+    "",
+)
+
+_LAST_TOKEN = (
+    "The output layer reads the *last* token of a row (`pooled_token` in `config.json`), the only one that",
+    "has seen all of it. The classes of `transformers` open this folder too, but they read the first token,",
+    "which has seen nothing but itself: what they answer is the same for every text. Do not use them here.",
+    "",
+)
 
 _LIMITS = (
     "## Limits",
@@ -62,16 +79,18 @@ def model_card(
         tokenizer: its vocabulary is described.
         sentences: how its vectors of texts are made, if the folder says so.
     """
+    kind = "left-to-right Transformer in the layout of BERT" if config.is_decoder else "BERT"
     lines = [
         *front_matter(architecture, task, provenance, sentences=sentences is not None),
         "",
         f"# {architecture}, {config.num_hidden_layers} layers, hidden size {config.hidden_size}",
         "",
-        f"A BERT with {parameters:,} parameters: {config.num_hidden_layers} layers of "
+        f"A {kind} with {parameters:,} parameters: {config.num_hidden_layers} layers of "
         f"{config.num_attention_heads} heads, hidden size {config.hidden_size}, {config.vocab_size:,} word "
         f"pieces, at most {config.max_position_embeddings} tokens a text. Written by bertwright.",
         "",
-        *_use(architecture, sentences),
+        *(_LEFT_TO_RIGHT if config.is_decoder else ()),
+        *_use(config, architecture, sentences),
         *(["## Task", "", *fenced(_described(task))] if task else []),
         *card_figures.figures(task, provenance),
         *card_figures.data(provenance),
@@ -85,13 +104,15 @@ def model_card(
     return "\n".join(lines) + "\n"
 
 
-def _use(architecture: str, sentences: SentenceRecipe | None) -> list[str]:
+def _use(config: BertConfig, architecture: str, sentences: SentenceRecipe | None) -> list[str]:
     """The same in three libraries, where each has a use for it."""
     command = _COMMANDS["BertModel"] if sentences else _COMMANDS[architecture]
     call = _CALLS["BertModel"] if sentences else _CALLS.get(architecture, _ROWS)
     lines = ["## Use", "", "```sh", command, "```", "", "```python", "import bertwright", ""]
-    lines += ['model = bertwright.load("FOLDER")', call, "```", "", "```python"]
-    lines += [f"from transformers import AutoTokenizer, {architecture}", ""]
+    lines += ['model = bertwright.load("FOLDER")', call, "```", ""]
+    if config.pooled_token == "last" and architecture in _POOLING:
+        return [*lines, *_LAST_TOKEN]
+    lines += ["```python", f"from transformers import AutoTokenizer, {architecture}", ""]
     lines += ['tokenizer = AutoTokenizer.from_pretrained("FOLDER")']
     lines += [f'model = {architecture}.from_pretrained("FOLDER")', "```", ""]
     if sentences is None and architecture not in _VECTORS:

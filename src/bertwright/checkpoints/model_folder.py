@@ -18,7 +18,7 @@ from bertwright.checkpoints.labels import read_labels
 from bertwright.checkpoints.memory import require_memory
 from bertwright.checkpoints.names import ENCODER
 from bertwright.checkpoints.relatives import as_bert
-from bertwright.checkpoints.saving import ARCHITECTURES, save_model
+from bertwright.checkpoints.saving import ARCHITECTURES, LEFT_TO_RIGHT, save_model
 from bertwright.checkpoints.sentence_modules import MODULES, read_modules
 from bertwright.checkpoints.sentence_recipe import SentenceRecipe
 from bertwright.checkpoints.tensor_files import TensorFiles
@@ -35,7 +35,7 @@ from bertwright.tokenization.tokenizer import Tokenizer
 
 __all__ = ["Head", "ModelFolder", "open_model", "save_model"]
 
-Head = Literal["masked_language", "next_sentence"] | HeadName
+Head = Literal["masked_language", "left_to_right", "next_sentence"] | HeadName
 Module = TypeVar("Module", bound=nn.Module)
 Model = TypeVar("Model", bound=TaskModel)
 
@@ -79,6 +79,8 @@ class ModelFolder:
         found = {head for part, head in _HEADS.items() if part in self.weights.parts}
         if "head" in self.weights.parts:
             found.add(_classifier_head(self.architecture))
+        if self.config.is_decoder and "masked_language" in found:  # the same head, asked about the next token
+            found = found - {"masked_language"} | {"left_to_right"}
         return frozenset(found)
 
     @property
@@ -126,7 +128,9 @@ class ModelFolder:
             self._require(head)
         heads = ("head.", "span_head.")
         own = {name: tensor for name, tensor in self.weights.tensors.items() if not name.startswith(heads)}
-        return self._filled(BertForPreTraining(self.config, seed=None), own)
+        model = BertForPreTraining(self.config, seed=None)
+        model.pairs = "next_sentence" in self.heads
+        return self._filled(model, own)
 
     def task_model(self, cls: type[Model]) -> Model:
         """The encoder with the output layer that is stored here.
@@ -144,7 +148,8 @@ class ModelFolder:
 
     def new_task_model(self, cls: type[Model], num_labels: int, *, seed: int = 0) -> Model:
         """The encoder with a new output layer of ``num_labels`` outputs, drawn from ``seed``."""
-        return cls(self.config, num_labels, encoder=self.encoder(), seed=seed)
+        folder = replace(self, config=self.config.reading_rows()) if cls.pools else self
+        return cls(folder.config, num_labels, encoder=folder.encoder(), seed=seed)
 
     def _require(self, head: Head) -> None:
         if head not in self.heads:
@@ -308,7 +313,8 @@ def _notes_on(weights: Weights, architecture: str | None = None) -> list[str]:
     if weights.ignored:
         shown = ", ".join(weights.ignored[:3]) + (", …" if len(weights.ignored) > 3 else "")
         notes.append(f"{len(weights.ignored)} tensors of other heads are not used: {shown}")
-    by_token = architecture in (ARCHITECTURES["token"], ARCHITECTURES["span"])  # these never had one
+    never = (ARCHITECTURES["token"], ARCHITECTURES["span"], LEFT_TO_RIGHT)
+    by_token = architecture in never  # these never had one
     if weights.slots:
         shown = ", ".join(weights.slots[:2]) + (", …" if len(weights.slots) > 2 else "")
         notes.append(f"{len(weights.slots)} tensors of an optimizer are not used: {shown}")

@@ -35,8 +35,11 @@ ARCHITECTURES: Mapping[HeadName, str] = {
 }
 """What ``transformers`` calls a model with one of the heads."""
 
+LEFT_TO_RIGHT = "BertLMHeadModel"
+"""What it calls a left-to-right language model."""
 
 _POOLER = ENCODER + "pooler."
+_PAIRS = (_POOLER, "next_sentence_head.")
 
 
 def save_model(
@@ -160,6 +163,8 @@ def _checked_state(
             raise ModelError.at(path, f"{module.num_labels} labels, the classifier's", len(labels))
         if not module.pools:  # an untrained pooler would only mislead; transformers' classes have none either
             state = {name: tensor for name, tensor in state.items() if not name.startswith(_POOLER)}
+    if isinstance(module, BertForPreTraining) and not module.pairs:
+        state = {name: tensor for name, tensor in state.items() if not name.startswith(_PAIRS)}
     require_finite(state, path)
     return config, state
 
@@ -167,4 +172,10 @@ def _checked_state(
 def _architecture(module: nn.Module) -> str:
     if isinstance(module, TaskModel):
         return ARCHITECTURES[module.head_name]
-    return {BertEncoder: "BertModel", BertForPreTraining: "BertForPreTraining"}[type(module)]
+    if isinstance(module, BertForPreTraining):
+        if module.config.is_decoder:
+            return LEFT_TO_RIGHT
+        return "BertForPreTraining" if module.pairs else "BertForMaskedLM"
+    if not isinstance(module, BertEncoder):
+        raise TypeError(f"{type(module).__name__}: no architecture of transformers")
+    return "BertModel"

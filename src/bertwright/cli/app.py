@@ -32,6 +32,8 @@ COMMANDS = {
     "predict": ("bertwright.cli.predict:predict", "Using a model"),
     "fill-mask": ("bertwright.cli.fill_mask:fill_mask", "Using a model"),
     "next-sentence": ("bertwright.cli.next_sentence:next_sentence", "Using a model"),
+    "score": ("bertwright.cli.score:score", "Using a model"),
+    "generate": ("bertwright.cli.generate:generate", "Using a model"),
     "embed": ("bertwright.cli.embed:embed", "Using a model"),
     "features": ("bertwright.cli.features:features", "Using a model"),
     "convert": ("bertwright.cli.convert:convert", "Using a model"),

@@ -124,7 +124,7 @@ def _pretraining_table(summary: PretrainingSummary) -> RenderableType:
     for name, baseline in summary.baselines.items():
         rows.append([names.get(name, name), f"{baseline.accuracy:.1%}", f"{baseline.loss:.2f}", ""])
     nsp = "" if summary.nsp_accuracy is None else f"{summary.nsp_accuracy:.1%}"
-    rows.append(["this BERT", f"{summary.mlm_accuracy:.1%}", f"{summary.mlm_loss:.2f}", nsp])
+    rows.append(["this BERT", f"{summary.words.accuracy:.1%}", f"{summary.words.loss:.2f}", nsp])
     title = f"held-out text after {summary.steps:,} steps, {summary.tokens / 1e6:.1f} million tokens"
     return table(title, ["", "masked words right", "loss", "next sentence right"], rows, right=(1, 2, 3))
 

@@ -29,7 +29,9 @@ def pretrain(
         Path | None, Parameter(help="A model folder to go on from; its sizes are the network's.")
     ] = None,
     size: Annotated[str | None, Parameter(help="tiny, mini, small, medium, base (default) or large.")] = None,
-    objective: Annotated[str | None, Parameter(help="mlm+nsp (default), mlm or mlm+sop.")] = None,
+    objective: Annotated[
+        str | None, Parameter(help="mlm+nsp (default), mlm, mlm+sop, or clm: left-to-right.")
+    ] = None,
     steps: Annotated[Count | None, Parameter(help="Length of the run in updates,")] = None,
     epochs: Annotated[Real | None, Parameter(help="or in passes over the text,")] = None,
     budget: Annotated[str | None, Parameter(help="or in time: 30m, 2h, 1h30m.")] = None,
@@ -47,7 +49,7 @@ def pretrain(
     overwrite: Annotated[bool, Parameter(help="Replace the run in OUTPUT.")] = False,
     common: Common = Common(),
 ) -> None:
-    """Pre-train a BERT: masked language model and next sentence.
+    """Pre-train a BERT: masked language model and next sentence; or one of the models it is compared with.
 
     OUTPUT/model is the model folder, OUTPUT/report.html the report, OUTPUT/metrics.jsonl the log. Ctrl-C
     saves and stops; --resume goes on exactly as if nothing had happened, and takes its settings from
@@ -112,9 +114,10 @@ def _shown(summary: PretrainingSummary, report: Path) -> list[RenderableType]:
         [name.replace("_", " "), f"{guess.accuracy:.1%}", f"{guess.loss:.3f}"]
         for name, guess in summary.baselines.items()
     ]
-    rows.append(["this model", f"{summary.mlm_accuracy:.1%}", f"{summary.mlm_loss:.3f}"])
+    rows.append(["this model", f"{summary.words.accuracy:.1%}", f"{summary.words.loss:.3f}"])
+    asked = "Masked words" if summary.clm_loss is None else "Next tokens"
     shown: list[Any] = [
-        table("Masked words of held-out text", ["", "right", "loss"], rows, right=(1, 2)),
+        table(f"{asked} of held-out text", ["", "right", "loss"], rows, right=(1, 2)),
     ]
     if summary.nsp_accuracy is not None:
         shown.append(f"Pairs of sentences told apart: {summary.nsp_accuracy:.1%} (chance: 50 %)")

@@ -140,23 +140,31 @@ class PretrainingBatches:
         wanted = slice(start, stop)
         rows, lengths = Rows._make(column[wanted] for column in rows), lengths[wanted]
         input_ids = self._read_tokens(rows, lengths, columns)
+        place = np.arange(columns)
+        attention_mask = place < lengths[:, None]
+        if self.settings.next_token:
+            positions, labels = next_tokens(input_ids, lengths)
+        else:
+            positions, labels = self._mask(input_ids, rows, lengths)
+        second = attention_mask & (place >= rows.a_length[:, None] + 2)
+        return PretrainingBatch(
+            input_ids=input_ids,
+            token_type_ids=second.astype(np.int64),
+            attention_mask=attention_mask,
+            masked_positions=positions,
+            masked_labels=labels,
+            next_sentence_labels=rows.label if paired else None,
+        )
+
+    def _mask(self, input_ids: Int64s, rows: Rows, lengths: Int64s) -> tuple[Int64s, Int64s]:
+        """Mask ``input_ids`` in place: positions and true ids, each (P,)."""
         room = int(self._mask_counts[lengths].sum())
         positions, labels = np.empty(room, np.int64), np.empty(room, np.int64)
         masked = mask_rows(
             input_ids, rows.a_length, rows.b_length, self._mask_counts, self._starts_word,
             rows.masking_keys, rows.indices, self._mask_rule, positions, labels,
         )  # fmt: skip
-        place = np.arange(columns)
-        attention_mask = place < lengths[:, None]
-        second = attention_mask & (place >= rows.a_length[:, None] + 2)
-        return PretrainingBatch(
-            input_ids=input_ids,
-            token_type_ids=second.astype(np.int64),
-            attention_mask=attention_mask,
-            masked_positions=positions[:masked],
-            masked_labels=labels[:masked],
-            next_sentence_labels=rows.label if paired else None,
-        )
+        return positions[:masked], labels[:masked]
 
     def _read_tokens(self, rows: Rows, lengths: Int64s, columns: int) -> Int64s:
         """(B, S): the tokens of the instances with their special ones, padded."""
@@ -188,6 +196,17 @@ def held_out_batches(
     """
     batches = PretrainingBatches(store, vocabulary, settings, batch_size, seed, phase=-1)
     return batches.one_epoch()
+
+
+def next_tokens(input_ids: Int64s, lengths: Int64s) -> tuple[Int64s, Int64s]:
+    """Where a token follows, and which: flat positions and ids, each (P,), from the first token of a row on.
+
+    Args:
+        input_ids: (B, S).
+        lengths: (B,) tokens of each row, which stand at its beginning.
+    """
+    positions = np.flatnonzero(np.arange(input_ids.shape[1]) < lengths[:, None] - 1)
+    return positions, input_ids.ravel()[positions + 1]
 
 
 @compiled

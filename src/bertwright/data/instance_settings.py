@@ -30,6 +30,9 @@ class InstanceSettings(Settings):
     """Two segments, and whether the second one truly follows; false: one segment and no second label."""
     sentence_order: bool = False
     """Two segments that follow each other, half of the time swapped; needs next_sentence = false."""
+    next_token: bool = False
+    """One segment of which nothing is masked and every token but the first is predicted from those before
+    it; needs next_sentence = false."""
 
     @model_validator(mode="after")
     def _consistent(self) -> InstanceSettings:
@@ -41,6 +44,8 @@ class InstanceSettings(Settings):
             raise ValueError(
                 "sentence_order: needs next_sentence = false, since an instance has one pair label"
             )
+        if self.next_token and self.paired:
+            raise ValueError("next_token: needs next_sentence = false and sentence_order = false")
         return self
 
     @property
@@ -56,7 +61,10 @@ class InstanceSettings(Settings):
     def prediction_counts(self) -> list[int]:
         """Entry n: how many tokens of an instance of n tokens (special ones counted) are predicted.
 
-        ``min(max_predictions, max(1, round(n * masked_lm_probability)))``; Python rounds halves to even.
+        ``min(max_predictions, max(1, round(n * masked_lm_probability)))``; Python rounds halves to even. With
+        ``next_token`` all but the first.
         """
+        if self.next_token:
+            return [max(0, n - 1) for n in range(self.max_length + 1)]
         most = self.max_predictions or math.ceil(self.max_length * self.masked_lm_probability)
         return [min(most, max(1, round(n * self.masked_lm_probability))) for n in range(self.max_length + 1)]

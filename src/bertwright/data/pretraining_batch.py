@@ -21,9 +21,9 @@ class PretrainingBatch:
     attention_mask: npt.NDArray[np.bool_]
     """(B, S): true on tokens, false on padding."""
     masked_positions: Ids
-    """(P,): flat ``row * S + column``, ascending."""
+    """(P,): flat ``row * S + column``, ascending. Next tokens: all but the last [SEP]."""
     masked_labels: Ids
-    """(P,): the true ids there."""
+    """(P,): the true ids there. Next tokens: the ids that follow."""
     next_sentence_labels: Ids | None
     """(B,): 0 B follows A, 1 random (sentence order: 0 in order, 1 swapped); None for single segments."""
 

@@ -24,9 +24,10 @@ from bertwright.tasks.kinds import open_task
 Answers = dict[str, Tensor]
 """Name of an output -> float32 on the CPU.
 
-``last_hidden_state`` (T, H), ``pooled_output`` (B, H), ``masked_language`` (P, V), ``next_sentence`` (B, 2),
-``sequence`` (B, C), ``token`` (T, C), ``span`` (T, 2), ``choice`` (B, 1); those whose weights are stored; and
-``small_model`` (B, C) or (T, C), what was trained on the frozen encoder's vectors.
+``last_hidden_state`` (T, H), ``pooled_output`` (B, H), ``masked_language`` or ``left_to_right`` (P, V),
+``next_sentence`` (B, 2), ``sequence`` (B, C), ``token`` (T, C), ``span`` (T, 2), ``choice`` (B, 1); those
+whose weights are stored; and ``small_model`` (B, C) or (T, C), what was trained on the frozen encoder's
+vectors.
 """
 
 HEADS: Mapping[HeadName, type[TaskModel]] = {
@@ -52,10 +53,11 @@ def answers_of(folder: ModelFolder, asked: Inputs) -> Answers:
         answers["last_hidden_state"] = output.last_hidden_state[asked.tokens]
         if "pooler" in folder.weights.parts:
             answers["pooled_output"] = output.pooled_output
-        if folder.heads & {"masked_language", "next_sentence"}:
+        if folder.heads & {"masked_language", "left_to_right", "next_sentence"}:
             logits = network(*rows, masked_positions(asked))
-            if "masked_language" in folder.heads:
-                answers["masked_language"] = logits.mlm_logits
+            for words in ("masked_language", "left_to_right"):
+                if words in folder.heads:
+                    answers[words] = logits.mlm_logits
             if "next_sentence" in folder.heads:
                 answers["next_sentence"] = logits.nsp_logits
         for head, cls in HEADS.items():

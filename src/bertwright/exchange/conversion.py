@@ -104,6 +104,8 @@ def convert(
     with StagedDirectory(output, overwrite=overwrite, manifest_name=MANIFEST_NAME) as staged:
         watch.start("reading")
         opened = open_source(source, staged.scratch, lower_case=lower_case)
+        if opened.folder.config.is_decoder and not target.left_to_right:
+            raise ModelError.at(source, f"a bidirectional model for --to {to}", "a left-to-right one")
         watch.start("writing")
         target.write(opened.folder, staged.path, Request(opened.origin, options or {}))
         watch.start("comparing")

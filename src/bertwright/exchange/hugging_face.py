@@ -11,7 +11,7 @@ from torch import Tensor
 from bertwright import strict_json
 from bertwright.checkpoints import members
 from bertwright.checkpoints.model_folder import ModelFolder
-from bertwright.checkpoints.saving import ARCHITECTURES, save_weights
+from bertwright.checkpoints.saving import ARCHITECTURES, LEFT_TO_RIGHT, save_weights
 from bertwright.checkpoints.sentence_recipe import SentenceRecipe
 from bertwright.checkpoints.tensor_file import read_tensors
 from bertwright.errors import ModelError
@@ -72,6 +72,8 @@ def architecture_of(folder: ModelFolder) -> str:
     for head, architecture in ARCHITECTURES.items():
         if head in heads:
             return architecture
+    if "left_to_right" in heads:
+        return LEFT_TO_RIGHT
     if "next_sentence" in heads:
         return "BertForPreTraining" if "masked_language" in heads else "BertForNextSentencePrediction"
     return "BertForMaskedLM" if "masked_language" in heads else "BertModel"

@@ -74,6 +74,8 @@ class Target:
     """The largest difference that is let pass unless another is asked for."""
     rounding: tuple[str, ...] = ()
     """Options under which answers are expected to differ: there is no bound then, unless one is asked for."""
+    left_to_right: bool = True
+    """Whether the format can say that attention sees the past alone."""
 
     def bound_with(self, options: Mapping[str, Any]) -> float | None:
         """The bound where none is asked for; None where there is none."""
@@ -108,6 +110,15 @@ TARGETS: Mapping[str, Target] = {
     "sentence-transformers": Target(
         "a sentence-transformers folder", write_sentence_transformers, opened_sentences
     ),
-    "onnx": Target("a folder for onnxruntime", write_onnx, opened_onnx, bound=1e-4, rounding=("int8",)),
-    "tf1": Target("the folder of a TensorFlow 1 checkpoint", write_tensorflow, opened_folder),
+    "onnx": Target(
+        "a folder for onnxruntime",
+        write_onnx,
+        opened_onnx,
+        bound=1e-4,
+        rounding=("int8",),
+        left_to_right=False,
+    ),
+    "tf1": Target(
+        "the folder of a TensorFlow 1 checkpoint", write_tensorflow, opened_folder, left_to_right=False
+    ),
 }

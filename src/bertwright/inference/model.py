@@ -13,13 +13,16 @@ from numpy.typing import NDArray
 from torch import nn
 
 from bertwright.checkpoints.model_folder import Head, ModelFolder
-from bertwright.errors import UsageError, quote
+from bertwright.errors import ModelError, UsageError, quote
 from bertwright.export.folder import OnnxFolder, open_for_use
 from bertwright.features.pooling import SentencePoolingName
 from bertwright.inference.embedding import Embedded, changed, embed
 from bertwright.inference.fill_mask import FilledMask, fill_mask
+from bertwright.inference.generation import MAX_TOKENS, Generated, generate
 from bertwright.inference.next_sentence import NextSentence, next_sentence
 from bertwright.inference.prediction import predict
+from bertwright.inference.scoring import ScoreKind, TextScore, score, score_kind
+from bertwright.inference.stages import Inner
 from bertwright.model.encoder import BertEncoder
 from bertwright.model.pretraining_model import BertForPreTraining
 from bertwright.progress import Progress
@@ -84,9 +87,16 @@ class Model:
         """The ``top_k`` likeliest tokens for every ``[MASK]`` in ``text``, in the order of the text.
 
         Raises:
-            ModelError: the model has no masked-language head.
+            ModelError: the model has no masked-language head, or is left-to-right.
             InputError: the text has no blank.
         """
+        if self.config.is_decoder:
+            raise ModelError.at(
+                self.folder.path,
+                "a masked language model",
+                "a left-to-right one",
+                hint="it does not see what stands behind a blank; bertwright generate continues a text",
+            )
         return fill_mask(self._pretraining("masked_language"), self.tokenizer, text, top_k=top_k)
 
     def next_sentence(self, a: str, b: str) -> float:
@@ -101,6 +111,86 @@ class Model:
     def next_sentence_answer(self, a: str, b: str) -> NextSentence:
         """As :meth:`next_sentence`, and whether the pair had to be cut."""
         return next_sentence(self._pretraining("next_sentence"), self.tokenizer, a, b)
+
+    def score(self, texts: Sequence[str], *, progress: Progress | None = None) -> list[TextScore]:
+        """How natural the language model finds every text: log-probabilities of its tokens, in nats.
+
+        A masked model gives pseudo-log-likelihoods, a left-to-right one log-likelihoods; see
+        :mod:`bertwright.inference.scoring`.
+
+        Args:
+            texts: a list.
+            progress: advances by texts.
+
+        Raises:
+            ModelError: the model has no language-model head.
+            UsageError: ``texts`` is one text and no list.
+        """
+        _require_list(texts)
+        return score(self._language_model(), self.tokenizer, texts, progress=Inner.of(progress))
+
+    @property
+    def score_kind(self) -> ScoreKind:
+        """What :meth:`score` gives.
+
+        Raises:
+            ModelError: the model has no language-model head.
+        """
+        return score_kind(self._language_model())
+
+    def generate(
+        self,
+        texts: Sequence[str],
+        *,
+        max_tokens: int = MAX_TOKENS,
+        top_p: float | None = None,
+        seed: int = 0,
+        first: int = 0,
+        progress: Progress | None = None,
+    ) -> list[Generated]:
+        """How every text goes on, by a left-to-right model.
+
+        Args:
+            texts: a list of beginnings.
+            max_tokens: that are added at most.
+            top_p: None takes the likeliest token each time; otherwise draws from the likeliest ones that
+                together have this probability.
+            seed, first: what ``top_p`` draws for a text is named by the seed and the text's number, which
+                counts from ``first``.
+            progress: advances by texts.
+
+        Raises:
+            ModelError: the model is not left-to-right: BERT has never learned to say what comes next.
+            UsageError: ``texts`` is one text and no list, or an argument is out of range.
+        """
+        _require_list(texts)
+        self.require_left_to_right()
+        return generate(
+            self._pretraining("left_to_right"),
+            self.tokenizer,
+            texts,
+            max_tokens=max_tokens,
+            top_p=top_p,
+            seed=seed,
+            first=first,
+            progress=Inner.of(progress),
+        )
+
+    def require_left_to_right(self) -> None:
+        """Refuse to generate with a model that has not learned it.
+
+        Raises:
+            ModelError: it is a BERT, or has no language-model head.
+        """
+        if not self.config.is_decoder:
+            raise ModelError.at(
+                self.folder.path,
+                "a left-to-right model (pretrain --objective clm)",
+                "a bidirectional one",
+                hint="BERT reads both sides of every word at once, so it has never learned to say what comes "
+                "next: it fills blanks and judges texts, and is not made to generate or to translate",
+            )
+        self._pretraining("left_to_right")
 
     def embed(
         self,
@@ -147,8 +237,7 @@ class Model:
         Raises:
             UsageError: ``texts`` is one text and no list, or an argument is out of range.
         """
-        if isinstance(texts, str):
-            raise UsageError(f"texts: expected a list of texts, got the text {quote(texts)}")
+        _require_list(texts)
         return embed(
             self.encoder,
             self.tokenizer,
@@ -194,6 +283,9 @@ class Model:
     def _pretraining_model(self) -> BertForPreTraining:
         return self.folder.pretraining_model(require=()).to(self.device)
 
+    def _language_model(self) -> BertForPreTraining:
+        return self._pretraining("left_to_right" if self.config.is_decoder else "masked_language")
+
     def _pretraining(self, head: Head) -> BertForPreTraining:
         if head not in self.folder.heads:
             self.folder.pretraining_model(require=[head])  # says what is missing
@@ -215,6 +307,11 @@ def load(path: str | Path, *, device: torch.device | str = "auto", lower_case: b
     """
     _device(device)
     return Model(open_for_use(path, lower_case=lower_case), device)
+
+
+def _require_list(texts: Sequence[str]) -> None:
+    if isinstance(texts, str):
+        raise UsageError(f"texts: expected a list of texts, got the text {quote(texts)}")
 
 
 def _device(name: torch.device | str) -> torch.device:

@@ -2,6 +2,8 @@
 
     softmax(Q K^T / sqrt(D) + bias) V,   then a projection back to H
 
+The bias hides padding; left-to-right (``is_decoder``) it also hides every position from those before it.
+
 Axes: B rows of a batch, S positions (of queries and of keys), H hidden size, N heads, D = H / N.
 Our S is their F ("from") and T ("to"), our D their ``size_per_head``; their three projections are our one.
 """
@@ -35,6 +37,25 @@ def attention_bias(attention_mask: Tensor, dtype: torch.dtype) -> Tensor:
     return (hidden_keys.to(dtype) * MASKED_SCORE)[:, None, None, :]
 
 
+def causal_bias(length: int, like: Tensor, attention_mask: Tensor | None = None) -> Tensor:
+    """What is added to attention scores where no position may see a later one.
+
+    Later keys get minus infinity, so that nothing at all comes from them, whatever is masked besides.
+
+    Args:
+        length: S.
+        like: gives dtype and device.
+        attention_mask: (B, S) as in :func:`attention_bias`; None when there is no padding.
+
+    Returns:
+        (1, 1, S, S), or (B, 1, S, S) with a mask.
+    """
+    later = torch.full((length, length), -torch.inf, dtype=like.dtype, device=like.device).triu(1)  # (S, S)
+    if attention_mask is None:
+        return later[None, None]
+    return later + attention_bias(attention_mask, like.dtype)
+
+
 class SelfAttention(nn.Module):
     """All heads of one layer, with one fused product for queries, keys and values.
 
@@ -45,6 +66,7 @@ class SelfAttention(nn.Module):
     def __init__(self, config: BertConfig) -> None:
         super().__init__()
         self.num_heads = config.num_attention_heads
+        self.causal = config.is_decoder
         self.dropout_probability = config.attention_probs_dropout_prob
         self.query_key_value = nn.Linear(config.hidden_size, 3 * config.hidden_size)
         self.output = nn.Linear(config.hidden_size, config.hidden_size)
@@ -60,7 +82,8 @@ class SelfAttention(nn.Module):
 
         Args:
             hidden: (B, S, H), or (T, H) with ``packing``.
-            bias: (B, 1, 1, S) from :func:`attention_bias`, or None when every key is seen.
+            bias: (B, 1, 1, S) from :func:`attention_bias`, or None when every key is seen; left-to-right
+                (B, 1, S, S) from :func:`causal_bias`, or None when nothing but later keys is hidden.
             positions: (K,) int64, indices into the flattened ``hidden``: project only what these attended to.
             packing: how ``hidden`` was packed.
 
@@ -74,6 +97,8 @@ class SelfAttention(nn.Module):
             bias = bias.to(fused.dtype)
         probability = self.dropout_probability if self.training else 0.0
         if probability and fused.device.type == "cpu" and not torch.compiler.is_compiling():
+            if self.causal and bias is None:
+                bias = causal_bias(fused.shape[1], fused)
             context = host_attention(fused, bias, self.num_heads, probability)  # (B, S, H)
         else:
             context = self._fused_attention(fused, bias, probability)  # (B, S, H)
@@ -95,5 +120,6 @@ class SelfAttention(nn.Module):
             value,
             attn_mask=bias,
             dropout_p=probability,
+            is_causal=self.causal and bias is None,
         )  # (B, N, S, D)
         return context.transpose(1, 2).reshape(rows, length, width)  # (B, S, H)

@@ -39,6 +39,7 @@ REQUIRED = (
     "max_position_embeddings",
 )
 
+_SELDOM = ("tie_word_embeddings", "is_decoder", "pooled_token")
 _WHOLE = "a whole number of 1 or more"
 _SHARE = "a number from 0 up to, but not including, 1"
 _POSITIVE = "a finite number above 0"
@@ -89,6 +90,11 @@ class BertConfig(BaseModel):
     Stored only where it is false."""
     pad_token_id: Annotated[int, Field(ge=0, title="an id of the vocabulary")] = 0
     """Id of [PAD]. The network does not use it (the attention mask decides); it is stored for others."""
+    is_decoder: Annotated[bool, Field(title="true or false")] = False
+    """Left-to-right: a token sees those before it and itself, none after it. False is BERT."""
+    pooled_token: Annotated[Literal["first", "last"], Field(title="first or last")] = "first"
+    """Whose hidden state the pooler reads. BERT's first token, [CLS], has seen all of the row; left-to-right
+    only the last one has, as in GPT. Other libraries always read the first."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -171,12 +177,17 @@ class BertConfig(BaseModel):
             values = {"type_vocab_size": 16, **values, "hidden_act": _TENSORFLOW_NAMES.get(_as_key(act), act)}
         return cls.from_dict(values, source)
 
+    def reading_rows(self) -> BertConfig:
+        """The same, for a new output layer on whole rows: left-to-right it must read the last token."""
+        return self.model_copy(update={"pooled_token": "last"}) if self.is_decoder else self
+
     def to_dict(self) -> dict[str, Any]:
-        """The fields as JSON values, in their order here."""
-        values = self.model_dump()
-        if self.tie_word_embeddings:
-            del values["tie_word_embeddings"]
-        return values
+        """The fields as JSON values, in their order here; the seldom ones where they are not BERT's."""
+        return {
+            name: value
+            for name, value in self.model_dump().items()
+            if name not in _SELDOM or value != type(self).model_fields[name].default
+        }
 
     def num_parameters(self) -> int:
         """Parameters of encoder and pooler (no heads)."""
@@ -186,7 +197,10 @@ class BertConfig(BaseModel):
         return embeddings + self.num_hidden_layers * layer + h * h + h
 
     def num_pretraining_parameters(self) -> int:
-        """Parameters with both pre-training heads: transform, its norm, output bias, next sentence."""
+        """Parameters with both pre-training heads: transform, its norm, output bias, next sentence.
+
+        Left-to-right those of the pooler and of next sentence are counted too, though they learn nothing.
+        """
         h = self.hidden_size
         decoder = 0 if self.tie_word_embeddings else self.vocab_size * h
         return self.num_parameters() + (h * h + h) + 2 * h + self.vocab_size + decoder + 2 * h + 2

@@ -1,4 +1,4 @@
-"""The bidirectional encoder: embeddings, L blocks, pooler.
+"""The encoder: embeddings, L blocks, pooler; bidirectional, or left-to-right for the paper's comparison.
 
 Axes: B rows of a batch, S positions, T tokens of a packed batch, K chosen positions, H hidden size, L layers.
 """
@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from bertwright.model.attention import attention_bias
+from bertwright.model.attention import attention_bias, causal_bias
 from bertwright.model.config import BertConfig
 from bertwright.model.embeddings import BertEmbeddings
 from bertwright.model.initialization import initialize
@@ -24,21 +24,21 @@ class EncoderOutput(NamedTuple):
     last_hidden_state: Tensor
     """(B, S, H): the paper's T_i, one vector a token."""
     pooled_output: Tensor
-    """(B, H): tanh of a dense layer on the first token, the paper's C."""
+    """(B, H): tanh of a dense layer on the first token, the paper's C (or on the last: ``pooled_token``)."""
     hidden_states: tuple[Tensor, ...] | None
     """L + 1 tensors (B, S, H) when asked for: embeddings, then each block."""
 
 
 class Pooler(nn.Module):
-    """tanh(W h_0 + b): one vector for the row, from its first token [CLS]."""
+    """tanh(W h + b): one vector for the row, from the hidden state h of its first token, [CLS], or last."""
 
     def __init__(self, config: BertConfig) -> None:
         super().__init__()
         self.dense = nn.Linear(config.hidden_size, config.hidden_size)
 
-    def forward(self, first: Tensor) -> Tensor:
-        """(B, H), the first position of every row -> (B, H)."""
-        return torch.tanh(self.dense(first))
+    def forward(self, chosen: Tensor) -> Tensor:
+        """(B, H), one position of every row -> (B, H)."""
+        return torch.tanh(self.dense(chosen))
 
 
 class BertEncoder(nn.Module):
@@ -85,7 +85,8 @@ class BertEncoder(nn.Module):
             hidden = layer(hidden, bias)
             if states is not None:
                 states = (*states, hidden)
-        return EncoderOutput(hidden, self.pooler(hidden[:, 0]), states)
+        chosen = hidden.flatten(0, 1).index_select(0, self.pooled_positions(input_ids, attention_mask))
+        return EncoderOutput(hidden, self.pooler(chosen), states)
 
     def at_positions(
         self,
@@ -119,19 +120,48 @@ class BertEncoder(nn.Module):
         self, input_ids: Tensor, token_type_ids: Tensor | None = None, attention_mask: Tensor | None = None
     ) -> Tensor:
         """The pooled output (B, H) alone, for less work than :meth:`forward`; arguments as there."""
-        first = first_positions(input_ids)
-        pooled: Tensor = self.pooler(self.at_positions(input_ids, token_type_ids, attention_mask, first))
+        chosen = self.pooled_positions(input_ids, attention_mask)
+        pooled: Tensor = self.pooler(self.at_positions(input_ids, token_type_ids, attention_mask, chosen))
         return pooled
+
+    def pooled_positions(self, input_ids: Tensor, attention_mask: Tensor | None) -> Tensor:
+        """(B,) int64: the flat positions that the pooler reads; arguments as :meth:`forward`."""
+        if self.config.pooled_token == "first":
+            return first_positions(input_ids)
+        return last_positions(input_ids, attention_mask)
 
     def _embedded(
         self, input_ids: Tensor, token_type_ids: Tensor | None, attention_mask: Tensor | None
     ) -> tuple[Tensor, Tensor | None]:
-        """What the first block reads: embeddings (B, S, H), and the mask as a bias (B, 1, 1, S)."""
+        """What the first block reads: embeddings (B, S, H), and what attention adds to its scores."""
         hidden: Tensor = self.embeddings(input_ids, token_type_ids)
-        return hidden, None if attention_mask is None else attention_bias(attention_mask, hidden.dtype)
+        if attention_mask is None:
+            return hidden, None
+        if not self.config.is_decoder:
+            return hidden, attention_bias(attention_mask, hidden.dtype)
+        if _padded_right(attention_mask):  # then no token comes after padding, so none could see it
+            return hidden, None
+        return hidden, causal_bias(input_ids.shape[1], hidden, attention_mask)
 
 
 def first_positions(input_ids: Tensor) -> Tensor:
     """(B,) int64: the flat positions (row * S) of [CLS], where each row of ``input_ids`` (B, S) begins."""
     rows, length = input_ids.shape
     return torch.arange(0, rows * length, length, device=input_ids.device)
+
+
+def last_positions(input_ids: Tensor, attention_mask: Tensor | None) -> Tensor:
+    """(B,) int64: the flat position of the last token of each row of ``input_ids`` (B, S)."""
+    length = input_ids.shape[1]
+    last = first_positions(input_ids) + length - 1
+    if attention_mask is None:
+        return last
+    return last - attention_mask.to(torch.int32).flip(1).argmax(1)  # how much padding stands behind it
+
+
+def _padded_right(attention_mask: Tensor) -> bool:
+    """Whether all padding is known to stand behind the tokens (a GPU is not asked: that would wait)."""
+    if attention_mask.device.type != "cpu" or torch.compiler.is_compiling():
+        return False
+    visible = attention_mask.to(torch.bool)
+    return bool((visible[:, :-1] | ~visible[:, 1:]).all())

@@ -17,7 +17,6 @@ _NAMES_CODE = ("_attn_implementation_internal", "trust_remote_code", "custom_pip
 _ONLY: Mapping[str, tuple[Any, ...]] = {
     "model_type": ("bert",),
     "position_embedding_type": ("absolute",),
-    "is_decoder": (False,),
     "add_cross_attention": (False,),
     "is_encoder_decoder": (False,),
     "pruned_heads": ({}, None),

@@ -22,7 +22,7 @@ def host_attention(fused: Tensor, bias: Tensor | None, heads: int, probability: 
 
     Args:
         fused: (B, S, 3H): queries, keys and values, heads one after the other in each.
-        bias: (B, 1, 1, S) of the same dtype, or None.
+        bias: (B, 1, 1, S), (B, 1, S, S) or (1, 1, S, S) of the same dtype, or None.
         heads: N.
         probability: of dropping an attention weight.
 
@@ -44,7 +44,10 @@ class _HostAttention(torch.autograd.Function):
         if bias is None:
             added = fused.new_zeros(1)
         else:
-            added = bias.expand(rows, heads, 1, length).reshape(rows * heads, 1, length)  # (BN, 1, S)
+            queries = bias.shape[2]  # 1, or S where every query has a bias of its own
+            own = rows * heads if bias.shape[0] > 1 else 1
+            wide = bias.expand(-1, heads, -1, -1) if own > 1 else bias
+            added = wide.reshape(own, queries, length)  # (BN or 1, 1 or S, S)
         scores = torch.baddbmm(added, query, key.transpose(1, 2), alpha=size**-0.5)  # (BN, S, S)
         weights = torch.softmax(scores, -1)
         mask, factor = keep_mask(weights.shape, probability)

@@ -42,7 +42,7 @@ class BertLayer(nn.Module):
 
         Args:
             hidden: (B, S, H), or (T, H) with ``packing``.
-            bias: (B, 1, 1, S), added to attention scores; None when every key is seen.
+            bias: added to attention scores, see :meth:`SelfAttention.forward`.
             positions: (K,) int64, indices into the flattened ``hidden``: after attention, only these go on.
             packing: how ``hidden`` was packed.
 

@@ -150,7 +150,8 @@ class Assembly:
         if self.device.type == "cpu":
             keep_freed_memory()
         model = self._model()
-        settings, step = self.settings, PretrainingStep(self.device)
+        settings = self.settings
+        step = PretrainingStep(self.device, settings.left_to_right)
         if settings.budget is not None and self.device.type == "cpu" and self.ranks.size == 1:
             torch.set_num_threads(fastest_threads(lambda: self._try(model, step)))
         evaluation = Evaluation(model, self.data.held_out, step, self.ranks, settings.evaluation_instances)
@@ -203,9 +204,9 @@ class Assembly:
             if initial is None
             else initial.model().train()
         )
-        if self.settings.objective == "mlm":  # what no loss reaches is not trained, nor decayed
-            model.next_sentence_head.requires_grad_(False)
-            model.encoder.pooler.requires_grad_(False)
+        if not self.settings.paired:
+            model.freeze_pairs()
+        model.pairs = self.settings.paired or (initial is not None and initial.judges_pairs)
         return model.to(self.device)
 
     def _keep(self, loop: Loop[PretrainingPart], share: float) -> None:

@@ -3,6 +3,9 @@
 * *most frequent*: always the most frequent token of the training text;
 * *bigram*: the token that most often follows the left neighbour, by counts of pairs in the training text;
 * *neighbours*: the token that best fits both neighbours, as if the two were independent.
+
+Where next tokens are predicted there is no right neighbour, and so no third guess; nor is [SEP] to be
+guessed, which the pairs of a text do not tell.
 """
 
 from __future__ import annotations
@@ -66,23 +69,33 @@ def count_pairs(store: TokenStore) -> PairCounts:
 
 
 def baselines(
-    store: TokenStore, batches: Sequence[PretrainingBatch], vocabulary: Vocabulary
+    store: TokenStore,
+    batches: Sequence[PretrainingBatch],
+    vocabulary: Vocabulary,
+    *,
+    next_token: bool = False,
 ) -> dict[str, Baseline]:
-    """``most_frequent``, ``bigram`` and ``neighbours``, counted on ``store`` and measured on ``batches``."""
+    """``most_frequent``, ``bigram`` and ``neighbours``, counted on ``store`` and measured on ``batches``.
+
+    Args:
+        next_token: the batches are of next tokens; then without ``neighbours``.
+    """
     pairs = count_pairs(store)
     special = np.zeros(store.vocab_size, np.bool_)
     special[list(vocabulary.special_ids)] = True
-    left, right, labels = _contexts(batches)
+    left, right, labels = _contexts(batches, next_token)
+    if next_token:
+        words = ~special[labels]
+        left, right, labels = left[words], right[words], labels[words]
     known = pairs.unigrams[labels]
     frequent = Baseline(
         accuracy=float(np.mean(labels == pairs.unigrams.argmax())), loss=float(-np.log(known).mean())
     )
     after, before = (left, pairs.after), (right, pairs.before)
-    return {
-        "most_frequent": frequent,
-        "bigram": _guess([after], labels, pairs.unigrams, special),
-        "neighbours": _guess([after, before], labels, pairs.unigrams, special),
-    }
+    found = {"most_frequent": frequent, "bigram": _guess([after], labels, pairs.unigrams, special)}
+    if not next_token:
+        found["neighbours"] = _guess([after, before], labels, pairs.unigrams, special)
+    return found
 
 
 def _guess(
@@ -106,13 +119,14 @@ def _guess(
     return Baseline(hits / count, total / count)
 
 
-def _contexts(batches: Sequence[PretrainingBatch]) -> tuple[Ints, Ints, Ints]:
-    """Left and right neighbours (as the model sees them) and true ids of all masked positions."""
+def _contexts(batches: Sequence[PretrainingBatch], next_token: bool) -> tuple[Ints, Ints, Ints]:
+    """Left and right neighbours (as the model sees them) and true ids of all tokens to be predicted."""
     lefts, rights, labels = [], [], []
     for batch in batches:
         flat = batch.input_ids.ravel()
-        lefts.append(flat[batch.masked_positions - 1])  # position 0 of a row is [CLS]: never masked
-        rights.append(flat[np.minimum(batch.masked_positions + 1, len(flat) - 1)])
+        places = batch.masked_positions + next_token
+        lefts.append(flat[places - 1])  # position 0 of a row is [CLS]: never masked
+        rights.append(flat[np.minimum(places + 1, len(flat) - 1)])
         labels.append(batch.masked_labels)
     return np.concatenate(lefts), np.concatenate(rights), np.concatenate(labels)
 

@@ -17,7 +17,7 @@ from bertwright.model.config import BertConfig, Size
 from bertwright.training.choices import OptimizerName, PrecisionName
 from bertwright.training.schedule import DecayShape
 
-Objective = Literal["mlm+nsp", "mlm", "mlm+sop"]
+Objective = Literal["mlm+nsp", "mlm", "mlm+sop", "clm"]
 
 _DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?")
 
@@ -63,6 +63,10 @@ _OF_A_NEW_NETWORK = (
 _ANY_VOCABULARY = 30_522  # the network's sizes are checked before the store's vocabulary is known
 WARMUP_STEPS = 10_000
 MICRO_BATCH_TOKENS = 8192
+PREDICTIONS_SHARE = 4
+"""Left-to-right every token is predicted, so a fourth of the tokens fills the memory that logits take."""
+
+_OF_MASKING = ("masked_lm_probability", "mask_share", "random_share", "whole_word")
 
 
 @dataclass(frozen=True)
@@ -125,7 +129,8 @@ class PretrainingSettings(Settings):
 
     # what it learns from
     objective: Objective = "mlm+nsp"
-    """mlm+nsp (the paper), mlm alone, or mlm+sop (the order of two segments)."""
+    """mlm+nsp (the paper), mlm alone, mlm+sop (the order of two segments), or clm (left-to-right: the next
+    token at every position; attention sees the past alone, also when fine-tuned)."""
     sequence_length: int = Field(default=128, ge=8, le=8192)
     """Tokens of an instance in the first phase."""
     long_sequence_length: int = Field(default=512, ge=8, le=8192)
@@ -150,7 +155,7 @@ class PretrainingSettings(Settings):
     batch_size: int | None = Field(default=None, ge=1, le=2**20)
     """Instances of an update, over all ranks and micro-batches; None goes by size (base: 256)."""
     micro_batch_size: int | None = Field(default=None, ge=1)
-    """Instances that go through the network at once; None is what holds about 8,192 tokens."""
+    """Instances that go through the network at once; None is what holds about 8,192 tokens (clm: 2,048)."""
     learning_rate: float | None = Field(default=None, gt=0, le=1)
     """Peak rate; None goes by size (base: 1e-4)."""
     warmup_share: float | None = Field(default=None, ge=0, lt=1)
@@ -224,6 +229,10 @@ class PretrainingSettings(Settings):
         if self.mask_share + self.random_share > 1:
             total = self.mask_share + self.random_share
             yield f"mask_share + random_share: expected at most 1, got {total:g}"
+        if self.left_to_right:
+            fields = type(self).model_fields
+            changed = [name for name in _OF_MASKING if getattr(self, name) != fields[name].default]
+            yield from (f"{name}: expected none with clm, which masks nothing" for name in changed)
         if self.micro_batch_size and self.micro_batch_size > self.instances_per_update:
             yield (
                 f"micro_batch_size: expected at most batch_size {self.instances_per_update}, "
@@ -235,6 +244,16 @@ class PretrainingSettings(Settings):
             yield from error.problems
 
     # -- what the settings that were left open come to ------------------------------------------------
+
+    @property
+    def left_to_right(self) -> bool:
+        """Whether the next token is predicted, from those before it."""
+        return self.objective == "clm"
+
+    @property
+    def paired(self) -> bool:
+        """Whether pairs of segments are judged, too."""
+        return self.objective in ("mlm+nsp", "mlm+sop")
 
     @property
     def phases(self) -> Sequence[Phase]:
@@ -253,7 +272,8 @@ class PretrainingSettings(Settings):
 
     def instances_at_once(self, length: int) -> int:
         """The micro-batch size for sequences of ``length``."""
-        fitting = max(1, MICRO_BATCH_TOKENS // length)
+        tokens = MICRO_BATCH_TOKENS // (PREDICTIONS_SHARE if self.left_to_right else 1)
+        fitting = max(1, tokens // length)
         return self.micro_batch_size or min(fitting, self.instances_per_update)
 
     @property
@@ -295,6 +315,7 @@ class PretrainingSettings(Settings):
             hidden_act=self.hidden_act,
             hidden_dropout_prob=dropout,
             attention_probs_dropout_prob=dropout,
+            is_decoder=self.left_to_right,
             **changes,
         )
         spread = 0.02 * math.sqrt(768 / config.hidden_size)
@@ -313,6 +334,7 @@ class PretrainingSettings(Settings):
             random_share=self.random_share,
             next_sentence=self.objective == "mlm+nsp",
             sentence_order=self.objective == "mlm+sop",
+            next_token=self.left_to_right,
         )
 
     def held_out_instances(self, length: int) -> InstanceSettings:

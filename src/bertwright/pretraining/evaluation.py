@@ -46,7 +46,7 @@ def read_held_out(
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Masked-language and next-sentence figures over held-out batches, shared among the ranks."""
+    """Figures about predicted tokens and pairs over held-out batches, shared among the ranks."""
 
     model: nn.Module
     batches: Sequence[PretrainingBatch]
@@ -56,7 +56,10 @@ class Evaluation:
     """How many instances an evaluation on the way reads."""
 
     def __call__(self, last: bool) -> dict[str, float]:
-        """``mlm_loss``, ``mlm_accuracy``, ``mlm_perplexity``, ``nsp_loss``, ``nsp_accuracy``; in nats."""
+        """``mlm_loss``, ``mlm_accuracy``, ``mlm_perplexity``, ``nsp_loss``, ``nsp_accuracy``; in nats.
+
+        The first three are ``clm_loss`` and so on where next tokens are predicted.
+        """
         batches = self.batches if last else self._first()
         sums = torch.zeros(6, dtype=torch.float64, device=self.step.device)
         for batch in batches[self.ranks.rank :: self.ranks.size]:
@@ -65,9 +68,9 @@ class Evaluation:
         mlm, correct, masked, nsp, right, rows = sums.tolist()
         loss = mlm / max(masked, 1)
         figures = {
-            "mlm_loss": loss,
-            "mlm_accuracy": correct / max(masked, 1),
-            "mlm_perplexity": math.exp(min(loss, 700.0)),
+            f"{self.step.words}_loss": loss,
+            f"{self.step.words}_accuracy": correct / max(masked, 1),
+            f"{self.step.words}_perplexity": math.exp(min(loss, 700.0)),
         }
         if rows:
             figures |= {"nsp_loss": nsp / rows, "nsp_accuracy": right / rows}

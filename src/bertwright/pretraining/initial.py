@@ -19,6 +19,7 @@ README advises for going on from a checkpoint."""
 
 _PARTS: dict[Head, str] = {
     "masked_language": "masked language head",
+    "left_to_right": "left-to-right head",
     "next_sentence": "next sentence head",
 }
 
@@ -43,9 +44,11 @@ class InitialModel:
         Raises:
             ModelError: no model that opens.
             StoreError: the store was prepared with another vocabulary, or with other casing.
-            UsageError: the run's sequences are longer than the model can see.
+            UsageError: the run's sequences are longer than the model can see, or it is left-to-right and the
+                run is not, or the other way round.
         """
         folder = open_model(path)
+        _require_direction(folder, settings)
         _require_same(tokenizer, folder)
         positions = folder.config.max_position_embeddings
         longest = max(phase.length for phase in settings.phases)
@@ -60,6 +63,11 @@ class InitialModel:
             changes = {"hidden_dropout_prob": dropout, "attention_probs_dropout_prob": dropout}
             config = config.model_copy(update=changes)
         return cls(folder, config, tuple(_notes(folder, settings)))
+
+    @property
+    def judges_pairs(self) -> bool:
+        """Whether it has learned to judge pairs."""
+        return "next_sentence" in self.folder.heads
 
     def model(self) -> BertForPreTraining:
         """The network with both pre-training heads; those that the folder lacks begin anew."""
@@ -85,6 +93,17 @@ def nearest_size(config: BertConfig) -> Size:
     return cast(Size, fitting[-1]) if fitting else "tiny"
 
 
+def _require_direction(folder: ModelFolder, settings: PretrainingSettings) -> None:
+    if folder.config.is_decoder == settings.left_to_right:
+        return
+    expected = "clm" if folder.config.is_decoder else "mlm+nsp, mlm or mlm+sop"
+    kind = "a left-to-right" if folder.config.is_decoder else "a bidirectional"
+    raise UsageError(
+        f"objective: expected {expected} to go on from {shown_path(folder.path)}, {kind} model, "
+        f"got {settings.objective}"
+    )
+
+
 def _require_same(tokenizer: Tokenizer, folder: ModelFolder) -> None:
     theirs = folder.tokenizer
     if tokenizer.digest == theirs.digest:
@@ -101,12 +120,12 @@ def _require_same(tokenizer: Tokenizer, folder: ModelFolder) -> None:
 
 def _notes(folder: ModelFolder, settings: PretrainingSettings) -> list[str]:
     """What a run that goes on from ``folder`` does without."""
-    needed: list[Head] = ["masked_language"]
-    if settings.objective != "mlm":
+    needed: list[Head] = ["left_to_right" if settings.left_to_right else "masked_language"]
+    if settings.paired:
         needed.append("next_sentence")
     missing = [head for head in needed if head not in folder.heads]
     notes = [f"init: no {_PARTS[head]} is stored: it begins from initial weights" for head in missing]
-    if settings.objective != "mlm" and "pooler" not in folder.weights.parts:
+    if settings.paired and "pooler" not in folder.weights.parts:
         notes.append("init: no pooler is stored: it begins from initial weights")
     left = sorted(folder.heads - set(_PARTS))
     if left:

@@ -28,7 +28,22 @@ from bertwright.training.threads import threads_as_before
 BLANKS = 12
 """Held-out sentences with a blank that a run leaves for people to look at."""
 
+_FIGURES = (
+    *("mlm_loss", "mlm_accuracy", "mlm_perplexity"),
+    *("clm_loss", "clm_accuracy", "clm_perplexity"),
+    *("nsp_loss", "nsp_accuracy"),
+)
+
 Resume = Literal[False, True, "latest", "latest-valid"]
+
+
+@dataclass(frozen=True)
+class WordFigures:
+    """How well tokens were predicted."""
+
+    loss: float
+    accuracy: float
+    perplexity: float
 
 
 @dataclass(frozen=True)
@@ -41,9 +56,14 @@ class PretrainingSummary:
     """Tokens read, padding not counted."""
     seconds: float
     """Of the run, over all parts of a resumed one."""
-    mlm_loss: float
-    mlm_accuracy: float
-    mlm_perplexity: float
+    mlm_loss: float | None
+    """Of masked tokens; None where next tokens are predicted."""
+    mlm_accuracy: float | None
+    mlm_perplexity: float | None
+    clm_loss: float | None
+    """Of next tokens; None where masked ones are predicted."""
+    clm_accuracy: float | None
+    clm_perplexity: float | None
     nsp_loss: float | None
     """Of the pair objective; None without one."""
     nsp_accuracy: float | None
@@ -52,11 +72,22 @@ class PretrainingSummary:
     parameters: int
     precision: str
     baselines: dict[str, Baseline]
-    """``most_frequent``, ``bigram`` and ``neighbours``, on the same held-out masks."""
+    """``most_frequent``, ``bigram`` and ``neighbours``, on the same held-out masks (or next tokens)."""
     output: str
     """The run's folder."""
     model: str
     """The final model folder."""
+
+    @property
+    def words(self) -> WordFigures:
+        """The figures about tokens, masked or next ones."""
+        left_to_right = self.mlm_loss is None
+        chosen = (
+            (self.clm_loss, self.clm_accuracy, self.clm_perplexity)
+            if left_to_right
+            else (self.mlm_loss, self.mlm_accuracy, self.mlm_perplexity)
+        )
+        return WordFigures(*(float("nan") if value is None else value for value in chosen))
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values."""
@@ -73,7 +104,7 @@ def pretrain(
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> PretrainingSummary:
-    """Pre-train a BERT on a token store; ``output/model`` is the model folder.
+    """Pre-train a BERT, or a left-to-right model, on a token store; ``output/model`` is the model folder.
 
     Under ``torchrun`` every rank calls this with the same arguments; ranks that it restarts go on by
     themselves from the newest checkpoint of the run that they had begun.
@@ -125,11 +156,7 @@ def _finished(assembly: Assembly, loop: Loop[Any]) -> PretrainingSummary:
         steps=loop.step,
         tokens=loop.tokens,
         seconds=loop.seconds,
-        mlm_loss=figures["mlm_loss"],
-        mlm_accuracy=figures["mlm_accuracy"],
-        mlm_perplexity=figures["mlm_perplexity"],
-        nsp_loss=figures.get("nsp_loss"),
-        nsp_accuracy=figures.get("nsp_accuracy"),
+        **{name: figures.get(name) for name in _FIGURES},
         tokens_per_second=loop.tokens / max(loop.busy_seconds, 1e-9),
         parameters=sum(parameter.numel() for parameter in loop.model.parameters()),
         precision=assembly.precision,
@@ -139,12 +166,14 @@ def _finished(assembly: Assembly, loop: Loop[Any]) -> PretrainingSummary:
     )
     if not assembly.ranks.first:
         return summary
-    measured = baselines(data.training, data.held_out, data.tokenizer.vocabulary)
-    model = cast(BertForPreTraining, loop.model)
-    filled = fill_blanks(
-        model, data.held_out_documents, data.tokenizer, count=BLANKS, seed=assembly.settings.seed
+    settings = assembly.settings
+    measured = baselines(
+        data.training, data.held_out, data.tokenizer.vocabulary, next_token=settings.left_to_right
     )
-    folder.write_blanks([blank.to_dict() for blank in filled])
+    if not settings.left_to_right:
+        model = cast(BertForPreTraining, loop.model)
+        filled = fill_blanks(model, data.held_out_documents, data.tokenizer, count=BLANKS, seed=settings.seed)
+        folder.write_blanks([blank.to_dict() for blank in filled])
     summary = dataclasses.replace(summary, baselines=measured)
     figures_told = {
         name: value for name, value in summary.to_dict().items() if name not in ("output", "model")
@@ -158,7 +187,7 @@ def _finished(assembly: Assembly, loop: Loop[Any]) -> PretrainingSummary:
             "held_out_share": assembly.settings.held_out_share,
         },
         "training": figures_told,
-        "settings": assembly.settings.model_dump(mode="json"),
+        "settings": settings.model_dump(mode="json"),
     }
     if loop.step > loop.resumed_at or not folder.has_model():
         save_model(folder.model, loop.model, data.tokenizer, task=None, provenance=provenance, overwrite=True)

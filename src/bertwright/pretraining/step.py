@@ -1,4 +1,4 @@
-"""One step of pre-training: masked-language loss plus pair loss of a micro-batch.
+"""One step of pre-training: the loss over tokens, masked or next ones, plus the pair loss of a micro-batch.
 
 Axes: B rows of the micro-batch, S positions, P its masked positions.
 """
@@ -36,6 +36,12 @@ class PretrainingStep:
     """Forward pass and losses; the paper's total is the plain sum of both."""
 
     device: torch.device
+    left_to_right: bool = False
+
+    @property
+    def words(self) -> str:
+        """What figures about predicted tokens are called by: ``mlm``, or ``clm`` for next tokens."""
+        return "clm" if self.left_to_right else "mlm"
 
     def __call__(self, model: nn.Module, part: PretrainingPart) -> StepLoss:
         """The part's share of the global batch's mean losses: the parts add up to them."""
@@ -44,7 +50,7 @@ class PretrainingStep:
         labels = self._moved(batch.masked_labels)
         mlm = masked_language_loss(output.mlm_logits, labels, total=part.masked_total)
         if batch.next_sentence_labels is None:
-            return StepLoss(mlm, {"mlm_loss": mlm})
+            return StepLoss(mlm, {f"{self.words}_loss": mlm})
         pair_labels = self._moved(batch.next_sentence_labels)
         nsp = next_sentence_loss(output.nsp_logits, pair_labels, total=part.rows_total)
         return StepLoss(mlm + nsp, {"mlm_loss": mlm, "nsp_loss": nsp})
@@ -52,6 +58,8 @@ class PretrainingStep:
     def forward(self, model: nn.Module, batch: PretrainingBatch) -> PretrainingOutput:
         """Logits (P, V) and (B, 2)."""
         padded = not batch.attention_mask.all()
+        if self.left_to_right and self.device.type != "cpu":
+            padded = False  # it stands behind the tokens, unseen; only a CPU gains by leaving it out
         output: PretrainingOutput = model(
             self._moved(batch.input_ids),
             self._moved(batch.token_type_ids) if batch.next_sentence_labels is not None else None,

@@ -21,6 +21,9 @@ REPORT = "report.html"
 BLANKS_SHOWN = 6
 """Filled blanks that are not folded."""
 
+_NAMES = {"mlm": ("Masked-LM", "masked words"), "clm": ("Left-to-right", "next tokens")}
+"""Figures about tokens: their title, and what was guessed."""
+
 
 def write_report(
     run: Path,
@@ -78,12 +81,14 @@ def _subtitle(run: RunFolder) -> str:
 def _headline(result: page.Page, run: RunFolder, adaptation: Adaptation | None) -> None:
     figures: list[tuple[str, str]] = []
     if run.evaluations:
-        last = run.evaluations[-1]
+        last, words = run.evaluations[-1], _words(run)
+        guessed = "masked words" if words == "mlm" else "next tokens"
         figures.append(
-            (f"{last['mlm_accuracy']:.1%}", "of the masked words of held-out text guessed exactly")
+            (f"{last[f'{words}_accuracy']:.1%}", f"of the {guessed} of held-out text guessed exactly")
         )
-        if "mlm_perplexity" in last:
-            figures.append((f"{last['mlm_perplexity']:,.1f}", "masked-LM perplexity on held-out text"))
+        if f"{words}_perplexity" in last:
+            kind = "masked-LM" if words == "mlm" else "left-to-right"
+            figures.append((f"{last[f'{words}_perplexity']:,.1f}", f"{kind} perplexity on held-out text"))
         if last.get("nsp_accuracy") is not None:
             figures.append(
                 (f"{last['nsp_accuracy']:.1%}", "of next-sentence questions answered right (chance 50%)")
@@ -153,28 +158,31 @@ def _curves(result: page.Page, run: RunFolder) -> None:
 
 
 def _loss_curve(run: RunFolder, breaks: Sequence[float]) -> tuple[str, str]:
-    steps, losses = _series(run.training, "mlm_loss")
+    words = _words(run)
+    steps, losses = _series(run.training, f"{words}_loss")
     lines = [Line("raw", steps, losses, faint=True), Line("training (smoothed)", steps, smoothed(losses))]
-    held_steps, held = _series(run.evaluations, "mlm_loss")
+    held_steps, held = _series(run.evaluations, f"{words}_loss")
     lines.append(Line("held-out", held_steps, held, ORANGE, marker=True))
     levels = [Level(f"{name}, held-out", b["loss"], c) for name, b, c in _baselines(run) if "loss" in b]
-    caption = "Loss of the masked words, in nats. A long flat stretch at the start is the unigram plateau."
-    return draw("Masked-LM loss", lines, levels, breaks=breaks), caption
+    title, what = _NAMES[words]
+    caption = f"Loss of the {what}, in nats. A long flat stretch at the start is the unigram plateau."
+    return draw(f"{title} loss", lines, levels, breaks=breaks), caption
 
 
 def _accuracy_curve(run: RunFolder, breaks: Sequence[float]) -> tuple[str, str] | None:
-    steps, values = _series(run.evaluations, "mlm_accuracy")
+    title, what = _NAMES[_words(run)]
+    steps, values = _series(run.evaluations, f"{_words(run)}_accuracy")
     if not values:
         return None
     levels = [Level(name, b["accuracy"], c) for name, b, c in _baselines(run)]
     drawing = draw(
-        "Masked-LM accuracy (held-out)",
-        [Line("BERT", steps, values, marker=True)],
+        f"{title} accuracy (held-out)",
+        [Line("this model", steps, values, marker=True)],
         levels,
         percent=True,
         breaks=breaks,
     )
-    return drawing, "Share of masked words guessed exactly, beside three guesses that need no network."
+    return drawing, f"Share of {what} guessed exactly, beside guesses that need no network."
 
 
 def _next_sentence_curve(run: RunFolder, breaks: Sequence[float]) -> tuple[str, str] | None:
@@ -231,8 +239,9 @@ def _settings(result: page.Page, run: RunFolder) -> None:
     if flat:
         rows = [[name, str(value)] for name, value in flat.items()]
         table = page.details(f"All {len(rows)} settings", page.table(["setting", "value"], rows))
+        ask = 'fill-mask {} "…the [MASK] of…"' if _words(run) == "mlm" else 'generate {} "Once upon a time"'
         lines = [
-            f'bertwright fill-mask {run.path}/model "…the [MASK] of…"',
+            "bertwright " + ask.format(f"{run.path}/model"),
             f"bertwright finetune {run.path}/model --train train.tsv --dev dev.tsv -o my-task",
         ]
         result.section(
@@ -241,6 +250,11 @@ def _settings(result: page.Page, run: RunFolder) -> None:
             page.commands(lines),
             table,
         )
+
+
+def _words(run: RunFolder) -> str:
+    """What the figures about tokens are called by: ``mlm``, or ``clm`` for next tokens."""
+    return "clm" if run.settings.get("objective") == "clm" else "mlm"
 
 
 def _series(records: Sequence[Mapping[str, Any]], name: str) -> tuple[list[float], list[float]]:

@@ -28,7 +28,8 @@ class AdaptedEncoder(ABC):
     def new_model(self, folder: ModelFolder, *, seed: int, from_scratch: bool = False) -> TaskModel:
         """The encoder of ``folder`` (or one of its shape with new weights) and a new output layer."""
         if from_scratch:
-            return self.network(folder.config, self.num_outputs, seed=seed)
+            config = folder.config.reading_rows() if self.network.pools else folder.config
+            return self.network(config, self.num_outputs, seed=seed)
         return folder.new_task_model(self.network, self.num_outputs, seed=seed)
 
     def trained_model(self, folder: ModelFolder) -> TaskModel:

@@ -28,6 +28,8 @@ _SHAPE = (
     "max_position_embeddings",
     "type_vocab_size",
     "hidden_act",
+    "is_decoder",  # these two only where they are not BERT's
+    "pooled_token",
 )
 _PARTS = {
     "encoder.embeddings": "embeddings",
@@ -59,7 +61,7 @@ def inspect_model(path: Path, progress: Progress | None = None) -> Findings:
         "parameters": parameters,
         "heads": sorted(folder.heads),
         "task": None if folder.task is None else dict(folder.task),
-        "config": {name: config[name] for name in _SHAPE},
+        "config": {name: config[name] for name in _SHAPE if name in config},
         "stored_as": _stored_as(folder),
         "tokenizer": tokenizer_facts(folder.tokenizer),
         "lost_on_loading": leftovers(folder, prefix),

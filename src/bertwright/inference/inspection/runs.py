@@ -13,8 +13,12 @@ from bertwright.inference.inspection.findings import Findings, bytes_of, selecte
 from bertwright.progress import Progress
 from bertwright.training.checkpoint_store import CheckpointStore
 
-_TRAIN = ("step", "mlm_loss", "nsp_loss", "loss", "learning_rate", "tokens_per_second", "seconds")
-_EVALUATION = ("step", "mlm_loss", "mlm_accuracy", "mlm_perplexity", "nsp_loss", "nsp_accuracy")
+_WORDS = ("mlm_loss", "mlm_accuracy", "mlm_perplexity", "clm_loss", "clm_accuracy", "clm_perplexity")
+_TRAIN = (
+    *("step", "mlm_loss", "clm_loss", "nsp_loss", "loss"),
+    *("learning_rate", "tokens_per_second", "seconds"),
+)
+_EVALUATION = ("step", *_WORDS, "nsp_loss", "nsp_accuracy")
 _SETTINGS_LIMIT = 1 << 20
 
 

@@ -1,0 +1,181 @@
+"""Going on with a text: a left-to-right model asked for the next token, again and again.
+
+Greedy takes the likeliest token. ``top_p`` draws from the *nucleus* (Holtzman et al. 2020): the fewest
+likeliest tokens that together have at least this probability. Chance is keyed by seed, number of the text and
+step, so a text's continuation does not depend on the texts beside it.
+
+A masked model is not asked: it has learned to fill a blank from both of its sides, never what comes next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from bertwright import randomness
+from bertwright.errors import UsageError
+from bertwright.model.pretraining_model import BertForPreTraining
+from bertwright.progress import Progress, Silent
+from bertwright.tokenization.padding import length_groups, pad, padding_mask, tokens_at_once
+from bertwright.tokenization.tokenizer import Tokenizer
+
+MAX_TOKENS = 40
+"""Tokens that are added unless another number is asked for."""
+
+Shares = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Generated:
+    """A text and how it goes on."""
+
+    text: str
+    """The beginning as it was given, and the continuation."""
+    continuation: str
+    """What was added, as pieces put together again."""
+    tokens: tuple[str, ...]
+    """Its pieces."""
+    ended: bool
+    """Whether the model ended the text; otherwise the number of tokens or the network's positions did."""
+    truncated: bool
+    """Whether only the end of the beginning was read, since it has more tokens than the network can see."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {**asdict(self), "tokens": list(self.tokens)}
+
+
+class _Text:
+    """A text that grows: [CLS], its beginning, what was added."""
+
+    def __init__(self, number: int, beginning: str, ids: list[int], cls_id: int, positions: int) -> None:
+        kept = ids[max(0, len(ids) - (positions - 2)) :]  # with room for [CLS] and one more token
+        self.number, self.beginning = number, beginning
+        self.row = [cls_id, *kept]
+        self.added: list[int] = []
+        self.ended = False
+        self.truncated = len(kept) < len(ids)
+
+
+def generate(
+    model: BertForPreTraining,
+    tokenizer: Tokenizer,
+    texts: Sequence[str],
+    *,
+    max_tokens: int = MAX_TOKENS,
+    top_p: float | None = None,
+    seed: int = 0,
+    first: int = 0,
+    progress: Progress | None = None,
+) -> list[Generated]:
+    """Go on with every text, until the model ends it ([SEP]) or a limit is reached.
+
+    Special tokens ([UNK] is one) are never chosen, [SEP] apart. Every token is a pass of the whole text
+    through the network: what was computed for earlier tokens is not kept.
+
+    Args:
+        model: left-to-right, in evaluation mode.
+        texts: beginnings; an empty one lets the model begin.
+        max_tokens: that are added at most.
+        top_p: None takes the likeliest token each time; otherwise above 0, at most 1.
+        seed: of what ``top_p`` draws.
+        first: number of the first text, by which its chance is named.
+        progress: advances by texts; its stage is begun and ended by the caller.
+
+    Raises:
+        UsageError: ``max_tokens`` is below 1, or ``top_p`` out of range.
+    """
+    if max_tokens < 1:
+        raise UsageError(f"max_tokens: expected at least 1, got {max_tokens}")
+    if top_p is not None and not 0 < top_p <= 1:
+        raise UsageError(f"top_p: expected a number above 0, at most 1, got {top_p:g}")
+    watch, positions = progress or Silent(), model.config.max_position_embeddings
+    cls_id = tokenizer.vocabulary.cls_id
+    growing = [
+        _Text(number, text, ids.tolist(), cls_id, positions)
+        for number, (text, ids) in enumerate(zip(texts, tokenizer.encode_ids(texts), strict=True), first)
+    ]
+    device = next(model.parameters()).device
+    finally_long = [min(len(text.row) + max_tokens, positions) for text in growing]
+    for group in length_groups(finally_long, tokens_at_once(device.type)):
+        alive = [growing[index] for index in group.tolist()]
+        for step in range(max_tokens):
+            alive = [text for text in alive if not text.ended and len(text.row) < positions]
+            if not alive:
+                break
+            for text, shares in zip(alive, _next_shares(model, tokenizer, alive, device), strict=True):
+                _grow(text, _chosen(shares, top_p, seed, text.number, step), tokenizer.vocabulary.sep_id)
+        watch.advance(len(group))
+    return [_finished(text, tokenizer) for text in growing]
+
+
+def nucleus(shares: Shares, top_p: float) -> NDArray[np.int64]:
+    """The fewest likeliest tokens that have at least ``top_p`` of all ``shares`` (V,), the likeliest first.
+
+    Of equal ones the smaller id comes first.
+    """
+    order = np.argsort(-shares, kind="stable")
+    reached = np.cumsum(shares[order])
+    count = int(np.searchsorted(reached, top_p * reached[-1])) + 1
+    return order[: min(count, int(np.count_nonzero(shares)))]
+
+
+def draw(shares: Shares, top_p: float, chance: float) -> int:
+    """The token of the nucleus on which ``chance``, from 0 up to 1, falls."""
+    kept = nucleus(shares, top_p)
+    reached = np.cumsum(shares[kept])
+    place = int(np.searchsorted(reached, chance * reached[-1], side="right"))
+    return int(kept[min(place, len(kept) - 1)])
+
+
+def _chosen(shares: Shares, top_p: float | None, seed: int, number: int, step: int) -> int:
+    if top_p is None:
+        return int(shares.argmax())
+    return draw(shares, top_p, randomness.generator(seed, "generation", number, step).random())
+
+
+def _grow(text: _Text, token: int, sep_id: int) -> None:
+    if token == sep_id:
+        text.ended = True
+    else:
+        text.row.append(token)
+        text.added.append(token)
+
+
+def _next_shares(
+    model: BertForPreTraining, tokenizer: Tokenizer, texts: Sequence[_Text], device: torch.device
+) -> Shares:
+    """Probabilities of the next token of every text (B, V), 0 for tokens that are never chosen."""
+    vocabulary = tokenizer.vocabulary
+    padded = torch.from_numpy(pad([text.row for text in texts], vocabulary.pad_id))  # (B, S)
+    lengths = [len(text.row) for text in texts]
+    mask = padding_mask(lengths)
+    last = torch.tensor([row * padded.shape[1] + length - 1 for row, length in enumerate(lengths)])
+    with torch.inference_mode(), torch.autocast(device.type, enabled=False):
+        output = model(
+            padded.to(device),
+            None,
+            None if mask is None else torch.from_numpy(mask).to(device),
+            last.to(device),
+        )
+        logits = output.mlm_logits.double().cpu()  # (B, V)
+        logits[:, [id for id in vocabulary.special_ids if id != vocabulary.sep_id]] = -torch.inf
+        shares: Shares = logits.softmax(-1).numpy()
+    return shares
+
+
+def _finished(text: _Text, tokenizer: Tokenizer) -> Generated:
+    continuation = tokenizer.decode(text.added)
+    whole = text.beginning
+    if continuation.startswith("##") and whole.strip():  # it goes on with the last word
+        continuation = continuation.removeprefix("##")
+        whole = whole.rstrip() + continuation
+    elif continuation:
+        whole = f"{whole.rstrip()} {continuation}".lstrip() if whole.strip() else continuation
+    tokens = tuple(tokenizer.vocabulary.tokens[id] for id in text.added)
+    return Generated(whole, continuation, tokens, text.ended, text.truncated)
