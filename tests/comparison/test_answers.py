@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from comparison.small_comparison import write_files
 from small_models import save_pretrained
+from tasks.test_every_kind import COLUMNS, FILES
 
 from bertwright.checkpoints.model_folder import open_model
 from bertwright.comparison.answers import Answers
@@ -47,20 +47,25 @@ def test_damaged_answers_are_refused(tmp_path: Path) -> None:
         Answers.load(tmp_path / "answers")
 
 
-@pytest.mark.parametrize(("kind", "suffix"), [("classify", "tsv"), ("tag", "txt")])
-@pytest.mark.parametrize("method", ["finetune", "features"])
-def test_the_measure_has_the_metrics_of_the_model(
-    kind: str, suffix: str, method: str, tmp_path: Path
-) -> None:
-    write_files(tmp_path / "files")
+@pytest.mark.parametrize("kind", FILES)
+@pytest.mark.parametrize("method", RECIPES)
+def test_the_measure_has_the_metrics_of_the_model(kind: str, method: str, tmp_path: Path) -> None:
     encoder = save_pretrained(tmp_path / "encoder")
-    train, dev = (tmp_path / "files" / f"{part}.{suffix}" for part in ("train", "dev"))
+    train, dev = (FILES[kind](tmp_path, seed) for seed in (1, 2))
     model = tmp_path / "model"
-    summary = finetune(encoder, kind=kind, train=train, dev=dev, output=model, settings=RECIPES[method])
+    summary = finetune(
+        encoder,
+        kind=kind,
+        train=train,
+        dev=dev,
+        output=model,
+        columns=COLUMNS.get(kind),
+        settings=RECIPES[method],
+    )
     Answers.of(model, dev, "auto", Silent()).save(tmp_path / "answers")
     measure = Answers.load(tmp_path / "answers").measure(open_model(encoder), dev, "auto")
     found = measure.at(np.ones((1, measure.rows)))
     shared = [name for name in summary.metrics if name in found]
-    assert summary.metric in shared and len(shared) > 2
+    assert summary.metric in shared
     for name in shared:
-        assert found[name][0] == pytest.approx(summary.metrics[name], abs=1e-5), name
+        assert found[name][0] == pytest.approx(summary.metrics[name], rel=1e-5, abs=1e-5), name
