@@ -93,6 +93,26 @@ def test_steps_are_moments_of_one_run(files: Path) -> None:
     assert [one.milestones for one in trained(found).values()] == [[0.25]]
 
 
+def test_pretraining_has_rows_of_table_5(files: Path) -> None:
+    """Left-to-right nothing is masked, so what is said of masking is for the others."""
+    found = trained(plan("pretraining", files, **{"pretraining.masked_lm_probability": 0.2}))
+    objectives = {name: one.objective for name, one in found.items()}
+    assert objectives == {"bert": "mlm+nsp", "no-nsp": "mlm", "left-to-right": "clm"}
+    shares = [one.masked_lm_probability for one in found.values()]
+    assert shares == [0.2, 0.2, None]
+
+
+def test_the_moments_of_two_runs(files: Path) -> None:
+    """A left-to-right one is compared with the masked one of the same moment."""
+    found = plan("steps", files, points=[0.5, 1.0])
+    assert [(arm.name, arm.against) for arm in found.arms] == [
+        ("bert-50", "bert-100"),
+        ("bert-100", None),
+        ("left-to-right-50", "bert-50"),
+        ("left-to-right-100", "bert-100"),
+    ]
+
+
 def test_recipes_are_joined_from_the_general_to_the_particular(files: Path) -> None:
     changes: dict[str, Any] = {
         "finetuning.epochs": 5,

@@ -16,7 +16,7 @@ from bertwright.comparison.settings import ComparisonSettings
 from bertwright.comparison.tables import features, masking, pretraining, size, steps
 from bertwright.config.settings import load, nearest
 from bertwright.errors import SettingsError, UsageError
-from bertwright.pretraining.config import PretrainingSettings
+from bertwright.pretraining.config import OF_MASKING, PretrainingSettings
 from bertwright.tasks.presets import preset_of
 
 Kind = Literal["pretraining", "masking", "size", "features", "steps"]
@@ -135,6 +135,8 @@ def _encoder(name: str, draft: Draft, settings: ComparisonSettings) -> Encoder:
         return Encoder(name, None, Path(draft.model))
     shared = settings.pretraining
     values: dict[str, Any] = {"size": shared.size, **shared.given(), **draft.pretraining}
+    if values.get("objective") == "clm":  # which masks nothing
+        values = {name: value for name, value in values.items() if name not in OF_MASKING}
     tokens = settings.tokens
     if any(name in draft.pretraining for name in LENGTHS):  # in place of the others' length
         values |= {name: draft.pretraining.get(name) for name in LENGTHS}

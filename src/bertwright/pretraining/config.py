@@ -66,7 +66,8 @@ MICRO_BATCH_TOKENS = 8192
 PREDICTIONS_SHARE = 4
 """Left-to-right every token is predicted, so a fourth of the tokens fills the memory that logits take."""
 
-_OF_MASKING = ("masked_lm_probability", "mask_share", "random_share", "whole_word")
+OF_MASKING = ("masked_lm_probability", "mask_share", "random_share", "whole_word")
+"""Settings that mean nothing left-to-right."""
 
 
 @dataclass(frozen=True)
@@ -231,7 +232,7 @@ class PretrainingSettings(Settings):
             yield f"mask_share + random_share: expected at most 1, got {total:g}"
         if self.left_to_right:
             fields = type(self).model_fields
-            changed = [name for name in _OF_MASKING if getattr(self, name) != fields[name].default]
+            changed = [name for name in OF_MASKING if getattr(self, name) != fields[name].default]
             yield from (f"{name}: expected none with clm, which masks nothing" for name in changed)
         if self.micro_batch_size and self.micro_batch_size > self.instances_per_update:
             yield (

@@ -11,4 +11,5 @@ def drafts(settings: ComparisonSettings) -> list[Draft]:
     return [
         Draft("bert", "BERT", {"objective": "mlm+nsp"}),
         Draft("no-nsp", "no next sentence", {"objective": "mlm"}),
+        Draft("left-to-right", "left-to-right, no next sentence", {"objective": "clm"}),
     ]

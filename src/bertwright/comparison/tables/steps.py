@@ -5,7 +5,7 @@ from __future__ import annotations
 from bertwright.comparison.plan import Draft
 from bertwright.comparison.settings import ComparisonSettings
 
-OBJECTIVES = {"bert": ("masked", "mlm+nsp")}
+OBJECTIVES = {"bert": ("masked", "mlm+nsp"), "left-to-right": ("left-to-right", "clm")}
 """Encoder -> what the figure calls it, and its objective."""
 
 
