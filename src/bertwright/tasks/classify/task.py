@@ -189,10 +189,11 @@ class ClassifyTask(AdaptedEncoder):
         return metrics | {"loss": float(loss)}
 
     def baseline(self, train: Sequence[Features], dev: Sequence[Features]) -> dict[str, float]:
-        """Accuracy on ``dev`` of always giving the most frequent label of ``train``."""
+        """The metrics on ``dev`` of always giving the most frequent label of ``train``."""
         counts = Counter(row.target for row in train)
         majority = min(counts, key=lambda label: (-counts[label], label))
-        return {"accuracy": sum(row.target == majority for row in dev) / len(dev)}
+        truth = np.array([row.target for row in dev])
+        return classification_metrics(truth, np.full_like(truth, majority), len(self.labels))
 
     def stuck(self, outputs: Outputs, features: Sequence[Features]) -> str | None:
         """A run that gives every row the same label, though the rows have several, has learned nothing."""
