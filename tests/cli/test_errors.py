@@ -135,7 +135,8 @@ CASES = [
     (
         "unknown choice",
         f"{EMBED} --pooling men",
-        '--pooling: expected mean, cls or max, got "men" (did you mean mean?)',
+        "--pooling: expected mean, cls, max, mean_sqrt_len_tokens, weightedmean or lasttoken, "
+        'got "men" (did you mean mean?)',
     ),
     (
         "control characters are escaped",
