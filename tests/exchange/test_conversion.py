@@ -175,9 +175,24 @@ def test_outputs_are_not_overwritten_unasked(saved: Path, tmp_path: Path) -> Non
     (tmp_path / "mine" / "letter.txt").write_text("dear")
     with pytest.raises(OutputExistsError, match="not an output of this command"):
         convert(saved, tmp_path / "mine", overwrite=True)
-    with pytest.raises(UsageError, match="another path than the source"):
+    with pytest.raises(UsageError, match="other than what is read"):
         convert(saved, saved, overwrite=True)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["mine", "out"]
+
+
+def test_an_output_that_holds_the_source_is_not_replaced(saved: Path, tmp_path: Path) -> None:
+    outer = tmp_path / "outer"
+    convert(saved, outer)
+    convert(saved, outer / "inner")
+    convert(saved, tmp_path / "tf1", to="tf1")
+    for source, output in (
+        (outer / "inner", outer),
+        (tmp_path / "tf1" / "bert_model.ckpt", tmp_path / "tf1"),
+    ):
+        with pytest.raises(UsageError, match="does not hold what is read"):
+            convert(source, output, overwrite=True)
+        assert open_model(source).heads == open_model(saved).heads
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["outer", "tf1"]
 
 
 def test_wrong_requests(saved: Path, tmp_path: Path) -> None:

@@ -95,8 +95,12 @@ def test_fewer_than_asked_for_is_said(tmp_path: Path, corpus: Path) -> None:
 
 def test_what_is_refused(tmp_path: Path, corpus: Path) -> None:
     source = small_models.save_pretrained(tmp_path / "source")
-    with pytest.raises(UsageError, match="another path than the model"):
+    with pytest.raises(UsageError, match="other than what is read"):
         extend_model(source, [corpus], source, overwrite=True)
+    own = source / "own.txt"
+    own.write_text("zorbification")
+    with pytest.raises(UsageError, match=r"does not hold what is read, got .own\.txt"):
+        extend_model(tmp_path / "nothing", [own], source, overwrite=True)
     with pytest.raises(UsageError, match=r"--add: expected 1 to 0, the \[unusedN\] tokens"):
         extend_model(source, [corpus], tmp_path / "out", in_unused=True)
     with pytest.raises(ModelError):

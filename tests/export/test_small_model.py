@@ -89,6 +89,11 @@ def test_a_folder(models: dict[str, ModelFolder], tmp_path: Path) -> None:
     rounded = convert(tmp_path / "source", tmp_path / "rounded", to="onnx", options={"int8": True})
     assert rounded.bound is None
     assert load(tmp_path / "rounded").predict(texts)
+    carried = convert(tmp_path / "source", tmp_path / "carried", to="hf")
+    assert carried.differences == dict.fromkeys(done.differences, 0)
+    assert (tmp_path / "carried" / FILE).read_bytes() == (tmp_path / "source" / FILE).read_bytes()
+    with pytest.raises(ModelError, match="a feature-based model"):
+        convert(tmp_path / "carried", tmp_path / "tf1", to="tf1")
 
 
 def test_an_unknown_pooling_is_refused(models: dict[str, ModelFolder]) -> None:

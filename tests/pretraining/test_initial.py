@@ -75,6 +75,13 @@ def test_it_begins_where_the_model_is(first: Path, tmp_path: Path) -> None:
     assert open_model(tmp_path / "run" / "model").config.hidden_size == 32
 
 
+def test_a_run_is_not_replaced_by_one_that_begins_from_its_model(first: Path) -> None:
+    store, words = memory_store()
+    with pytest.raises(UsageError, match="does not hold what is read"):
+        pretrain(store, first, settings(first / "model"), tokenizer=words, overwrite=True)
+    assert open_model(first / "model").config.hidden_size == 32
+
+
 def test_it_learns_on(first: Path, tmp_path: Path) -> None:
     before = open_model(first / "model").manifest["provenance"]["training"]
     after = go_on(first / "model", tmp_path / "run", steps=20, learning_rate=3e-3)

@@ -302,8 +302,10 @@ def test_an_output_that_exists_is_kept(pretrained: Path, review_files: Files, tm
     (tmp_path / "out").mkdir()
     with pytest.raises(OutputExistsError):
         finetune(pretrained, train=train, dev=dev, output=tmp_path / "out")
-    with pytest.raises(UsageError, match="other than the inputs"):
+    with pytest.raises(UsageError, match="other than what is read"):
         finetune(pretrained, train=train, dev=dev, output=pretrained, overwrite=True)
+    with pytest.raises(UsageError, match="does not hold what is read"):
+        finetune(pretrained, train=train, dev=dev, output=train.parent, overwrite=True)
 
 
 def test_contradicting_settings() -> None:

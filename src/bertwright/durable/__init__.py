@@ -14,6 +14,7 @@ from bertwright.durable.files import (
     open_new,
     reported,
     require_absent,
+    require_elsewhere,
     write_file,
 )
 from bertwright.durable.locks import lock
@@ -49,6 +50,7 @@ __all__ = [
     "read_manifest",
     "reported",
     "require_absent",
+    "require_elsewhere",
     "verify",
     "write_file",
 ]

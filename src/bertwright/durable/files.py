@@ -38,6 +38,26 @@ def require_absent(path: str | Path, overwrite: bool) -> None:
         raise UsageError(f"{shown_path(target)}: its parent directory does not exist (create it first)")
 
 
+def require_elsewhere(output: str | Path, source: str | Path) -> None:
+    """Refuse an output that is what is read, or a directory around it: replacing it would take that away.
+
+    Args:
+        output: the path to be written.
+        source: a file or directory that is read; also a path that only begins the names of files.
+
+    Raises:
+        UsageError: they are the same, or ``source`` lies in ``output``.
+    """
+    if not Path(output).exists() or "\0" in str(source):
+        return  # nothing is there to be replaced, or to be read
+    target, read = (Path(os.path.realpath(path)) for path in (output, source))
+    if target == read:
+        raise UsageError.at(output, "an output other than what is read", "the same path")
+    if target in read.parents:
+        hint = "it would be replaced with all that it holds: choose another output"
+        raise UsageError.at(output, "an output that does not hold what is read", read.name, hint=hint)
+
+
 def check_free_space(path: str | Path, needed_bytes: int) -> None:
     """Refuse to start writing ``needed_bytes`` under ``path`` where there is not room for them.
 

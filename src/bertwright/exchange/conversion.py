@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from bertwright.checkpoints.members import MANIFEST_NAME
-from bertwright.durable import StagedDirectory
+from bertwright.durable import StagedDirectory, require_elsewhere
 from bertwright.errors import ModelError, UsageError
 from bertwright.exchange.answers import answers_of, difference
 from bertwright.exchange.probe import inputs
@@ -86,7 +86,7 @@ def convert(
         overwrite: replace an output of ours that is there.
 
     Raises:
-        UsageError: no such target, a bound below 0, or the output is the source.
+        UsageError: no such target, a bound below 0, or the output is the source or holds it.
         OutputExistsError: ``output`` exists.
         InputError: the source cannot be opened, or the format cannot hold it.
         ModelError: source and result do not agree; nothing remains of the output.
@@ -99,8 +99,7 @@ def convert(
     limit = target.bound_with(options or {}) if bound is None else bound
     if limit is not None and not 0 <= limit < math.inf:
         raise UsageError(f"bound: expected a finite number of at least 0, got {limit}")
-    if output.exists() and source.exists() and output.samefile(source):
-        raise UsageError("OUTPUT: expected another path than the source")
+    require_elsewhere(output, source)
     with StagedDirectory(output, overwrite=overwrite, manifest_name=MANIFEST_NAME) as staged:
         watch.start("reading")
         opened = open_source(source, staged.scratch, lower_case=lower_case)

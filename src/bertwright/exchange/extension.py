@@ -11,8 +11,7 @@ from bertwright.checkpoints.extended_rows import extended_rows
 from bertwright.checkpoints.members import MANIFEST_NAME
 from bertwright.checkpoints.model_folder import ModelFolder, open_model
 from bertwright.corpus.lines import MAX_LINE_BYTES
-from bertwright.durable import check_target
-from bertwright.errors import UsageError
+from bertwright.durable import check_target, require_elsewhere
 from bertwright.exchange.hugging_face import save_folder
 from bertwright.progress import Progress
 from bertwright.tokenization.learning.corpus_words import read_words
@@ -70,12 +69,12 @@ def extend_model(
     Raises:
         ModelError, VocabularyError: the model does not open, or the corpus has no word that it lacks.
         CorpusError: the text cannot be read, or has no words.
-        UsageError: an argument is out of range, or the output is the model.
+        UsageError: an argument is out of range, or the output is, or holds, what is read.
         OutputExistsError, DiskError: nothing was written.
     """
     output = Path(output)
-    if output.exists() and Path(model).exists() and output.samefile(model):
-        raise UsageError("OUTPUT: expected another path than the model")
+    for path in (model, *corpus):
+        require_elsewhere(output, path)
     check_target(output, overwrite, MANIFEST_NAME)
     folder = open_model(model)
     check_places(folder.tokenizer.vocabulary, add, min_count, in_unused)

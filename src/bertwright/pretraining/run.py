@@ -11,6 +11,7 @@ from typing import Any, Literal, cast
 
 from bertwright.checkpoints.model_folder import save_model
 from bertwright.data.store import TokenStore
+from bertwright.durable import require_elsewhere
 from bertwright.model.pretraining_model import BertForPreTraining
 from bertwright.pretraining.assembly import Assembly, RunData
 from bertwright.pretraining.baselines import Baseline, baselines
@@ -132,6 +133,8 @@ def pretrain(
             mode = mode or "latest"  # torchrun started us again, with the arguments of the first time
         if mode is None and ranks.first:
             folder.require_new(overwrite)
+            if settings.init is not None:
+                require_elsewhere(folder.path, settings.init)  # a resumed run reads it again
         watch = progress or Silent()
         read = RunData.read(data, tokenizer, settings)
         if read.initial is not None:

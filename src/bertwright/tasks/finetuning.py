@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from bertwright import __version__
 from bertwright.checkpoints.model_folder import ModelFolder, open_model, save_model
 from bertwright.config.settings import flatten
-from bertwright.durable import UnfinishedWork, require_absent
+from bertwright.durable import UnfinishedWork, require_absent, require_elsewhere
 from bertwright.errors import SettingsError, UsageError
 from bertwright.progress import Progress, Silent
 from bertwright.tasks.batches import unknown_share
@@ -180,8 +180,7 @@ def _check_request(seeds: Sequence[int], output: Path, inputs: Sequence[Path], o
     if len(set(seeds)) != len(seeds):
         raise UsageError(f"expected each seed once, got {', '.join(map(str, seeds))}")
     for path in inputs:
-        if output.resolve() == path.resolve():
-            raise UsageError.at(output, "an output other than the inputs", path.name)
+        require_elsewhere(output, path)
     require_absent(output, overwrite)
 
 
