@@ -18,6 +18,7 @@ from bertwright.exchange.conversion import convert
 from bertwright.export.building import SmallModel, build
 from bertwright.features.layers import CHOICES, layer_choice
 from bertwright.features.model import FeatureModel
+from bertwright.inference.inspection.detection import inspect_path
 from bertwright.inference.model import load
 from bertwright.tasks.feature_model import FILE, METHOD, FrozenModel
 from bertwright.tokenization.tokenizer import Tokenizer
@@ -89,6 +90,8 @@ def test_a_folder(models: dict[str, ModelFolder], tmp_path: Path) -> None:
     rounded = convert(tmp_path / "source", tmp_path / "rounded", to="onnx", options={"int8": True})
     assert rounded.bound is None
     assert load(tmp_path / "rounded").predict(texts)
+    parameters = [inspect_path(tmp_path / n).facts["parameters"] for n in ("source", "graph", "rounded")]
+    assert parameters[0] == parameters[1] == parameters[2]
     carried = convert(tmp_path / "source", tmp_path / "carried", to="hf")
     assert carried.differences == dict.fromkeys(done.differences, 0)
     assert (tmp_path / "carried" / FILE).read_bytes() == (tmp_path / "source" / FILE).read_bytes()

@@ -23,6 +23,9 @@ FACTS = "onnx"
 _PARAMETERS = (".weight", ".bias", ".decoder")
 """How the names of constants end that are parameters of the network."""
 
+_SMALL_MODEL = "small."
+"""How the names begin of what was trained on frozen vectors, which is no part of the network."""
+
 
 def open_for_use(path: str | Path, *, lower_case: bool | None = None) -> ModelFolder:
     """A model that is to answer: any that :func:`open_model` opens, or one that was exported to ONNX.
@@ -86,10 +89,19 @@ class OnnxFolder(ModelFolder):
         return self._contents.outputs
 
     @property
+    def sizes(self) -> dict[str, int]:
+        """Parameter of the network, by our names -> how many numbers it has, however they are stored."""
+        sizes = self._contents.sizes().items()
+        return {
+            name: size
+            for name, size in sizes
+            if name.endswith(_PARAMETERS) and not name.startswith(_SMALL_MODEL)
+        }
+
+    @property
     def parameters(self) -> int:
-        """Numbers of the network, however they are stored."""
-        sizes = self._contents.sizes()
-        return sum(size for name, size in sizes.items() if name.endswith(_PARAMETERS))
+        """Numbers of the network."""
+        return sum(self.sizes.values())
 
     def encoder(self) -> Any:
         """An :class:`OnnxEncoder`."""

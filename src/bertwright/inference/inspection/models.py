@@ -7,8 +7,6 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
-
 from bertwright.checkpoints import members
 from bertwright.checkpoints.model_folder import ModelFolder
 from bertwright.checkpoints.tensor_file import read_entries
@@ -53,12 +51,13 @@ def inspect_model(path: Path, progress: Progress | None = None) -> Findings:
     folder = open_for_use(path)
     config = folder.config.to_dict()
     graph = folder if isinstance(folder, OnnxFolder) else None
-    parameters = parameters_of(folder.weights.tensors) if graph is None else {"total": graph.parameters}
+    tensors = folder.weights.tensors
+    sizes = {name: tensor.numel() for name, tensor in tensors.items()} if graph is None else graph.sizes
     origin = _origin(folder)
     prefix = _prefix(path) if origin == "TensorFlow 1" else None
     facts: dict[str, Any] = {
         "origin": origin,
-        "parameters": parameters,
+        "parameters": parameters_of(sizes),
         "heads": sorted(folder.heads),
         "task": None if folder.task is None else dict(folder.task),
         "config": {name: config[name] for name in _SHAPE if name in config},
@@ -95,13 +94,17 @@ def inspect_tensors(path: Path, _progress: Progress | None = None) -> Findings:
     return Findings("tensors", path, facts)
 
 
-def parameters_of(tensors: Mapping[str, Tensor]) -> dict[str, int]:
-    """Part of the network -> its number of parameters, and their ``total``; tied weights count once."""
+def parameters_of(sizes: Mapping[str, int]) -> dict[str, int]:
+    """Part of the network -> its number of parameters, and their ``total``; tied weights count once.
+
+    Args:
+        sizes: parameter, by our names -> how many numbers it has.
+    """
     counts: dict[str, int] = {}
-    for name, tensor in tensors.items():
+    for name, size in sizes.items():
         prefix = next(prefix for prefix in _PARTS if name.startswith(prefix + "."))
         part = _PARTS[prefix]
-        counts[part] = counts.get(part, 0) + tensor.numel()
+        counts[part] = counts.get(part, 0) + size
     return {
         **{part: counts[part] for part in dict.fromkeys(_PARTS.values()) if part in counts},
         "total": sum(counts.values()),
