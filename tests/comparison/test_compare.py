@@ -16,7 +16,14 @@ from bertwright.checkpoints.model_folder import open_model
 from bertwright.comparison.answers import Answers
 from bertwright.comparison.result import Comparison
 from bertwright.durable import read_manifest, verify
-from bertwright.errors import Interrupted, OutputExistsError, ResumeError, TableError, UsageError
+from bertwright.errors import (
+    Interrupted,
+    ModelError,
+    OutputExistsError,
+    ResumeError,
+    TableError,
+    UsageError,
+)
 
 STEPS = 2 * 6 + 2 * 2 * 2 * 4  # two rows of six steps; rows, seeds, epochs, batches
 CHANGES = {"only": ["bert", "no-nsp"]}
@@ -244,6 +251,40 @@ def test_a_wrong_task_file_is_told_before_anything_is_pre_trained(files: Path, t
             changes={**CHANGES, "tasks.reviews.dev": str(wrong)},
             progress=watch,
         )
+    assert not [line for line in watch.said if "pre-training" in line]
+
+
+def going_on(unbroken: Unbroken) -> dict[str, Any]:
+    """Settings of rows that go on from a model, whose network is theirs."""
+    network = ("size", "num_hidden_layers", "hidden_size", "num_attention_heads", "max_position_embeddings")
+    return {
+        **{f"pretraining.{name}": None for name in network},
+        "pretraining.init": str(unbroken.output / "model-bert"),
+        "vocabulary": str(unbroken.output / "model-bert"),
+        "seeds": [0],
+    }
+
+
+def test_rows_that_go_on_from_a_model(files: Path, tmp_path: Path, unbroken: Unbroken) -> None:
+    """Tokens are counted in updates of the size that its network has."""
+    length = {"pretraining.steps": None, "pretraining.batch_size": None, "tokens": 1200}
+    changes = {**going_on(unbroken), **length, "only": ["bert", "no-nsp"]}
+    result = small_comparison.run("pretraining", files, tmp_path / "comparison", changes=changes)
+    assert open_model(tmp_path / "comparison" / "model-bert").config.hidden_size == 16
+    for figures in result.figures.values():
+        assert 1200 <= figures["tokens"] < 1200 + 32 * 16  # less than an update of tiny more
+
+
+@pytest.mark.parametrize("wrong", ["missing", "other direction"])
+def test_a_wrong_model_is_told_before_anything_is_pre_trained(
+    wrong: str, files: Path, tmp_path: Path, unbroken: Unbroken
+) -> None:
+    changes: dict[str, Any] = {"arms.given.model": str(tmp_path / "none")}
+    if wrong == "other direction":
+        changes = going_on(unbroken)
+    watch = StopAfter(10_000)
+    with pytest.raises((ModelError, UsageError), match=r"none|objective: expected mlm"):
+        small_comparison.run("pretraining", files, tmp_path / "comparison", changes=changes, progress=watch)
     assert not [line for line in watch.said if "pre-training" in line]
 
 

@@ -170,6 +170,7 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("pretraining", {"tasks.reviews.kind": None}, r"tasks\.reviews: expected a task among"),
     ("pretraining", {"pretraining.sequence_length": 64}, "the row bert: sequence length: expected at most"),
     ("masking", {"pretraining.num_attention_heads": 3}, "the row 80-10-10: num_attention_heads"),
+    ("masking", {"pretraining.objective": "clm"}, "pretraining.objective: expected one that masks"),
     ("size", {"pretraining.hidden_size": 17}, "num_attention_heads: expected a divisor"),
     ("pretraining", {"arms.x.finetuning.freeze": True, "finetuning.from_scratch": True}, "row x: .*freeze"),
 ]

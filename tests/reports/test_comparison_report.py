@@ -112,6 +112,16 @@ def test_an_encoder_of_several_rows_is_told_once(record: dict[str, Any]) -> None
     assert render(record).count("1,234,567") == 1
 
 
+def test_tests_name_the_row_that_is_compared_with(record: dict[str, Any]) -> None:
+    """Which need not be the first."""
+    assert "less BERT" in read(render(record)).text
+    record["rows"].reverse()
+    assert "less BERT" in read(render(record)).text
+    third = {**record["rows"][0]["scores"]["CoNLL-2003"], "against": "other"}
+    record["rows"].append(row("third", "a third", 1.0, third))
+    assert "less BERT" not in read(render(record)).text
+
+
 def test_steps_are_drawn_over_steps(record: dict[str, Any]) -> None:
     record["comparison"] = "steps"
     half = row("bert@50", "BERT, half", 0.5, record["rows"][0]["scores"]["CoNLL-2003"])

@@ -15,10 +15,12 @@ from bertwright.data.store import TokenStore
 from bertwright.errors import StoreError
 from bertwright.pretraining.assembly import RunData
 from bertwright.pretraining.config import FREE_TO_CHANGE, PretrainingSettings
+from bertwright.pretraining.initial import InitialModel, decided
 from bertwright.pretraining.run import pretrain
 from bertwright.pretraining.run_folder import RunFolder
 from bertwright.pretraining.source import PhasedSource
 from bertwright.progress import Progress
+from bertwright.tokenization.tokenizer import Tokenizer
 
 _FIGURES = ("steps", "tokens", "seconds", "parameters", "precision")
 _LOSSES = ("loss", "accuracy", "perplexity")
@@ -54,6 +56,22 @@ class Trained:
         then = (self.open(arm).manifest.get("provenance") or {}).get("training") or {}
         moment = {name: then[name] for name in ("steps", "tokens") if name in then}
         return moment | {"parameters": self.figures["parameters"]}
+
+
+def require_fitting(plan: Plan, tokenizer: Tokenizer) -> None:
+    """Open the models that are given or gone on from, before hours are spent on what comes before them.
+
+    Args:
+        tokenizer: what the text was made with, for those that are gone on from.
+
+    Raises:
+        ModelError, StoreError, UsageError: one does not open, or does not fit its row.
+    """
+    for encoder in plan.encoders:
+        if encoder.settings is None:
+            open_model(encoder.model or "")
+        elif encoder.settings.init is not None:
+            InitialModel.read(encoder.settings.init, tokenizer, encoder.settings)
 
 
 def trained(plan: Plan, encoder: Encoder, store: Path | None, work: Work, progress: Progress) -> Trained:
@@ -93,8 +111,11 @@ def _counted(store: TokenStore, settings: PretrainingSettings, tokens: int | Non
         return settings
     data = RunData.read(store, None, settings)
     vocabulary = data.tokenizer.vocabulary
-    config = settings.bert_config(len(vocabulary))
-    source = PhasedSource.of(data.training, vocabulary, settings, config)
+    if data.initial is None:
+        read, config = settings, settings.bert_config(len(vocabulary))
+    else:  # whose size decides how many instances an update has
+        read, config = decided(settings, data.initial), data.initial.config
+    source = PhasedSource.of(data.training, vocabulary, read, config)
     steps = source.steps_for(tokens, [phase.share for phase in settings.phases])
     return settings.model_copy(update={"steps": steps})
 

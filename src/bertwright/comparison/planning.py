@@ -118,6 +118,8 @@ def _missing(kind: str, settings: ComparisonSettings, drafts: Sequence[Draft]) -
         found.append(
             f"model: expected none for compare {kind} (a row with its own encoder is arms.NAME.model)"
         )
+    if kind == "masking" and settings.pretraining.objective == "clm":
+        found.append("pretraining.objective: expected one that masks for compare masking, got clm")
     learning = [draft for draft in drafts if draft.model is None]
     if learning:
         if (settings.store is None) == (not settings.corpus):
@@ -134,7 +136,9 @@ def _encoder(name: str, draft: Draft, settings: ComparisonSettings) -> Encoder:
     if draft.model is not None:
         return Encoder(name, None, Path(draft.model))
     shared = settings.pretraining
-    values: dict[str, Any] = {"size": shared.size, **shared.given(), **draft.pretraining}
+    values: dict[str, Any] = {**shared.given(), **draft.pretraining}
+    if values.get("init") is None:  # otherwise its network is that model's
+        values = {"size": shared.size, **values}
     if values.get("objective") == "clm":  # which masks nothing
         values = {name: value for name, value in values.items() if name not in OF_MASKING}
     tokens = settings.tokens

@@ -10,7 +10,7 @@ from pathlib import Path
 from bertwright import strict_json
 from bertwright.checkpoints.model_folder import open_model
 from bertwright.comparison.cells import Bench, Cell
-from bertwright.comparison.encoders import Trained, trained
+from bertwright.comparison.encoders import Trained, require_fitting, trained
 from bertwright.comparison.members import KIND, RECORD, model_of
 from bertwright.comparison.paper import published_name
 from bertwright.comparison.plan import Arm, Column, Plan
@@ -65,7 +65,9 @@ def compare(
     work = Work(output, kind, identity_of(settings) if learning else {})
     with work.held(resume=resume, overwrite=overwrite):
         store = prepared(settings, work, progress) if learning else None
-        warnings = require_readable(plan, _tokenizer(plan, store), progress)
+        tokenizer = _tokenizer(plan, store)
+        require_fitting(plan, tokenizer)
+        warnings = require_readable(plan, tokenizer, progress)
         encoders = {encoder.name: trained(plan, encoder, store, work, progress) for encoder in plan.encoders}
         bench = Bench(plan, settings.seeds, work, progress)
         cells = {

@@ -101,7 +101,7 @@ def _metrics(record: Mapping[str, Any]) -> str:
 
 def _steps(result: page.Page, record: Mapping[str, Any]) -> None:
     drawings = [(over_steps(record, column), "") for column in record["columns"]]
-    text = "The same run, adapted to the task at several moments; the band is the deviation over seeds."
+    text = "Each run, adapted to the task at several moments; the band is the deviation over seeds."
     result.section("What longer pre-training is worth", text, page.figures(drawings))
 
 
@@ -124,7 +124,7 @@ def _differences(result: page.Page, record: Mapping[str, Any]) -> None:
 
 def _tests(record: Mapping[str, Any]) -> str:
     titles = {row["name"]: row["title"] for row in record["rows"]}
-    first = record["rows"][0]["name"]
+    others = _others(record)
     rows = []
     for column in record["columns"]:
         scores = {row["name"]: row["scores"][column["name"]] for row in record["rows"]}
@@ -142,18 +142,18 @@ def _tests(record: Mapping[str, Any]) -> str:
                         _papers(found, other),
                     ]
                 )
-    names = ["task", "row", f"less {titles[first]}" if _one(record) else "less", "difference"]
+    less = f"less {titles[others.pop()]}" if len(others) == 1 else "less"
+    names = ["task", "row", less, "difference"]
     interval = f"{100 * record['confidence']:.3g} % interval"
     table = page.table([*names, interval, "p", "the paper's"], rows, right=range(3, 7))
     return page.details("All tests", table)
 
 
-def _one(record: Mapping[str, Any]) -> bool:
-    """Whether all rows are compared with the same one."""
-    others = {
+def _others(record: Mapping[str, Any]) -> set[str]:
+    """The rows that some are compared with."""
+    return {
         found["against"] for row in record["rows"] for found in row["scores"].values() if found["against"]
     }
-    return len(others) == 1
 
 
 def _papers(found: Mapping[str, Any], other: Mapping[str, Any]) -> str:
