@@ -46,11 +46,11 @@ def config(vocab_size: int) -> BertConfig:
     )
 
 
-def save_pretrained(path: Path, seed: int = 0) -> Path:
+def save_pretrained(path: Path, seed: int = 0, objective: str = "mlm+nsp") -> Path:
     """A folder with both pre-training heads."""
     words = tokenizer()
     model = BertForPreTraining(config(len(words.vocabulary)), seed=seed)
-    save_model(path, model, words, task=None, provenance={})
+    save_model(path, model, words, task=None, provenance={"settings": {"objective": objective}})
     return path
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from small_models import POSITIONS, WORDS, save_pretrained
+from small_models import POSITIONS, WORDS, save_left_to_right, save_pretrained
 
 from bertwright.errors import NonFiniteError, UsageError
 from bertwright.inference.model import Model, load
@@ -87,3 +87,10 @@ def test_weights_that_give_no_numbers(tmp_path: Path) -> None:
         next(model.encoder.parameters()).fill_(float("nan"))
     with pytest.raises(NonFiniteError, match="not finite"):
         model.embed(["the sea"])
+
+
+def test_the_first_token_of_a_left_to_right_model_stands_for_nothing(tmp_path: Path) -> None:
+    model = load(save_left_to_right(tmp_path / "model"))
+    with pytest.raises(UsageError, match="expected mean, max or lasttoken of a left-to-right model"):
+        model.embed(["the sea"], pooling="cls")
+    assert model.embed(["the sea"], pooling="lasttoken").shape == (1, model.config.hidden_size)

@@ -21,7 +21,7 @@ def next_sentence(
     device: Device = "auto",
     common: Common = Common(),
 ) -> None:
-    """Ask the pre-trained next-sentence head whether B is what followed A.
+    """Ask the pre-trained next-sentence head whether B is what followed A (mlm+sop: whether A comes first).
 
     bertwright next-sentence RUN/model "He opened the door." "The room was dark."
     """
@@ -31,4 +31,5 @@ def next_sentence(
         answer = load(model, device=device).next_sentence_answer(a, b)
         if answer.truncated:
             console.warn("the pair was cut to the longest sequence that the model can see")
-        console.result(asdict(answer), f"B follows A with probability {answer.is_next:.4f}")
+        told = "A comes before B" if answer.question == "order" else "B follows A"
+        console.result(asdict(answer), f"{told} with probability {answer.is_next:.4f}")

@@ -25,6 +25,6 @@ def write_sentence_transformers(folder: ModelFolder, path: Path, request: Reques
         DiskError: the file system refused.
     """
     wanted = {name: request.options.get(name) for name in OPTIONS}
-    recipe = changed(folder.sentences, folder.config.hidden_size, **wanted)
+    recipe = changed(folder.sentences, folder.config, **wanted)
     sequence_length(recipe.max_length, folder.config.max_position_embeddings)
     save_folder(folder, path, {"converted_from": dict(request.origin)}, recipe)

@@ -19,6 +19,7 @@ from bertwright.features.extraction import extract
 from bertwright.features.pooling import pooling as check_pooling
 from bertwright.inference.stages import Inner
 from bertwright.model.activations import activation
+from bertwright.model.config import BertConfig
 from bertwright.model.encoder import BertEncoder
 from bertwright.progress import Progress
 from bertwright.tokenization.encoding import assemble
@@ -37,7 +38,7 @@ class Embedded:
 
 def changed(
     recipe: SentenceRecipe | None,
-    hidden_size: int,
+    config: BertConfig,
     *,
     pooling: str | None = None,
     normalize: bool | None = None,
@@ -46,12 +47,18 @@ def changed(
     """What a folder says of vectors (None where it says nothing), and what a caller wants otherwise.
 
     Raises:
-        UsageError: no such pooling, or one of another size than the folder's dense layer takes.
+        UsageError: no such pooling, one of another size than the folder's dense layer takes, or the first
+            token of a left-to-right model, which has seen nothing of the text.
     """
     recipe = recipe or SentenceRecipe()
     if pooling is not None:
         check_pooling(pooling)
-        width = hidden_size * len(pooling.split("+"))
+        if config.is_decoder and "cls" in pooling.split("+"):
+            raise UsageError(
+                "pooling: expected mean, max or lasttoken of a left-to-right model, whose first token "
+                f"sees no other, got {pooling}"
+            )
+        width = config.hidden_size * len(pooling.split("+"))
         if recipe.dense and recipe.dense[0].weight.shape[1] != width:
             taken = recipe.dense[0].weight.shape[1]
             raise UsageError(f"pooling: expected {taken} numbers, as the dense layer takes, got {width}")

@@ -19,7 +19,7 @@ from bertwright.features.pooling import SentencePoolingName
 from bertwright.inference.embedding import Embedded, changed, embed
 from bertwright.inference.fill_mask import FilledMask, fill_mask
 from bertwright.inference.generation import MAX_TOKENS, Generated, generate
-from bertwright.inference.next_sentence import NextSentence, next_sentence
+from bertwright.inference.next_sentence import NextSentence, Question, next_sentence
 from bertwright.inference.prediction import predict
 from bertwright.inference.scoring import ScoreKind, TextScore, score, score_kind
 from bertwright.inference.stages import Inner
@@ -109,8 +109,10 @@ class Model:
         return self.next_sentence_answer(a, b).is_next
 
     def next_sentence_answer(self, a: str, b: str) -> NextSentence:
-        """As :meth:`next_sentence`, and whether the pair had to be cut."""
-        return next_sentence(self._pretraining("next_sentence"), self.tokenizer, a, b)
+        """As :meth:`next_sentence`; also whether the pair was cut, and what the head was trained to tell."""
+        settings = self.folder.manifest.get("provenance", {}).get("settings") or {}
+        question: Question = "order" if settings.get("objective") == "mlm+sop" else "next"
+        return next_sentence(self._pretraining("next_sentence"), self.tokenizer, a, b, question)
 
     def score(self, texts: Sequence[str], *, progress: Progress | None = None) -> list[TextScore]:
         """How natural the language model finds every text: log-probabilities of its tokens, in nats.
@@ -253,11 +255,10 @@ class Model:
         """How :meth:`embed` makes vectors when asked so.
 
         Raises:
-            UsageError: no such pooling.
+            UsageError: no such pooling, or none for this model.
         """
-        size = self.config.hidden_size
         said = self.folder.sentences
-        return changed(said, size, pooling=pooling, normalize=normalize, max_length=max_length)
+        return changed(said, self.config, pooling=pooling, normalize=normalize, max_length=max_length)
 
     def predict(self, rows: Sequence[Any], *, progress: Progress | None = None) -> list[Prediction]:
         """The fine-tuned answer for every row: a text, or a pair of texts where the task has pairs.

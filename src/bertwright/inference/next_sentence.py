@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 
@@ -11,6 +12,8 @@ from bertwright.inference.batching import InputTensors
 from bertwright.model.pretraining_model import BertForPreTraining
 from bertwright.tokenization.encoding import assemble
 from bertwright.tokenization.tokenizer import Tokenizer
+
+Question = Literal["next", "order"]
 
 
 @dataclass(frozen=True)
@@ -21,13 +24,18 @@ class NextSentence:
     """Probability that B is what followed A."""
     truncated: bool
     """Whether the pair was cut to the longest sequence the network can see."""
+    question: Question = "next"
+    """``next``: B, or text from elsewhere? ``order``: A before B, or the two swapped (``mlm+sop``)?"""
 
 
-def next_sentence(model: BertForPreTraining, tokenizer: Tokenizer, a: str, b: str) -> NextSentence:
+def next_sentence(
+    model: BertForPreTraining, tokenizer: Tokenizer, a: str, b: str, question: Question = "next"
+) -> NextSentence:
     """Probability that ``b`` is what followed ``a``.
 
     Args:
         model: in evaluation mode.
+        question: what the head was trained to tell.
 
     Raises:
         InputError: a text holds nothing but white space.
@@ -47,4 +55,4 @@ def next_sentence(model: BertForPreTraining, tokenizer: Tokenizer, a: str, b: st
     with torch.inference_mode():
         output = model(tensors.input_ids, tensors.token_type_ids, tensors.attention_mask, nobody)
     probabilities = torch.softmax(output.nsp_logits[0].double(), dim=0)  # (2,): is next, random
-    return NextSentence(float(probabilities[0]), row.truncated)
+    return NextSentence(float(probabilities[0]), row.truncated, question)
