@@ -117,9 +117,9 @@ class Console:
         text = f"{self._description}: {self._done:,.0f}"
         if self._total:
             left = (self._total - self._done) / rate if rate else 0.0
-            text += f" of {self._total:,.0f} {self._unit}, {rate:,.0f} a second, {left:,.0f} s left"
+            text += f" of {self._total:,.0f} {self._unit}, {amount(rate)} a second, {duration(left)} left"
         else:
-            text += f" {self._unit}, {rate:,.0f} a second"
+            text += f" {self._unit}, {amount(rate)} a second"
         return text + (f", {note}" if note else "")
 
     def _close(self) -> None:
@@ -127,6 +127,18 @@ class Console:
         if self._progress is not None:
             self._progress.stop()
             self._progress = None
+
+
+def amount(rate: float) -> str:
+    """A rate for people: whole above ten, and never a bare 0 for what is slow."""
+    return f"{rate:,.0f}" if rate >= 10 else f"{rate:.2g}"
+
+
+def duration(seconds: float) -> str:
+    """A time that is left: seconds up to two minutes, minutes up to two hours, then hours."""
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
 def table(

@@ -8,7 +8,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from bertwright.cli.arguments import Common, Count, Device, Pooling
-from bertwright.cli.console import Console
+from bertwright.cli.console import Console, amount
 
 
 def embed(
@@ -79,5 +79,5 @@ def embed(
                 "output": str(summary.output),
             },
             f"{summary.rows:,} vectors of {summary.dimensions} numbers in {summary.seconds:,.1f} s "
-            f"({rate:,.0f} a second): {summary.output}",
+            f"({amount(rate)} a second): {summary.output}",
         )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from bertwright.cli.arguments import Common, Count, Device
-from bertwright.cli.console import Console
+from bertwright.cli.console import Console, amount
 
 if TYPE_CHECKING:
     from bertwright.inference.feature_file import FeaturesSummary
@@ -95,4 +95,4 @@ def _shown(summary: FeaturesSummary) -> str:
     rate = summary.rows / max(summary.seconds, 1e-9)
     shape = " x ".join(map(str, summary.dimensions))
     what = f"{summary.vectors:,} vectors of {shape} numbers for {summary.rows:,} rows"
-    return f"{what} in {summary.seconds:,.1f} s ({rate:,.0f} rows a second): {summary.output}"
+    return f"{what} in {summary.seconds:,.1f} s ({amount(rate)} rows a second): {summary.output}"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from bertwright.cli.arguments import ColumnNames, Common, Device, PairColumn, TableFormat, TextColumn
-from bertwright.cli.console import Console
+from bertwright.cli.console import Console, amount
 
 if TYPE_CHECKING:
     from bertwright.inference.prediction_file import PredictionSummary
@@ -99,5 +99,5 @@ def predict(
 def _shown(summary: PredictionSummary) -> str:
     rate = summary.rows / max(summary.seconds, 1e-9)
     answered = f"{summary.rows - summary.failed:,} of {summary.rows:,} rows answered"
-    speed = f"in {summary.seconds:,.1f} s ({rate:,.0f} a second)"
+    speed = f"in {summary.seconds:,.1f} s ({amount(rate)} a second)"
     return f"{answered} {speed}, {summary.truncated:,} of them cut: {summary.output}"
