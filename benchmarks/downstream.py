@@ -15,7 +15,7 @@ import json
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 from pathlib import Path
@@ -24,13 +24,18 @@ from typing import Any
 from rich.console import Console
 from scipy import stats
 
+from benchmarks import records
 from benchmarks.labelled_data import CHINESE, DATA, ENGLISH, TASKS, LabelledData, smaller
+from benchmarks.records import Record, mean_and_deviation
 from bertwright.cli.console import table
 from bertwright.tasks.finetuning import finetune
 from bertwright.tasks.settings import FinetuneSettings
 from bertwright.tasks.summary import FinetuneSummary
 
 WAYS = ("scratch", "features", "tuned")
+KEYS = ("task", "way")
+"""What a record is known by."""
+
 SIGNIFICANT = 0.05
 
 
@@ -50,15 +55,13 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, required=True, help="rows as JSON lines")
     options = parser.parse_args()
     names = options.tasks or list(ENGLISH if options.language == "en" else CHINESE)
-    done = read_records(options.output)
+    done = records.read(options.output, *KEYS)
     left = [(name, way) for name in names for way in options.ways if (name, way) not in done]
     for record in results(left, options):
-        with options.output.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(record, ensure_ascii=False) + "\n")
-        Console(stderr=True).print(
-            f"{record['task']}, {record['way']}: {shown(record['scores'])}, {record['seconds']:.0f} s"
-        )
-    rows = rows_of(names, read_records(options.output))
+        records.append(options.output, record)
+        scores = mean_and_deviation(record["scores"])
+        Console(stderr=True).print(f"{record['task']}, {record['way']}: {scores}, {record['seconds']:.0f} s")
+    rows = rows_of(names, records.read(options.output, *KEYS))
     if options.json:
         print(json.dumps({"rows": rows, **verdict(rows)}))
     elif options.markdown:
@@ -83,19 +86,11 @@ def _effort(task: LabelledData) -> int:
     return task.rows * task.epochs * task.max_length
 
 
-def read_records(path: Path) -> dict[tuple[str, str], dict[str, Any]]:
-    """What is measured so far, by task and way."""
-    if not path.exists():
-        return {}
-    records = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    return {(record["task"], record["way"]): record for record in records}
-
-
-def rows_of(names: Sequence[str], records: dict[tuple[str, str], dict[str, Any]]) -> list[dict[str, Any]]:
+def rows_of(names: Sequence[str], found: Mapping[tuple[Any, ...], Record]) -> list[dict[str, Any]]:
     """One row a task: the scores of every way that was measured."""
     rows = []
     for name in names:
-        ways = {way: records[name, way] for way in WAYS if (name, way) in records}
+        ways = {way: found[name, way] for way in WAYS if (name, way) in found}
         if ways:
             shared = next(iter(ways.values()))
             row = {key: shared[key] for key in ("task", "kind", "metric", "train_rows", "rows", "majority")}
@@ -183,7 +178,7 @@ def cells(row: dict[str, Any]) -> list[str]:
         row["metric"],
         f"{row['train_rows']:,}",
         f"{row['majority']:.3f}",
-        *(shown(row[way]) if way in row else "" for way in WAYS),
+        *(mean_and_deviation(row[way]) if way in row else "" for way in WAYS),
         f"{row['seconds']:.0f}",
     ]
 
@@ -210,12 +205,6 @@ def markdown(rows: Sequence[dict[str, Any]]) -> str:
     """The table and the conclusion, for a document."""
     lines = [COLUMNS, ["---", "---", *["---:"] * 6], *map(cells, rows)]
     return "\n".join([*(f"| {' | '.join(line)} |" for line in lines), "", conclusion(rows)])
-
-
-def shown(values: Sequence[float]) -> str:
-    """Mean and standard deviation."""
-    deviation = f" ± {statistics.stdev(values):.3f}" if len(values) > 1 else ""
-    return f"{_mean(values):.3f}{deviation}"
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -26,7 +26,9 @@ import transformers
 from rich.console import Console
 from torch.utils.data import Dataset
 
+from benchmarks import records
 from benchmarks.labelled_data import DATA, TASKS, LabelledData, smaller
+from benchmarks.records import mean_and_deviation
 from bertwright.checkpoints.model_folder import open_model
 from bertwright.cli.console import table
 from bertwright.tasks.finetuning import finetune
@@ -76,14 +78,12 @@ def main() -> None:
 def measured(name: str, options: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """The runs of one task, seed by seed; those of an earlier time from the file."""
     file: Path | None = options.output
-    lines = file.read_text(encoding="utf-8").splitlines() if file and file.exists() else []
-    done = {(run["task"], run["seed"]): run for run in map(json.loads, lines)}
+    done = records.read(file, "task", "seed") if file else {}
     for seed in range(options.seeds):
         if (name, seed) not in done:
             run = done[name, seed] = measure(name, seed, options)
             if file:
-                with file.open("a", encoding="utf-8") as log:
-                    log.write(json.dumps(run) + "\n")
+                records.append(file, run)
         yield done[name, seed]
 
 
@@ -127,7 +127,7 @@ def show(results: Sequence[dict[str, Any]]) -> None:
             r["task"],
             r["metric"],
             f"{r['train_rows']:,}",
-            *(shown(r[way]) if way in r else "" for way in ("ours", "theirs", "theirs_bf16")),
+            *(mean_and_deviation(r[way]) if way in r else "" for way in ("ours", "theirs", "theirs_bf16")),
             *(f"{r[key]:.2f}" if key in r else "" for key in ("ratio_theirs", "ratio_theirs_bf16")),
         ]
         for r in results
@@ -260,12 +260,6 @@ def scorer(
         return metrics
 
     return score
-
-
-def shown(values: Sequence[float]) -> str:
-    """Mean and standard deviation."""
-    deviation = f" ± {statistics.stdev(values):.3f}" if len(values) > 1 else ""
-    return f"{statistics.fmean(values):.3f}{deviation}"
 
 
 if __name__ == "__main__":

@@ -22,37 +22,19 @@ from typing import Any
 import torch
 from torch import nn
 
-from benchmarks.pretraining_step import DATA
+from benchmarks.pretraining_step import instances
 from bertwright.checkpoints.conversion import to_hugging_face
-from bertwright.data.batches import PretrainingBatches
-from bertwright.data.instance_settings import InstanceSettings
 from bertwright.data.pretraining_batch import PretrainingBatch
-from bertwright.data.sentences import split_sentences
-from bertwright.data.store import TokenStore
 from bertwright.model.config import BertConfig
 from bertwright.model.pretraining_model import BertForPreTraining
 from bertwright.pretraining.flops import training_flops
 from bertwright.pretraining.step import PretrainingPart, PretrainingStep
-from bertwright.tokenization.tokenizer import Tokenizer
 from bertwright.training.machine import matmul_peak
 
 CASES = [("base", 128, 256), ("base", 512, 64), ("large", 512, 32)]
 """Size, length, rows."""
 TURN = 5
 CUDA = torch.device("cuda")
-
-
-def batches(length: int, rows: int, count: int) -> list[PretrainingBatch]:
-    """Pre-training instances of a million bytes of English Wikipedia, made as ``pretrain`` makes them."""
-    tokenizer = Tokenizer.load(DATA / "vocab" / "bert-base-uncased-vocab.txt")
-    text = (DATA / "corpus" / "en_wikipedia_valid.txt").read_text(encoding="utf-8")
-    documents = [
-        [ids.tolist() for ids in tokenizer.encode_ids(split_sentences(part.split("\n"), "en")) if len(ids)]
-        for part in text.split("\n\n")
-    ]
-    store = TokenStore.from_documents([d for d in documents if d], len(tokenizer.vocabulary))
-    made = PretrainingBatches(store, tokenizer.vocabulary, InstanceSettings(max_length=length), rows, 0)
-    return [made.batch(step) for step in range(count)]
 
 
 def our_step(model: BertForPreTraining, compiled: bool) -> Callable[[PretrainingBatch], None]:
@@ -125,7 +107,8 @@ def measure(size: str, length: int, rows: int, seconds: float, compiled: bool) -
     theirs = their_step(model)
     model.to(CUDA)
     ours = our_step(model, compiled)
-    stream = itertools.cycle(batches(length, rows, 12))
+    made = instances(length, rows)
+    stream = itertools.cycle([made.batch(step) for step in range(12)])
     began = time.perf_counter()
     for step in (ours, theirs):
         turn(step, list(itertools.islice(stream, 6)))  # compiles

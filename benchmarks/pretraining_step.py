@@ -54,7 +54,7 @@ class Batch:
     next_sentence_labels: Tensor
 
 
-def batches(rows: int, seed: int = 0) -> Iterator[Batch]:
+def instances(length: int, rows: int, seed: int = 0) -> PretrainingBatches:
     """Pre-training instances of a million bytes of English Wikipedia, made as ``pretrain`` makes them."""
     tokenizer = Tokenizer.load(DATA / "vocab" / "bert-base-uncased-vocab.txt")
     text = (DATA / "corpus" / "en_wikipedia_valid.txt").read_text(encoding="utf-8")
@@ -67,7 +67,12 @@ def batches(rows: int, seed: int = 0) -> Iterator[Batch]:
         for document in text.split("\n\n")
     ]
     store = TokenStore.from_documents([d for d in documents if d], len(tokenizer.vocabulary))
-    made = PretrainingBatches(store, tokenizer.vocabulary, InstanceSettings(max_length=LENGTH), rows, seed)
+    return PretrainingBatches(store, tokenizer.vocabulary, InstanceSettings(max_length=length), rows, seed)
+
+
+def batches(rows: int) -> Iterator[Batch]:
+    """Those of :data:`LENGTH` as tensors."""
+    made = instances(LENGTH, rows)
     for step in itertools.count():
         batch = made.batch(step)
         if batch.next_sentence_labels is None:
