@@ -11,8 +11,9 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
-# One thread here and in every process a test starts: sums come out alike, and tests can run side by side.
-os.environ.setdefault("OMP_NUM_THREADS", "1")
+# One thread here and in every process a test starts: the order of a sum, and so its last bit, goes by the
+# number of threads. Tests can then run side by side, too.
+os.environ["OMP_NUM_THREADS"] = "1"
 
 SAMPLE = 20  # one slow test in twenty
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from bertwright.checkpoints.model_folder import save_model
@@ -51,6 +52,13 @@ def save_pretrained(path: Path, seed: int = 0, objective: str = "mlm+nsp") -> Pa
     words = tokenizer()
     model = BertForPreTraining(config(len(words.vocabulary)), seed=seed)
     save_model(path, model, words, task=None, provenance={"settings": {"objective": objective}})
+    return path
+
+
+def foreign_copy(folder: Path, path: Path) -> Path:
+    """A copy of a model folder without its manifest, as if another tool had written it: to be changed."""
+    shutil.copytree(folder, path)
+    (path / "bertwright.json").unlink()
     return path
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -17,8 +16,5 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def folder(saved: Path, tmp_path: Path) -> Path:
-    """A copy of ``saved`` without its manifest, as if another tool had written it: to be changed."""
-    path = tmp_path / "folder"
-    shutil.copytree(saved, path)
-    (path / "bertwright.json").unlink()
-    return path
+    """A copy of ``saved``, as if another tool had written it: to be changed."""
+    return small_models.foreign_copy(saved, tmp_path / "folder")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -70,9 +69,7 @@ def test_going_on_with_more_words(command, store: Path, tmp_path: Path) -> None:
 def unbroken(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of a process of its own, stopped by nobody."""
     run = tmp_path_factory.mktemp("unbroken") / "run"
-    done = subprocess.run(
-        _process(store, run), capture_output=True, text=True, check=True, env=_environment()
-    )
+    done = subprocess.run(_process(store, run), capture_output=True, text=True, check=True)
     summary = json.loads(done.stdout)
     assert summary["output"] == str(run)
     return run
@@ -81,10 +78,6 @@ def unbroken(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _process(store: Path, run: Path, *more: str, launcher: tuple[str, ...] = ()) -> list[str]:
     arguments = ["pretrain", "--data", str(store), "-o", str(run), "--steps", "12", "--json", *OPTIONS, *more]
     return [sys.executable, "-m", *launcher, "bertwright", *arguments]
-
-
-def _environment() -> dict[str, str]:
-    return {**os.environ, "OMP_NUM_THREADS": "1"}
 
 
 def test_json(command, store: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
@@ -162,7 +155,7 @@ def test_stopped_and_resumed(
 ) -> None:
     run = tmp_path / "run"
     process = subprocess.Popen(
-        _process(store, run), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=_environment()
+        _process(store, run), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     end = time.monotonic() + 60
     while time.monotonic() < end and not (run / "metrics.jsonl").exists():
@@ -177,7 +170,6 @@ def test_stopped_and_resumed(
         [sys.executable, "-m", "bertwright", "pretrain", "--data", str(store), "-o", str(run), "--resume"],
         capture_output=True,
         text=True,
-        env=_environment(),
     )
     assert again.returncode == 0, again.stderr
     assert fingerprint(run) == fingerprint(unbroken)
@@ -190,7 +182,7 @@ def test_two_ranks(store: Path, tmp_path: Path) -> None:
     for name, start in (("one", ()), ("two", launcher)):
         arguments = _process(store, tmp_path / name, launcher=start)
         arguments[arguments.index("12")] = "50"
-        done = subprocess.run(arguments, capture_output=True, text=True, env=_environment())
+        done = subprocess.run(arguments, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
         assert len(done.stdout.splitlines()) == 1  # one voice for all ranks
     one, two = records(tmp_path / "one"), records(tmp_path / "two")

@@ -8,7 +8,6 @@ import signal
 from pathlib import Path
 from typing import Any
 
-import torch
 from pretraining.small_run import texts
 
 from bertwright.checkpoints.tensor_file import read_tensors
@@ -17,7 +16,6 @@ from bertwright.comparison.run import compare
 from bertwright.comparison.settings import ComparisonSettings
 from bertwright.config.settings import load
 from bertwright.progress import Silent
-from bertwright.training.threads import threads_as_before
 
 GOOD, BAD = ["good", "great"], ["bad", "dull"]
 OTHER = ["the", "film", "book", "was", "a", "and", "very", "plain"]
@@ -97,10 +95,8 @@ def settings(folder: Path, **changes: Any) -> ComparisonSettings:
 
 
 def run(kind: str, folder: Path, output: Path, *, changes: dict[str, Any], **request: Any) -> Comparison:
-    """A comparison with one thread, so that sums come out alike."""
-    with threads_as_before():
-        torch.set_num_threads(1)
-        return compare(kind, settings(folder, **changes), output, **request)
+    """A comparison by the settings with ``changes``."""
+    return compare(kind, settings(folder, **changes), output, **request)
 
 
 def told(record: Any) -> Any:

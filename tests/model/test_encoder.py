@@ -7,22 +7,11 @@ import torch
 import transformers
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from model.sizes import CONFIG, B, S
 
 from bertwright.checkpoints.conversion import to_hugging_face
 from bertwright.model.config import ACTIVATIONS, BertConfig
 from bertwright.model.encoder import BertEncoder
-
-CONFIG = BertConfig(
-    vocab_size=97,
-    hidden_size=24,
-    num_hidden_layers=2,
-    num_attention_heads=3,
-    intermediate_size=37,
-    max_position_embeddings=41,
-    type_vocab_size=5,
-    initializer_range=0.3,
-)
-B, S = 13, 7
 
 
 def inputs(seed: int = 0) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

@@ -7,28 +7,17 @@ import torch
 import transformers
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from model import sizes
+from model.sizes import B, S
 from torch import Tensor
 
 from bertwright.checkpoints.conversion import from_hugging_face, to_hugging_face
 from bertwright.model.classifier import SequenceClassifier
-from bertwright.model.config import BertConfig
 from bertwright.model.encoder import BertEncoder, last_positions
 from bertwright.model.losses import masked_language_loss
 from bertwright.model.pretraining_model import BertForPreTraining
 
-CONFIG = BertConfig(
-    vocab_size=97,
-    hidden_size=24,
-    num_hidden_layers=2,
-    num_attention_heads=3,
-    intermediate_size=37,
-    max_position_embeddings=41,
-    type_vocab_size=5,
-    initializer_range=0.3,
-    is_decoder=True,
-    pooled_token="last",
-)
-B, S = 13, 7
+CONFIG = sizes.CONFIG.model_copy(update={"is_decoder": True, "pooled_token": "last"})
 
 Inputs = tuple[Tensor, Tensor, Tensor]
 

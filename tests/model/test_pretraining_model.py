@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 import transformers
+from model.sizes import CONFIG, B, S
 from torch import Tensor
 
 from bertwright.checkpoints.conversion import from_hugging_face, to_hugging_face
@@ -12,17 +13,6 @@ from bertwright.model.config import BertConfig
 from bertwright.model.losses import masked_language_loss, next_sentence_loss
 from bertwright.model.pretraining_model import BertForPreTraining
 
-CONFIG = BertConfig(
-    vocab_size=97,
-    hidden_size=24,
-    num_hidden_layers=2,
-    num_attention_heads=3,
-    intermediate_size=37,
-    max_position_embeddings=41,
-    type_vocab_size=5,
-    initializer_range=0.3,
-)
-B, S = 13, 7
 POSITIONS = torch.tensor([0, 3, 8, 20, 21, 22, 55, 90])
 LABELS = torch.arange(8) * 11
 NEXT = torch.arange(B) % 2

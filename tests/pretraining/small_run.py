@@ -7,7 +7,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import torch
 from small_models import WORDS, tokenizer
 
 from bertwright.checkpoints.tensor_file import read_tensors
@@ -71,7 +70,6 @@ def memory_store(documents: int = 60, words: Tokenizer | None = None) -> tuple[T
 
 def run(output: Path, *, resume: Any = False, overwrite: bool = False, **changes: Any) -> PretrainingSummary:
     """Pre-train on :func:`memory_store`."""
-    torch.set_num_threads(1)
     store, words = memory_store()
     return pretrain(store, output, settings(**changes), tokenizer=words, resume=resume, overwrite=overwrite)
 

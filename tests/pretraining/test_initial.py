@@ -48,7 +48,6 @@ def settings(init: Path, **changes: Any) -> PretrainingSettings:
 def go_on(
     init: Path, output: Path, *, resume: Any = False, listener: Any = None, **changes: Any
 ) -> PretrainingSummary:
-    torch.set_num_threads(1)
     store, words = memory_store()
     chosen = settings(init, **changes)
     return pretrain(store, output, chosen, tokenizer=words, resume=resume, progress=listener)

@@ -62,7 +62,6 @@ def test_milestones_change_nothing_of_the_run(tmp_path: Path) -> None:
 @pytest.mark.parametrize("stop", [5, 6, 7])
 def test_milestones_of_a_run_that_was_stopped(stop: int, tmp_path: Path) -> None:
     run(tmp_path / "whole", milestones=[0.25, 0.5])
-    torch.set_num_threads(1)
     store, words = memory_store()
     with pytest.raises(Interrupted):
         pretrain(

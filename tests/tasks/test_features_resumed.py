@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import torch
 from tasks.test_finetuning_resumed import StopAfter, told
 
 from bertwright.errors import Interrupted, ResumeError
@@ -16,7 +14,6 @@ from bertwright.tasks.feature_settings import FeatureSettings
 from bertwright.tasks.finetuning import finetune
 from bertwright.tasks.settings import FinetuneSettings
 from bertwright.tasks.summary import FinetuneSummary
-from bertwright.training.threads import threads_as_before
 
 Files = tuple[Path, Path]
 SETTINGS = FinetuneSettings(
@@ -28,13 +25,6 @@ SETTINGS = FinetuneSettings(
 SEEDS = (3, 4)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    with threads_as_before():
-        torch.set_num_threads(1)
-        yield
-
-
 def run(model: Path, files: Files, output: Path, **changes: object) -> FinetuneSummary:
     request: dict[str, object] = {"settings": SETTINGS, "seeds": SEEDS, **changes}
     return finetune(model, train=files[0], dev=files[1], output=output, **request)  # type: ignore[arg-type]
@@ -42,7 +32,7 @@ def run(model: Path, files: Files, output: Path, **changes: object) -> FinetuneS
 
 @pytest.fixture(scope="module")
 def unbroken(
-    one_thread: None, pretrained: Path, review_files: Files, tmp_path_factory: pytest.TempPathFactory
+    pretrained: Path, review_files: Files, tmp_path_factory: pytest.TempPathFactory
 ) -> FinetuneSummary:
     return run(pretrained, review_files, tmp_path_factory.mktemp("unbroken") / "model")
 

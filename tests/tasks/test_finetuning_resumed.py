@@ -7,18 +7,16 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import torch
 
 from bertwright.errors import Interrupted, OutputExistsError, ResumeError
 from bertwright.progress import Silent
 from bertwright.tasks.finetuning import finetune
 from bertwright.tasks.settings import FinetuneSettings, SearchSettings
 from bertwright.tasks.summary import FinetuneSummary
-from bertwright.training.threads import threads_as_before
 
 Files = tuple[Path, Path]
 SETTINGS = FinetuneSettings(
@@ -26,14 +24,6 @@ SETTINGS = FinetuneSettings(
 )
 SEEDS = (3, 4)
 STEPS = 2 * 3 * 8  # seeds, epochs, batches
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """The order of a sum, and so its last bit, goes by the number of threads: every process here has one."""
-    with threads_as_before():
-        torch.set_num_threads(1)
-        yield
 
 
 class StopAfter(Silent):
@@ -66,7 +56,7 @@ def told(summary: FinetuneSummary) -> dict[str, object]:
 
 @pytest.fixture(scope="module")
 def unbroken(
-    one_thread: None, pretrained: Path, review_files: Files, tmp_path_factory: pytest.TempPathFactory
+    pretrained: Path, review_files: Files, tmp_path_factory: pytest.TempPathFactory
 ) -> FinetuneSummary:
     return run(pretrained, review_files, tmp_path_factory.mktemp("unbroken") / "model")
 
@@ -172,12 +162,10 @@ def test_a_search_goes_on_behind_its_last_point(
 SCRIPT = """
 import sys
 from pathlib import Path
-import torch
 from bertwright.tasks.finetuning import finetune
 from bertwright.tasks.settings import FinetuneSettings
 model, train, dev, output = map(Path, sys.argv[1:5])
 settings = FinetuneSettings.model_validate_json(sys.argv[5])
-torch.set_num_threads(1)
 print("ready", flush=True)
 finetune(model, train=train, dev=dev, output=output, settings=settings, seeds=(3, 4), resume=True)
 """

@@ -32,7 +32,7 @@ class Pair:
             f"--max-restarts={restarts}",
         ]
         command = [sys.executable, "-m", *launcher, toy_run.__file__, str(folder), f"steps={STEPS}", *options]
-        environment = {**os.environ, "OMP_NUM_THREADS": "1", "TOY_TIMEOUT": str(patience)}
+        environment = {**os.environ, "TOY_TIMEOUT": str(patience)}
         self.folder = folder
         self.process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment

@@ -149,7 +149,6 @@ def records(folder: Path) -> list[dict[str, Any]]:
 def main() -> None:
     """Train as the environment says (one process, or a rank), going on from a checkpoint if there is one."""
     folder, *options = sys.argv[1:]
-    torch.set_num_threads(1)
     toy = Toy(Path(folder))
     for option in options:
         name, _, value = option.partition("=")
