@@ -20,7 +20,7 @@ from bertwright.progress import Progress, Silent
 from bertwright.tasks.batches import unknown_share
 from bertwright.tasks.columns import Columns
 from bertwright.tasks.devices import training_device
-from bertwright.tasks.examples import ExampleFile, drawn, overlap_warning
+from bertwright.tasks.examples import ExampleFile, overlap_warning
 from bertwright.tasks.feature_based import VECTORS, FeatureResults, learn_on_features
 from bertwright.tasks.feature_model import FILE, METHOD
 from bertwright.tasks.jobs import Jobs, Results
@@ -92,7 +92,7 @@ def finetune(
     posed = cls.pose(train, columns, folder.tokenizer, length, format, settings)
     if settings.class_weights is not None and getattr(posed.task, "class_weights", None) is None:
         raise SettingsError(f"class_weights: expected a task with one class a row, got {posed.task.kind}")
-    posed = replace(posed, train=drawn(posed.train, settings.rows))
+    posed = posed.drawn(settings.rows)
     labelled = posed.task.read(dev, format=format)
     materials = _materials(folder, posed, labelled, settings, preset)
     request = _request(materials, (train, dev), seeds, search)

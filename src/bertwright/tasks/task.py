@@ -8,7 +8,7 @@ the model), ``decoding`` (outputs -> answers), ``metrics`` (answers and truth ->
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, Self, TypeVar
 
@@ -20,7 +20,7 @@ from bertwright.checkpoints.model_folder import ModelFolder
 from bertwright.model.task_model import TaskModel
 from bertwright.tasks.batches import Features, TaskBatch
 from bertwright.tasks.columns import Columns
-from bertwright.tasks.examples import AnyExample, ExampleFile, InputStream
+from bertwright.tasks.examples import AnyExample, ExampleFile, InputStream, drawn
 from bertwright.tokenization.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
@@ -50,6 +50,11 @@ class Posed(Generic[T]):
     def encoded(self) -> list[Features]:
         """The training rows for the model."""
         return self.task.encode(self.train.examples) if self.features is None else self.features
+
+    def drawn(self, count: int | None) -> Posed[T]:
+        """With at most ``count`` of the training rows (None: all); see :func:`examples.drawn`."""
+        train = drawn(self.train, count)
+        return self if train is self.train else replace(self, train=train, features=None)
 
 
 class Prediction(Protocol):

@@ -95,6 +95,18 @@ def test_it_learns(answering: FinetuneSummary) -> None:
     assert (answering.rows, answering.truncated) == (48, 0)
 
 
+def test_a_part_of_the_rows_is_a_part_of_the_training(
+    answering: FinetuneSummary, pretrained: Path, files: dict[str, Path], tmp_path: Path
+) -> None:
+    words = open_model(pretrained).tokenizer
+    posed = AnswerTask.pose(files["train"], Columns(), words, 40, "auto", WINDOWED)
+    part = posed.drawn(10)
+    assert len(part.train) == 10 < len(posed.train)
+    assert {row.example for row in part.encoded} == set(range(10))
+    assert posed.drawn(None) is posed.drawn(len(posed.train)) is posed
+    assert posed.encoded is posed.features
+
+
 def test_evaluation_repeats_the_development_metrics(
     answering: FinetuneSummary, refusing: FinetuneSummary, files: dict[str, Path]
 ) -> None:
