@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from bertwright import strict_json
-from bertwright.checkpoints.model_folder import ModelFolder, open_model
+from bertwright.checkpoints.model_folder import ModelFolder
 from bertwright.checkpoints.tensor_file import read_tensors, write_tensors
 from bertwright.durable import NewDirectory, read_manifest, verify
 from bertwright.errors import ResumeError, RunError
@@ -38,13 +38,12 @@ class Answers:
     outputs: Outputs
 
     @classmethod
-    def of(cls, model: Path, dev: Path, format: str, progress: Progress) -> Answers:
-        """Ask the adapted model in ``model`` about the rows of ``dev``.
+    def of(cls, folder: ModelFolder, dev: Path, format: str, progress: Progress) -> Answers:
+        """Ask the adapted model in ``folder`` about the rows of ``dev``.
 
         Raises:
             ModelError, TableError, NonFiniteError: they do not answer.
         """
-        folder = open_model(model)
         task: Task[Any] = open_task(folder)
         features = task.encode(task.read(dev, format=format).examples)
         pad_id = task.tokenizer.vocabulary.pad_id

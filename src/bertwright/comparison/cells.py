@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bertwright.checkpoints.model_folder import open_model
+from bertwright.checkpoints.model_folder import ModelFolder, open_model
 from bertwright.comparison.answers import Answers
 from bertwright.comparison.encoders import Trained
 from bertwright.comparison.plan import Arm, Column, Plan
-from bertwright.comparison.work import Work, digest_of_file, key_of
+from bertwright.comparison.work import Work, key_of
 from bertwright.config.settings import flatten
+from bertwright.durable import digest_of_file
 from bertwright.progress import Progress
 from bertwright.statistics.measures import OverRuns
 from bertwright.tasks.finetuning import finetune
@@ -71,9 +72,13 @@ class Bench:
         done = [self._one(trained, arm, column, seed) for seed in self.seeds]
         return Cell(arm, column, tuple(record for record, _ in done), tuple(place for _, place in done))
 
-    def measure(self, cell: Cell, trained: Trained) -> OverRuns:
-        """The metrics of a cell, all seeds together, as functions of the development rows."""
-        task, encoder = cell.column.task, trained.open(cell.arm)
+    def measure(self, cell: Cell, encoder: ModelFolder) -> OverRuns:
+        """The metrics of a cell, all seeds together, as functions of the development rows.
+
+        Args:
+            encoder: the model of the row, before it was adapted.
+        """
+        task = cell.column.task
         answers = (Answers.load(place) for place in cell.places)
         return OverRuns([found.measure(encoder, Path(task.dev), task.format) for found in answers])
 
@@ -112,8 +117,8 @@ class Bench:
                 progress=_Muted(self.progress),
             )
         place.parent.mkdir(exist_ok=True)
-        Answers.of(folder, Path(task.dev), task.format, self.progress).save(place)
         opened = open_model(folder)
+        Answers.of(opened, Path(task.dev), task.format, self.progress).save(place)
         stored, made = dict(opened.task or {}), dict(opened.manifest.get("provenance") or {})
         return {
             "part": "cell",

@@ -99,7 +99,7 @@ def trained(plan: Plan, encoder: Encoder, store: Path | None, work: Work, progre
         number = list(plan.encoders).index(encoder) + 1
         progress.say(f"pre-training {number} of {len(plan.encoders)}: {encoder.name}")
         run.path.parent.mkdir(exist_ok=True)
-        summary = pretrain(store, run.path, settings, resume=run.is_run(), progress=progress)
+        summary = pretrain(opened, run.path, settings, resume=run.is_run(), progress=progress)
         record = work.add(key, {"part": "encoder", "figures": _told(summary.to_dict())})
         shutil.rmtree(run.checkpoints, ignore_errors=True)  # nothing goes on from them any more
     return Trained(encoder, key, record["figures"], run)

@@ -13,7 +13,7 @@ from bertwright.comparison.members import FORMAT
 from bertwright.comparison.paper import PERPLEXITY, published_name
 from bertwright.comparison.plan import Arm, Column, Plan
 from bertwright.comparison.settings import ComparisonSettings
-from bertwright.config.settings import flatten
+from bertwright.config.settings import flatten, leaves
 from bertwright.statistics.paired import Difference
 from bertwright.tasks.summary import Spread
 
@@ -126,13 +126,5 @@ class Comparison:
 def _said(settings: ComparisonSettings) -> dict[str, Any]:
     """What was asked for, without all that was left at its default."""
     given = settings.model_dump(mode="json", exclude_unset=True)
-    names = _names(given)
+    names = leaves(given).keys()
     return {name: value for name, value in flatten(settings).items() if name in names}
-
-
-def _names(values: Mapping[str, Any], prefix: str = "") -> set[str]:
-    found: set[str] = set()
-    for name, value in values.items():
-        inner = isinstance(value, Mapping) and value
-        found |= _names(value, f"{prefix}{name}.") if inner else {f"{prefix}{name}"}
-    return found

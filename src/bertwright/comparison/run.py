@@ -102,16 +102,18 @@ def _scores(
     settings: ComparisonSettings,
 ) -> dict[tuple[str, str], Score]:
     """Every cell beside the one that it is compared with, column by column."""
+    measures: dict[str, dict[str, OverRuns]] = {column.name: {} for column in bench.plan.columns}
+    for arm in bench.plan.arms:
+        opened = encoders[arm.encoder].open(arm)
+        for name, found_there in measures.items():
+            found_there[arm.name] = bench.measure(cells[arm.name, name], opened)
     scores = {}
     for column in bench.plan.columns:
         bench.progress.say(f"testing the differences on {column.title}")
-        measures: dict[str, OverRuns] = {}
         for arm in bench.plan.arms:
             cell = cells[arm.name, column.name]
-            measures[arm.name] = bench.measure(cell, encoders[arm.encoder])
-        for arm in bench.plan.arms:
-            cell = cells[arm.name, column.name]
-            found = None if arm.against is None else _tested(measures, arm, cell.metric, settings)
+            there = measures[column.name]
+            found = None if arm.against is None else _tested(there, arm, cell.metric, settings)
             scores[arm.name, column.name] = Score(cell, found, _paper(bench.plan, arm, column))
     return scores
 

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from bertwright.comparison.settings import ComparisonSettings
-from bertwright.comparison.work import Work, digest_of_file
+from bertwright.comparison.work import Work
 from bertwright.corpus import find_corpus
 from bertwright.data.prepare import prepare
 from bertwright.data.store import TokenStore
-from bertwright.durable import reported
+from bertwright.durable import digest_of_file
 from bertwright.progress import Progress
 from bertwright.tokenization.learning.learn import learn_vocabulary
 from bertwright.tokenization.settings import TokenizerSettings
@@ -28,12 +28,8 @@ def identity_of(settings: ComparisonSettings) -> dict[str, Any]:
     vocabulary: Any = {"size": settings.vocabulary_size, "cased": settings.cased}
     if settings.vocabulary is not None:
         vocabulary = Tokenizer.load(settings.vocabulary).digest
-    files = find_corpus(settings.corpus).files
-    for file in files:
-        with reported(file.path, "read"):
-            file.path.stat()
     return {
-        "corpus": [digest_of_file(file.path) for file in files],
+        "corpus": [digest_of_file(file.path) for file in find_corpus(settings.corpus).files],
         "vocabulary": vocabulary,
         "language": None if settings.one_sentence_per_line else settings.language,
     }

@@ -70,9 +70,3 @@ def key_of(name: str, *depends: Any) -> str:
     """The key of a part: its name, for people, and a digest of what it depends on (JSON values)."""
     text = strict_json.dump([__version__, *depends])
     return f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
-
-
-def digest_of_file(path: Path) -> str:
-    """SHA-256 of a file's bytes, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

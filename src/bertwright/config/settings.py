@@ -61,7 +61,7 @@ def load(
     origins: dict[str, str] = {}
     if file is not None:
         values = read_toml(file)
-        origins.update(dict.fromkeys(_leaves(values), str(file)))
+        origins.update(dict.fromkeys(leaves(values), str(file)))
     problems: list[str] = []
     for name, value in (overrides or {}).items():
         problem = _put(values, name, value)
@@ -77,7 +77,7 @@ def load(
         raise SettingsError(problems) from None
     if problems:
         raise SettingsError(problems)
-    everything = _leaves(resolved.model_dump())
+    everything = leaves(resolved.model_dump())
     return Resolved(resolved, {name: origins.get(name, _inherited(name, origins)) for name in everything})
 
 
@@ -110,7 +110,7 @@ def parse_assignments(assignments: Sequence[str]) -> dict[str, object]:
 
 def flatten(settings: Settings) -> dict[str, Any]:
     """Dotted name -> plain value (what JSON can hold)."""
-    return _leaves(settings.model_dump(mode="json"))
+    return leaves(settings.model_dump(mode="json"))
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
@@ -128,7 +128,7 @@ def from_json(cls: type[S], data: Mapping[str, Any], source: str | Path) -> S:
     try:
         return cls.model_validate(dict(data))
     except ValidationError as error:
-        where = dict.fromkeys(_leaves(dict(data)), str(source))
+        where = dict.fromkeys(leaves(dict(data)), str(source))
         raise SettingsError([_sentence(cls, p, where) for p in error.errors(include_url=False)]) from None
 
 
@@ -162,7 +162,7 @@ def read_toml(file: Path) -> dict[str, Any]:
         raise SettingsError(f"{shown_path(file)}: expected settings in TOML, got an empty file")
     try:
         values = tomllib.loads(data.decode("utf-8"))
-        _leaves(values)
+        leaves(values)
     except UnicodeDecodeError as problem:
         raise SettingsError(
             f"{shown_path(file)}: expected UTF-8, got byte 0x{data[problem.start]:02x}"
@@ -187,12 +187,13 @@ def _toml_value(text: str) -> object:
     return found["value"]
 
 
-def _leaves(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+def leaves(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested values by dotted name; an empty group is a value."""
     result: dict[str, Any] = {}
     for name, value in values.items():
         dotted = f"{prefix}{name}"
         if isinstance(value, Mapping) and value:
-            result.update(_leaves(value, dotted + "."))
+            result.update(leaves(value, dotted + "."))
         else:
             result[dotted] = value
     return result

@@ -9,6 +9,7 @@ new one, never a mixture, at whatever instant the writer was killed.
 from bertwright.durable.directories import NewDirectory, check_target
 from bertwright.durable.files import (
     check_free_space,
+    digest_of_file,
     fingerprint,
     link,
     open_new,
@@ -43,6 +44,7 @@ __all__ = [
     "check_name",
     "check_target",
     "digest_of",
+    "digest_of_file",
     "fingerprint",
     "link",
     "lock",

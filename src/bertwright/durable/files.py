@@ -140,6 +140,16 @@ def link(source: Path, target: Path) -> bool:
     return True
 
 
+def digest_of_file(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hexadecimal.
+
+    Raises:
+        DiskError: it cannot be read.
+    """
+    with reported(path, "read"), path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def fingerprint(path: Path) -> dict[str, Any]:
     """What tells a file from another or a later one without reading it: size and time of change."""
     status = os.stat(path)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bertwright import strict_json
-from bertwright.durable.files import reported
+from bertwright.durable.files import digest_of_file
 from bertwright.errors import DigestError, InputError
 from bertwright.progress import Progress, Silent
 
@@ -97,8 +97,7 @@ def verify(
     watch = progress or Silent()
     for name in manifest.files if names is None else names:
         path = manifest.path / name
-        with reported(path, "read"), path.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
+        found = digest_of_file(path)
         expected = manifest.files[name]["sha256"]
         if found != expected:
             raise DigestError.at(

@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from bertwright.tokenization.encoding import ModelInput
@@ -28,9 +30,17 @@ class InputTensors(NamedTuple):
     @classmethod
     def of(cls, rows: Sequence[ModelInput], pad_id: int, device: torch.device | str = "cpu") -> InputTensors:
         """``rows`` padded on the right to the longest of them."""
-        mask = padding_mask([len(row) for row in rows])
-        return cls(
-            torch.from_numpy(pad([row.input_ids for row in rows], pad_id)).to(device),
-            torch.from_numpy(pad([row.token_type_ids for row in rows], 0)).to(device),
-            None if mask is None else torch.from_numpy(mask).to(device),
-        )
+        input_ids, attention_mask = padded([row.input_ids for row in rows], pad_id, device)
+        types = torch.from_numpy(pad([row.token_type_ids for row in rows], 0)).to(device)
+        return cls(input_ids, types, attention_mask)
+
+
+def padded(
+    rows: Sequence[Sequence[int] | NDArray[np.int64]], pad_id: int, device: torch.device | str = "cpu"
+) -> tuple[Tensor, Tensor | None]:
+    """(B, S) int64, padded on the right, and (B, S) bool, true for tokens, or None when no row is padded."""
+    mask = padding_mask([len(row) for row in rows])
+    return (
+        torch.from_numpy(pad(rows, pad_id)).to(device),
+        None if mask is None else torch.from_numpy(mask).to(device),
+    )

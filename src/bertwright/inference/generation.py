@@ -19,9 +19,10 @@ from numpy.typing import NDArray
 
 from bertwright import randomness
 from bertwright.errors import UsageError
+from bertwright.inference.batching import padded
 from bertwright.model.pretraining_model import BertForPreTraining
 from bertwright.progress import Progress, Silent
-from bertwright.tokenization.padding import length_groups, pad, padding_mask, tokens_at_once
+from bertwright.tokenization.padding import length_groups, tokens_at_once
 from bertwright.tokenization.tokenizer import Tokenizer
 
 MAX_TOKENS = 40
@@ -152,17 +153,12 @@ def _next_shares(
 ) -> Shares:
     """Probabilities of the next token of every text (B, V), 0 for tokens that are never chosen."""
     vocabulary = tokenizer.vocabulary
-    padded = torch.from_numpy(pad([text.row for text in texts], vocabulary.pad_id))  # (B, S)
-    lengths = [len(text.row) for text in texts]
-    mask = padding_mask(lengths)
-    last = torch.tensor([row * padded.shape[1] + length - 1 for row, length in enumerate(lengths)])
+    rows = [text.row for text in texts]
+    input_ids, mask = padded(rows, vocabulary.pad_id, device)
+    width = input_ids.shape[1]
+    last = torch.tensor([number * width + len(row) - 1 for number, row in enumerate(rows)], device=device)
     with torch.inference_mode(), torch.autocast(device.type, enabled=False):
-        output = model(
-            padded.to(device),
-            None,
-            None if mask is None else torch.from_numpy(mask).to(device),
-            last.to(device),
-        )
+        output = model(input_ids, None, mask, last)
         logits = output.mlm_logits.double().cpu()  # (B, V)
         logits[:, [id for id in vocabulary.special_ids if id != vocabulary.sep_id]] = -torch.inf
         shares: Shares = logits.softmax(-1).numpy()

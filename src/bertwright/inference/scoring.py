@@ -21,11 +21,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from bertwright.errors import NonFiniteError
+from bertwright.inference.batching import padded
 from bertwright.inference.fill_mask import Window, plan_windows
 from bertwright.model.cross_entropy import cross_entropy
 from bertwright.model.pretraining_model import BertForPreTraining
 from bertwright.progress import Progress, Silent
-from bertwright.tokenization.padding import length_groups, pad, padding_mask, tokens_at_once
+from bertwright.tokenization.padding import length_groups, tokens_at_once
 from bertwright.tokenization.tokenizer import Tokenizer
 
 ScoreKind = Literal["pseudo-log-likelihood", "log-likelihood"]
@@ -185,16 +186,10 @@ def _ask(
             row[places[0]] = vocabulary.mask_id
         rows.append(row)
         columns.append(places)
-    padded = torch.from_numpy(pad(rows, vocabulary.pad_id))  # (B, S)
-    mask = padding_mask([len(row) for row in rows])
-    width = padded.shape[1]
+    input_ids, mask = padded(rows, vocabulary.pad_id, device)
+    width = input_ids.shape[1]
     flat = [number * width + place for number, places in enumerate(columns) for place in places]
-    output = model(
-        padded.to(device),
-        None,
-        None if mask is None else torch.from_numpy(mask).to(device),
-        torch.tensor(flat, device=device),
-    )
+    output = model(input_ids, None, mask, torch.tensor(flat, device=device))
     truth = torch.tensor([label for row_labels in labels for label in row_labels], device=device)
     losses: Tensor = cross_entropy(output.mlm_logits, truth)  # (P,)
     values: NDArray[np.float32] = -losses.float().cpu().numpy()

@@ -8,6 +8,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
+from bertwright.reports.comparison_table import paper_difference
 from bertwright.reports.drawing import BLUE, GREEN, GREY, ORANGE, SOFT, drawing
 
 _COLORS = (BLUE, ORANGE, GREEN, "#8b4fb5")
@@ -36,7 +37,7 @@ def apart(record: Mapping[str, Any], column: Mapping[str, Any]) -> str:
                 elinewidth=1.6,
                 capsize=3,
             )
-            paper = _paper_difference(found, scores[found["against"]])
+            paper = paper_difference(found, scores[found["against"]])
             if paper is not None:
                 label = "the paper" if not axes.get_legend_handles_labels()[0] else None
                 axes.plot([paper], [place], "D", color=ORANGE, markersize=5, mfc="none", mew=1.6, label=label)
@@ -77,12 +78,6 @@ def _by_encoder(record: Mapping[str, Any]) -> dict[str, Sequence[Mapping[str, An
     for row in record["rows"]:
         found.setdefault(row["encoder"], []).append(row)
     return dict(found)
-
-
-def _paper_difference(found: Mapping[str, Any], other: Mapping[str, Any]) -> float | None:
-    if found["paper"] is None or other["paper"] is None:
-        return None
-    return float(found["paper"] - other["paper"])
 
 
 def _short(title: str) -> str:

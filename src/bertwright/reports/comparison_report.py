@@ -12,7 +12,7 @@ from bertwright.durable import write_file
 from bertwright.errors import InputError
 from bertwright.reports import page
 from bertwright.reports.comparison_charts import apart, over_steps
-from bertwright.reports.comparison_table import LEGEND, headings, lines, perplexity
+from bertwright.reports.comparison_table import LEGEND, headings, lines, paper_difference, perplexity
 from bertwright.reports.finetuned_report import subtitle
 
 REPORT = "report.html"
@@ -157,9 +157,8 @@ def _others(record: Mapping[str, Any]) -> set[str]:
 
 
 def _papers(found: Mapping[str, Any], other: Mapping[str, Any]) -> str:
-    if found["paper"] is None or other["paper"] is None:
-        return ""
-    return f"{found['paper'] - other['paper']:+.1f}"
+    difference = paper_difference(found, other)
+    return "" if difference is None else f"{difference:+.1f}"
 
 
 def _encoders(result: page.Page, record: Mapping[str, Any]) -> None:

@@ -51,6 +51,13 @@ def score(found: Mapping[str, Any]) -> str:
     return f"{100 * found['mean']:.1f}{spread}{star}{paper}"
 
 
+def paper_difference(found: Mapping[str, Any], other: Mapping[str, Any]) -> float | None:
+    """Of two cells in the paper, in points; None where it lacks one of them."""
+    if found["paper"] is None or other["paper"] is None:
+        return None
+    return float(found["paper"] - other["paper"])
+
+
 def _perplexity(row: Mapping[str, Any]) -> float | None:
     figures = row["pretraining"]
     value = figures.get("mlm_perplexity", figures.get("clm_perplexity"))

@@ -124,10 +124,6 @@ class FeatureRun:
 
     Args:
         folder: for checkpoints and the best weights so far, and to go on from; None keeps nothing.
-
-    Attributes:
-        model: after :meth:`run` with the weights of the best epoch.
-        task: with what was fitted to them.
     """
 
     def __init__(
@@ -135,8 +131,7 @@ class FeatureRun:
     ) -> None:
         self._materials, self._seed, self._progress, self._folder = materials, seed, progress, folder
         self._chance = torch_seed(seed, "features")
-        self.model = materials.new_model(self._chance).to(materials.device)
-        self.task = materials.task
+        self._model = materials.new_model(self._chance).to(materials.device)
         self._batches = TrainingBatches(
             materials.train.features,
             materials.settings.batch_size,
@@ -167,7 +162,6 @@ class FeatureRun:
         self._loop.run(description)
         if self._learned is None:
             raise ValueError("the loop ended without an evaluation")
-        self.model.load_state_dict(self._learned.weights)
         run = Run(self._seed, 1, self._stuck, float(self._best_epoch), self._best, tuple(self._epochs))
         return run, self._learned
 
@@ -175,8 +169,8 @@ class FeatureRun:
         settings, every_epoch = self._materials.settings, self._batches.steps_per_epoch
         steps = every_epoch * settings.epochs
         return Loop(
-            self.model,
-            build_optimizer(self.model, weight_decay=settings.weight_decay),
+            self._model,
+            build_optimizer(self._model, weight_decay=settings.weight_decay),
             LinearSchedule(settings.learning_rate, steps, WARMUP * steps),
             StepPace(steps),
             self._source,
@@ -206,14 +200,14 @@ class FeatureRun:
     def _evaluate(self, _last: bool) -> dict[str, float]:
         materials = self._materials
         dev, examples = materials.dev.features, materials.dev_examples
-        outputs = feature_outputs(self.model, materials.dev, materials.device)
+        outputs = feature_outputs(self._model, materials.dev, materials.device)
         task = materials.task.fit(outputs, dev, examples)
         metrics = task.score(outputs, dev, examples)
         self._epochs.append(metrics)
         if better(materials.metric, metrics, self._best):
             self._best, self._best_epoch = metrics, len(self._epochs)
-            self._stuck, self.task = task.stuck(outputs, dev), task
-            state = self.model.state_dict()
+            self._stuck = task.stuck(outputs, dev)
+            state = self._model.state_dict()
             self._learned = Learned({name: t.detach().clone() for name, t in state.items()}, task)
         self._stop_if_enough()
         return metrics
@@ -244,7 +238,6 @@ class FeatureRun:
         if self._best and self._folder is not None:
             task, folder = self._materials.task, self._materials.folder
             self._learned = self._saved = Learned.load(self._folder / "best", task, folder)
-            self.task = self._learned.task
         self._stop_if_enough()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,7 +13,7 @@ from torch import Tensor, nn
 from bertwright import __version__
 from bertwright.checkpoints.model_folder import ModelFolder, open_model, save_model
 from bertwright.config.settings import flatten
-from bertwright.durable import UnfinishedWork, require_absent, require_elsewhere
+from bertwright.durable import UnfinishedWork, digest_of_file, require_absent, require_elsewhere
 from bertwright.errors import SettingsError, UsageError
 from bertwright.progress import Progress, Silent
 from bertwright.tasks.batches import unknown_share
@@ -117,8 +116,8 @@ def _request(
     return {
         "version": __version__,
         "model": materials.folder.digest,
-        "train": _digest(train),
-        "dev": _digest(dev),
+        "train": digest_of_file(train),
+        "dev": digest_of_file(dev),
         "task": _named(materials.task, materials.preset),
         "settings": {name: value for name, value in settings.items() if name not in FREE_TO_CHANGE},
         "seeds": list(seeds),
@@ -161,11 +160,6 @@ def _with_dropout(folder: ModelFolder, dropout: float | None) -> ModelFolder:
         return folder
     values = {"hidden_dropout_prob": dropout, "attention_probs_dropout_prob": dropout}
     return replace(folder, config=folder.config.model_copy(update=values))
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _has_work(work: UnfinishedWork) -> bool:
