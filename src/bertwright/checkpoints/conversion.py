@@ -76,7 +76,7 @@ def from_hugging_face(
         found.pop(buffer, None)
     unused = _settle_decoder(found, tensors, config, source)
     _require_layers(config, len(found), source)
-    num_labels = _outputs(tensors, found.get("classifier.weight"))
+    num_labels = _outputs(tensors.__getitem__, found.get("classifier.weight"))
     names = names_of(config, num_labels, spans="qa_outputs.weight" in found)
     known = {theirs for name in names for theirs in name.hugging_face}
     unknown = [name for name in found if name not in known]
@@ -112,10 +112,7 @@ def from_tensorflow(
     """
     stored = set(available)
     _require_layers(config, len(stored), source)
-    num_labels = None
-    if "output_weights" in stored:
-        shape = read("output_weights").shape
-        num_labels = max(1, shape[0]) if shape else 1  # what does not fit is refused by its shape below
+    num_labels = _outputs(read, "output_weights" if "output_weights" in stored else None)
     names = names_of(config, num_labels, spans="cls/squad/output_weights" in stored)
     known = {theirs for name in names for theirs in name.tensorflow}
     slots = {name for name in stored - known if _is_slot(name, known)}
@@ -235,11 +232,11 @@ def _require_layers(config: BertConfig, stored: int, source: str | Path) -> None
         raise ModelError.at(source, expected, f"{stored:,} tensors")
 
 
-def _outputs(tensors: Mapping[str, Tensor], name: str | None) -> int | None:
+def _outputs(read: Read, name: str | None) -> int | None:
     """Outputs of a classifier, by the tensor ``name``; what does not fit is refused by its shape later."""
     if name is None:
         return None
-    shape = tensors[name].shape
+    shape = read(name).shape
     return max(1, shape[0]) if shape else 1
 
 

@@ -86,11 +86,18 @@ class ModelFolder:
     @property
     def digest(self) -> str:
         """Names the contents: equal digests give equal answers."""
+        contents = self.manifest.get("digest") or self._fingerprints()
+        return digest_of({"contents": contents, "tokenizer": self.tokenizer.digest})
+
+    def _fingerprints(self) -> dict[str, Any]:
         places = ["*"] if self.sentences is None else ["*", "*/*"]  # modules have folders of their own
         files = sorted(path for place in places for path in self.path.glob(place) if path.is_file())
-        names = {str(path.relative_to(self.path)): fingerprint(path) for path in files}
-        contents = self.manifest.get("digest") or names
-        return digest_of({"contents": contents, "tokenizer": self.tokenizer.digest})
+        return {str(path.relative_to(self.path)): fingerprint(path) for path in files}
+
+    @property
+    def provenance(self) -> Mapping[str, Any]:
+        """What it was made from; empty for folders of others."""
+        return self.manifest.get("provenance") or {}
 
     @property
     def task(self) -> Mapping[str, Any] | None:

@@ -126,10 +126,10 @@ def write_tensors(
     with directory.open(name) as file:
         file.write(len(encoded).to_bytes(8, "little") + encoded)
         for _, tensor in ordered:
-            file.write(_raw(tensor.detach().cpu().contiguous()).data)
+            file.write(raw_bytes(tensor.detach().cpu().contiguous()).data)
 
 
-def _raw(tensor: Tensor) -> NDArray[np.uint8]:
+def raw_bytes(tensor: Tensor) -> NDArray[np.uint8]:
     """The memory of ``tensor``, byte by byte."""
     return tensor.reshape(-1).view(torch.uint8).numpy()
 

@@ -119,7 +119,7 @@ class Bench:
         place.parent.mkdir(exist_ok=True)
         opened = open_model(folder)
         Answers.of(opened, Path(task.dev), task.format, self.progress).save(place)
-        stored, made = dict(opened.task or {}), dict(opened.manifest.get("provenance") or {})
+        stored, made = dict(opened.task or {}), opened.provenance
         return {
             "part": "cell",
             "seed": seed,

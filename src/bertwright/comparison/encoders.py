@@ -53,7 +53,7 @@ class Trained:
         """What the pre-training had come to at the row's moment."""
         if arm.share >= 1 or not self.figures:
             return dict(self.figures)
-        then = (self.open(arm).manifest.get("provenance") or {}).get("training") or {}
+        then = self.open(arm).provenance.get("training") or {}
         moment = {name: then[name] for name in ("steps", "tokens") if name in then}
         return moment | {"parameters": self.figures["parameters"]}
 

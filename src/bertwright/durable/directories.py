@@ -139,7 +139,6 @@ class NewDirectory:
         for folder in (*folders, self.path):
             sync_directory(folder)
         put_in_place(self.path, self.target, self._overwrite, self._manifest_name)
-        sync_directory(self.target.absolute().parent)
 
     def _abandon(self) -> None:
         for _, file in self._open:
@@ -170,6 +169,7 @@ def put_in_place(source: Path, target: Path, overwrite: bool, manifest_name: str
         _replace(source, target)
     else:
         _move_into_place(source, target)
+    sync_directory(target.absolute().parent)
 
 
 def _require_ours(target: Path, manifest_name: str) -> None:

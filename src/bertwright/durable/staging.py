@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 
 from bertwright.durable.directories import check_target, put_in_place
-from bertwright.durable.files import remove_stale, reported, sync_directory
+from bertwright.durable.files import remove_stale, reported
 from bertwright.durable.manifests import MANIFEST
 
 
@@ -49,7 +49,6 @@ class StagedDirectory:
         """Let what was made at :attr:`path` appear at the target."""
         with reported(self.target, "write"):
             put_in_place(self.path, self.target, self._overwrite, self._manifest_name)
-            sync_directory(self.target.absolute().parent)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

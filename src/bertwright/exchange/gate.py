@@ -64,7 +64,7 @@ def measure(source: ModelFolder, result: Path, file: Path) -> Loss:
     Raises:
         TableError: ``file`` is wrong, or is not of the task.
     """
-    other = open_for_use(result)
+    source, other = source.for_use(), open_for_use(result).for_use()
     if source.task is None:
         return _similarity(source, other, file)
     task = open_task(source)

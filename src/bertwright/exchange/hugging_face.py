@@ -54,7 +54,7 @@ def save_folder(
         folder.tokenizer,
         architecture=architecture_of(folder),
         task=folder.task,
-        provenance={**folder.manifest.get("provenance", {}), **origin},
+        provenance={**folder.provenance, **origin},
         sentences=sentences,
         more=_more(folder),
         fields=head_fields(folder),

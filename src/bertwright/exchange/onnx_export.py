@@ -52,7 +52,7 @@ def write_onnx(folder: ModelFolder, path: Path, request: Request) -> None:
 def _write(
     folder: ModelFolder, path: Path, exported: Exported, request: Request, *, again: bool = False
 ) -> None:
-    provenance = {**folder.manifest.get("provenance", {}), "converted_from": dict(request.origin)}
+    provenance = {**folder.provenance, "converted_from": dict(request.origin)}
     write_folder(
         path,
         folder,

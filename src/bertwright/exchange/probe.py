@@ -11,6 +11,7 @@ from torch import Tensor
 from bertwright.model.config import BertConfig
 from bertwright.randomness import generator
 from bertwright.tokenization.encoding import assemble
+from bertwright.tokenization.padding import pad
 from bertwright.tokenization.tokenizer import Tokenizer
 
 LENGTH = 64
@@ -49,14 +50,12 @@ def inputs(tokenizer: Tokenizer, config: BertConfig, seed: int = 0) -> Inputs:
     """
     length = min(LENGTH, config.max_position_embeddings)
     rows = [*_random_rows(config, length, seed), *_text_rows(tokenizer, length)]
-    width = max(len(ids) for ids, _ in rows)
-    padded = np.zeros((3, len(rows), width), dtype=np.int64)
-    padded[0] = config.pad_token_id
-    for number, (ids, segments) in enumerate(rows):
-        padded[0, number, : len(ids)] = ids
-        padded[1, number, : len(ids)] = np.minimum(segments, config.type_vocab_size - 1)
-        padded[2, number, : len(ids)] = 1
-    return Inputs(*(torch.from_numpy(part) for part in padded))
+    parts = (
+        pad([ids for ids, _ in rows], config.pad_token_id),
+        pad([np.minimum(segments, config.type_vocab_size - 1) for _, segments in rows], 0),
+        pad([[1] * len(ids) for ids, _ in rows], 0),
+    )
+    return Inputs(*map(torch.from_numpy, parts))
 
 
 def _random_rows(config: BertConfig, length: int, seed: int) -> list[tuple[list[int], list[int]]]:

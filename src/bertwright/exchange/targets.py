@@ -18,7 +18,7 @@ nothing) is the same for all and lies in :mod:`~bertwright.exchange.conversion`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -85,17 +85,13 @@ class Target:
 def opened_folder(path: Path) -> Result:
     """The result in a format that we open ourselves."""
     folder = open_model(path)
-    notes = not_taken_over(folder) if members.is_tensorflow(path) else ()
-    return Result(
-        folder.tokenizer, lambda asked: answers_of(folder, asked), folder.weights.places, notes=notes
-    )
+    return _answered(folder, notes=not_taken_over(folder) if members.is_tensorflow(path) else ())
 
 
 def opened_sentences(path: Path) -> Result:
     """As :func:`opened_folder`, and how its texts become vectors."""
     folder = open_model(path)
-    facts = {} if folder.sentences is None else {"recipe": folder.sentences.facts()}
-    return replace(opened_folder(path), facts=facts)
+    return _answered(folder, {} if folder.sentences is None else {"recipe": folder.sentences.facts()})
 
 
 def opened_onnx(path: Path) -> Result:
@@ -103,6 +99,14 @@ def opened_onnx(path: Path) -> Result:
     folder = open_onnx(path)
     facts = {"onnx": dict(folder.facts), "bytes": (path / members.ONNX).stat().st_size}
     return Result(folder.tokenizer, lambda asked: answers_of(folder, asked), None, facts)
+
+
+def _answered(
+    folder: ModelFolder, facts: Mapping[str, Any] | None = None, notes: tuple[str, ...] = ()
+) -> Result:
+    return Result(
+        folder.tokenizer, lambda asked: answers_of(folder, asked), folder.weights.places, facts or {}, notes
+    )
 
 
 TARGETS: Mapping[str, Target] = {

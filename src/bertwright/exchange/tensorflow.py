@@ -19,5 +19,5 @@ def write_tensorflow(folder: ModelFolder, path: Path, request: Request) -> None:
         ModelError: the original code of BERT would compute something else, or has no such head.
         DiskError: the file system refused.
     """
-    provenance = {**folder.manifest.get("provenance", {}), "converted_from": dict(request.origin)}
+    provenance = {**folder.provenance, "converted_from": dict(request.origin)}
     save_tensorflow(path, folder, provenance=provenance)

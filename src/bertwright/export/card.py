@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
+from bertwright.checkpoints.card_text import fenced
 from bertwright.checkpoints.model_folder import ModelFolder
 from bertwright.export.heads import PARTS
 
@@ -39,11 +39,10 @@ def onnx_card(
     if task.get("method") == "features":
         outputs.append("logits")
     more = " and `masked_positions` (P,), flat: row * S + position" if "prediction_logits" in outputs else ""
-    uses = {"masked_language": 'bertwright fill-mask FOLDER "The capital of France is [MASK]."'}
-    pretrained = next((use for head, use in uses.items() if head in folder.heads), None)
-    command = (
-        _COMMANDS.get(str(task.get("kind"))) or pretrained or "bertwright embed FOLDER texts.txt -o v.npy"
-    )
+    pretrained = "bertwright embed FOLDER texts.txt -o v.npy"
+    if "masked_language" in folder.heads:
+        pretrained = 'bertwright fill-mask FOLDER "The capital of France is [MASK]."'
+    command = _COMMANDS.get(str(task.get("kind")), pretrained)
     lines = [
         *("---", "library_name: onnx", "tags:", "- bert", "- bertwright", "- onnx", "---", ""),
         f"# {architecture} in ONNX, {config.num_hidden_layers} layers, hidden size {config.hidden_size}",
@@ -64,6 +63,5 @@ def onnx_card(
     ]
     for title, values in (("Graph", facts), ("Task", task), ("Made from", provenance)):
         if values:
-            shown = json.dumps(values, ensure_ascii=False, indent=2, sort_keys=True)
-            lines += [f"## {title}", "", "```json", shown, "```", ""]
+            lines += [f"## {title}", "", *fenced(values)]
     return "\n".join(lines)

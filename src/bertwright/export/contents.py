@@ -79,11 +79,6 @@ class Contents:
         """Names of what is given."""
         return tuple(given.name for given in self._model.graph.input)
 
-    @property
-    def opset(self) -> int:
-        """Version of the standard operators."""
-        return next(int(entry.version) for entry in self._model.opset_import if entry.domain == "")
-
     def sizes(self) -> dict[str, int]:
         """Constant -> how many numbers it has."""
         found = {}

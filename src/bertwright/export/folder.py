@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -62,15 +62,14 @@ def open_onnx(path: str | Path, *, lower_case: bool | None = None) -> OnnxFolder
         raise ModelError.at(path, f"a manifest {members.MANIFEST_NAME} of an ONNX model", got, hint=hint)
     contents = Contents(members.member(path, members.ONNX))
     parts = _parts(facts, contents)
-    folder = OnnxFolder(**vars(read), contents=contents)
-    return replace(folder, weights=Weights({}, parts, ()))
+    return OnnxFolder(**{**vars(read), "weights": Weights({}, parts, ())}, contents=contents)
 
 
 @dataclass(frozen=True)
 class OnnxFolder(ModelFolder):
     """A model folder that has a graph in place of weights: it answers, and cannot be trained."""
 
-    contents: Contents | None = field(default=None, repr=False)
+    contents: Contents = field(kw_only=True, repr=False)
 
     @property
     def facts(self) -> Mapping[str, Any]:
@@ -81,17 +80,17 @@ class OnnxFolder(ModelFolder):
     @property
     def inputs(self) -> tuple[str, ...]:
         """Of the graph."""
-        return self._contents.inputs
+        return self.contents.inputs
 
     @property
     def outputs(self) -> tuple[str, ...]:
         """Of the graph."""
-        return self._contents.outputs
+        return self.contents.outputs
 
     @property
     def sizes(self) -> dict[str, int]:
         """Parameter of the network, by our names -> how many numbers it has, however they are stored."""
-        sizes = self._contents.sizes().items()
+        sizes = self.contents.sizes().items()
         return {
             name: size
             for name, size in sizes
@@ -134,7 +133,7 @@ class OnnxFolder(ModelFolder):
         """
         session, outputs = self._session(LOGITS, STARTS, ENDS)
         if not outputs:
-            raise ModelError.at(self.path, "a graph that gives logits", ", ".join(self._contents.outputs))
+            raise ModelError.at(self.path, "a graph that gives logits", ", ".join(self.contents.outputs))
         return OnnxTaskNetwork(session, outputs, self.config, int(self.facts["classes"]))
 
     def new_task_model(self, cls: type[Any], num_labels: int, *, seed: int = 0) -> Any:
@@ -147,16 +146,10 @@ class OnnxFolder(ModelFolder):
             self.path, "a model with weights", "one exported to ONNX, which cannot be trained"
         )
 
-    @property
-    def _contents(self) -> Contents:
-        if self.contents is None:
-            raise TypeError("an ONNX folder without contents")
-        return self.contents
-
     def _session(self, *wanted: str) -> tuple[Session, list[str]]:
         """A session for the outputs that there are of those wanted."""
-        outputs = [name for name in wanted if name in self._contents.outputs]
-        return Session(lambda: self._contents.keeping(outputs), str(self._contents.path)), outputs
+        outputs = [name for name in wanted if name in self.contents.outputs]
+        return Session(lambda: self.contents.keeping(outputs), str(self.contents.path)), outputs
 
 
 def _parts(facts: Mapping[str, Any], contents: Contents) -> frozenset[str]:

@@ -67,10 +67,7 @@ def spread(encoder: EncoderGraph, rows: str, width: int) -> str:
 def _blanks(encoder: EncoderGraph) -> str:
     """(P, V): LayerNorm(act(W h + b)) E^T + output bias, at the masked positions."""
     operations, weights, prefix = encoder.operations, encoder.weights, "masked_language_head."
-    name = f"{prefix}transform"
-    hidden = operations.exact_linear(
-        encoder.last_at(MASKED), name, weights[f"{name}.weight"], weights[f"{name}.bias"]
-    )
+    hidden = _layer(encoder, encoder.last_at(MASKED), f"{prefix}transform")
     name = f"{prefix}layer_norm"
     normed = operations.norm(
         operations.activation(hidden), name, weights[f"{name}.weight"], weights[f"{name}.bias"]

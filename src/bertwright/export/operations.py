@@ -35,8 +35,6 @@ class FloatOperations:
         mask: name of the input (B, S) int64, not 0 for tokens.
     """
 
-    precision = "float32"
-
     def __init__(self, graph: Graph, config: BertConfig, ids: str, mask: str) -> None:
         self.graph = graph
         self.config = config
@@ -120,8 +118,6 @@ class Int8Operations(FloatOperations):
     onnxruntime: ``DynamicQuantizeMatMul``, and ``MultiHeadAttention``, which is fastest when there is no
     padding, so that a batch without any takes a branch of its own.
     """
-
-    precision = "int8"
 
     def __init__(self, graph: Graph, config: BertConfig, ids: str, mask: str) -> None:
         super().__init__(graph, config, ids, mask)

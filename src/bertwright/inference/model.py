@@ -110,7 +110,7 @@ class Model:
 
     def next_sentence_answer(self, a: str, b: str) -> NextSentence:
         """As :meth:`next_sentence`; also whether the pair was cut, and what the head was trained to tell."""
-        settings = self.folder.manifest.get("provenance", {}).get("settings") or {}
+        settings = self.folder.provenance.get("settings") or {}
         question: Question = "order" if settings.get("objective") == "mlm+sop" else "next"
         return next_sentence(self._pretraining("next_sentence"), self.tokenizer, a, b, question)
 

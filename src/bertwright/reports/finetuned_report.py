@@ -36,7 +36,7 @@ def write_model_report(model: Path, output: Path | None = None) -> Path:
         DiskError: the page could not be written.
     """
     folder = open_model(model)
-    provenance: Mapping[str, Any] = folder.manifest.get("provenance") or {}
+    provenance = folder.provenance
     if folder.task is None or not provenance.get("seeds"):
         expected = "a folder that `bertwright pretrain` or `bertwright finetune` wrote"
         raise InputError.at(model, expected, "a model with no record of its fine-tuning")

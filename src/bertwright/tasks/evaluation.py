@@ -146,7 +146,7 @@ def evaluate(
     if not 0.0 < confidence < 1.0:
         raise UsageError(f"confidence: expected a number between 0 and 1, got {confidence:g}")
     place = training_device(device)
-    folder = open_for_use(model) if isinstance(model, Path) else model
+    folder = (open_for_use(model) if isinstance(model, Path) else model).for_use()
     task: Task[Prediction] = open_task(folder)
     labelled = task.read(file, columns, format=format)
     features = task.encode(labelled.examples)
@@ -173,7 +173,7 @@ def evaluate(
         analysis=analysis,
         breakdowns=breakdowns,
         task=dict(folder.task or {}),
-        provenance=dict(folder.manifest.get("provenance") or {}),
+        provenance=dict(folder.provenance),
     )
 
 

@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import BinaryIO, Protocol
 
-import torch
 from torch import Tensor
 
+from bertwright.checkpoints.tensor_file import Directory, raw_bytes
 from bertwright.checkpoints.tensorflow.checksum import masked_crc32c
 from bertwright.checkpoints.tensorflow.entries import NUMBERS, Record, header
 from bertwright.checkpoints.tensorflow.table import table_bytes
-
-
-class Directory(Protocol):
-    """Where :func:`write_bundle` writes; :class:`bertwright.durable.NewDirectory` is one."""
-
-    def open(self, name: str) -> BinaryIO:
-        """A new file called ``name``."""
 
 
 def write_bundle(directory: Directory, name: str, tensors: Mapping[str, Tensor]) -> None:
@@ -38,7 +30,7 @@ def write_bundle(directory: Directory, name: str, tensors: Mapping[str, Tensor])
         for key, tensor in sorted((key.encode(), tensor) for key, tensor in tensors.items()):
             if not key or key[0] == 0:
                 raise ValueError(f"not a name for a tensor: {key!r}")
-            raw = tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data
+            raw = raw_bytes(tensor.detach().cpu().contiguous()).data
             number, shape = NUMBERS[tensor.dtype], tuple(tensor.shape)
             record = Record(number, shape, offset=offset, size=len(raw), checksum=masked_crc32c(raw))
             records[key] = record.encoded()

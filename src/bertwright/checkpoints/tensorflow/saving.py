@@ -73,7 +73,7 @@ def save_tensorflow(
         write_bundle(new, CHECKPOINT, tensors)
         new.manifest = {
             "task": None if folder.task is None else dict(folder.task),
-            "provenance": dict(folder.manifest.get("provenance", {}) if provenance is None else provenance),
+            "provenance": dict(folder.provenance if provenance is None else provenance),
         }
 
 

@@ -64,9 +64,9 @@ class Message:
     def __contains__(self, field: int) -> bool:
         return field in self._fields
 
-    def number(self, field: int, default: int = 0) -> int:
-        """A whole number of 0 or more below 2**63."""
-        value = self._fields.get(field, [default])[-1]
+    def number(self, field: int) -> int:
+        """A whole number of 0 or more below 2**63; 0 where there is none."""
+        value = self._fields.get(field, [0])[-1]
         if not isinstance(value, int) or value >> (_BITS - 1):
             raise ModelError.at(self._path, f"a number of 0 or more in field {field}", value, hint="damaged")
         return value

@@ -132,19 +132,17 @@ def _check(size: int, min_count: int, workers: int | None) -> None:
 class _Job:
     def __init__(self, words: CorpusWords, settings: TokenizerSettings, size: int, min_count: int) -> None:
         self._words, self._settings, self._size, self._min_count = words, settings, size, min_count
-        self._source = words.source
-        self._learned, self._held_out = words.learned, words.held_out
 
     def learn(self, watch: Progress) -> LearnedVocabulary:
         """Learn and measure."""
         warnings = self._words.warnings
-        words = self._learned.at_least(self._min_count)
+        words = self._words.learned.at_least(self._min_count)
         if not len(words.words):
-            most = int(self._learned.counts.max())
+            most = int(self._words.learned.counts.max())
             expected = f"expected at most {most:,}, the count of the most frequent word"
             raise VocabularyError(f"--min-count: {expected}, got {self._min_count:,}")
         room = self._size - len(SPECIAL_TOKENS)
-        more = None if self._source else self._held_out.at_least(self._min_count)
+        more = None if self._words.source else self._words.held_out.at_least(self._min_count)
         learned = learn_pieces(words, room, self._settings, more=more, progress=watch)
         vocabulary = Vocabulary.from_tokens([*SPECIAL_TOKENS, *learned.pieces])
         if len(vocabulary) < self._size:
@@ -176,9 +174,10 @@ class _Job:
     def _fit(self, vocabulary: Vocabulary, words: WordCounts) -> tuple[Fit, str]:
         longest = self._settings.max_input_chars_per_word
         measured, measured_on = self._words.to_measure
-        if self._source or not len(self._held_out.words):
+        if self._words.source or not len(self._words.held_out.words):
             return measure(vocabulary, measured, longest), measured_on
         # Characters that only the held-out passages have are in the alphabet, but nobody knew them there.
-        there, here = (Alphabet.of([counts], self._settings).codes for counts in (self._held_out, words))
+        both = (self._words.held_out, words)
+        there, here = (Alphabet.of([counts], self._settings).codes for counts in both)
         strange = map(chr, np.setdiff1d(there, here))
         return measure(vocabulary, measured, longest, strange), measured_on
