@@ -63,11 +63,7 @@ def save_folder(
 
 
 def architecture_of(folder: ModelFolder) -> str:
-    """The class of ``transformers`` that has the heads of ``folder``.
-
-    Raises:
-        ModelError: heads that read the pooled output, without the pooler that makes it.
-    """
+    """The class of ``transformers`` that has the heads of ``folder``."""
     heads = folder.heads
     for head, architecture in ARCHITECTURES.items():
         if head in heads:

@@ -41,8 +41,7 @@ class Request:
     """What is asked of a target besides the model."""
 
     origin: Mapping[str, Any]
-    """Where the model comes from, for the provenance that is stored: ``path`` (its name), ``format``,
-    ``digest``."""
+    """Where the model comes from, for the provenance that is stored: ``name``, ``format``, ``digest``."""
     options: Mapping[str, Any] = field(default_factory=dict)
     """Of one target alone."""
 
