@@ -8,7 +8,10 @@ from pathlib import Path
 from bertwright.checkpoints.model_folder import save_model
 from bertwright.model.classifier import SequenceClassifier
 from bertwright.model.config import BertConfig
+from bertwright.model.encoder import BertEncoder
 from bertwright.model.pretraining_model import BertForPreTraining
+from bertwright.model.topped_model import ToppedModel
+from bertwright.tasks.networks import description, top_tensors
 from bertwright.tokenization.tokenizer import Tokenizer
 from bertwright.tokenization.vocabulary import Vocabulary
 
@@ -52,6 +55,17 @@ def save_pretrained(path: Path, seed: int = 0, objective: str = "mlm+nsp") -> Pa
     words = tokenizer()
     model = BertForPreTraining(config(len(words.vocabulary)), seed=seed)
     save_model(path, model, words, task=None, provenance={"settings": {"objective": objective}})
+    return path
+
+
+def save_topped(path: Path, seed: int = 0) -> Path:
+    """A classifier with a BiLSTM between encoder and output layer."""
+    words = tokenizer()
+    encoder = BertEncoder(config(len(words.vocabulary)), seed=seed)
+    model = ToppedModel(encoder, len(LABELS), by_token=False, size=6, seed=seed)
+    task = {"kind": "classify", "labels": list(LABELS), "top": description(model)}
+    more = {"top.safetensors": top_tensors(model)}
+    save_model(path, model, words, task=task, provenance={}, more=more)
     return path
 
 

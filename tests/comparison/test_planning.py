@@ -95,11 +95,16 @@ def test_steps_are_moments_of_one_run(files: Path) -> None:
 
 def test_pretraining_has_rows_of_table_5(files: Path) -> None:
     """Left-to-right nothing is masked, so what is said of masking is for the others."""
-    found = trained(plan("pretraining", files, **{"pretraining.masked_lm_probability": 0.2}))
+    whole = plan("pretraining", files, **{"pretraining.masked_lm_probability": 0.2})
+    found = trained(whole)
     objectives = {name: one.objective for name, one in found.items()}
     assert objectives == {"bert": "mlm+nsp", "no-nsp": "mlm", "left-to-right": "clm"}
     shares = [one.masked_lm_probability for one in found.values()]
     assert shares == [0.2, 0.2, None]
+    encoders = [arm.encoder for arm in whole.arms]
+    assert encoders == ["bert", "no-nsp", "left-to-right", "left-to-right"]
+    tops = [whole.finetuning_of(arm, whole.columns[0]).top for arm in whole.arms]
+    assert tops == ["none", "none", "none", "bilstm"]
 
 
 def test_the_moments_of_two_runs(files: Path) -> None:

@@ -22,6 +22,7 @@ from bertwright.exchange.conversion import convert
 from bertwright.exchange.probe import TEXTS
 from bertwright.exchange.probe import inputs as probe
 from bertwright.exchange.targets import TARGETS, Request
+from bertwright.inference.model import load
 from bertwright.model.choice_classifier import ChoiceClassifier
 from bertwright.model.config import BertConfig
 from bertwright.model.pretraining_model import BertForPreTraining
@@ -113,6 +114,20 @@ def test_every_head_is_carried_with_its_task(head: str, tmp_path: Path) -> None:
     provenance = second.manifest["provenance"]
     assert provenance["converted_from"]["digest"] == first.digest
     assert (source / "model.safetensors").read_bytes() == (tmp_path / "out/model.safetensors").read_bytes()
+
+
+@pytest.mark.parametrize("to", TARGETS)
+def test_a_bilstm_on_top_is_kept_or_refused_by_name(to: str, tmp_path: Path) -> None:
+    source = small_models.save_topped(tmp_path / "source")
+    if TARGETS[to].bilstm:
+        done = convert(source, tmp_path / "out", to=to)
+        assert done.differences["bilstm"] == 0
+        text = ["a film that is not dull"]
+        assert load(source).predict(text) == load(tmp_path / "out").predict(text)
+        return
+    with pytest.raises(ModelError, match=f"for --to {to}, got .one with a BiLSTM on top"):
+        convert(source, tmp_path / "out", to=to)
+    assert [path.name for path in tmp_path.iterdir()] == ["source"]
 
 
 def test_a_classifier_without_a_task_of_ours_keeps_its_outputs(folder: Path, tmp_path: Path) -> None:

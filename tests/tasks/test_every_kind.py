@@ -228,6 +228,64 @@ def test_a_small_model_on_frozen_vectors_is_saved_and_answers(
     assert len(found) == 7
 
 
+@pytest.fixture(scope="module")
+def topped_request(request_of: dict[str, Any]) -> dict[str, Any]:
+    return request_of | {"settings": SETTINGS.model_copy(update={"top": "bilstm", "top_size": 8})}
+
+
+@pytest.fixture(scope="module")
+def topped(
+    topped_request: dict[str, Any], pretrained: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    output = tmp_path_factory.mktemp("topped") / "model"
+    finetune(pretrained, output=output, **topped_request)
+    return output
+
+
+@pytest.mark.parametrize("steps", [3, 6])
+def test_a_bilstm_on_top_goes_on_exactly(
+    steps: int, topped_request: dict[str, Any], topped: Path, pretrained: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "model"
+    with pytest.raises(Interrupted):
+        finetune(pretrained, output=output, progress=StopAfter(steps), **topped_request)
+    finetune(pretrained, output=output, resume=True, **topped_request)
+    for name in ("model.safetensors", "top.safetensors", "bertwright.json"):
+        assert (output / name).read_bytes() == (topped / name).read_bytes(), name
+
+
+def test_a_bilstm_on_top_is_saved_and_answers(
+    topped_request: dict[str, Any], topped: Path, pretrained: Path
+) -> None:
+    folder = open_model(topped)
+    assert folder.architecture == "BertModel" and "pooler" not in folder.weights.parts
+    before = open_model(pretrained).weights.tensors
+    assert any(not torch.equal(t, before[name]) for name, t in folder.weights.tensors.items())
+    stored = dict(folder.manifest["task"])
+    assert stored["top"] == {"kind": "bilstm", "layers": 2, "size": 8, "outputs": stored["top"]["outputs"]}
+    assert "`transformers` has no class for such a model" in (topped / "README.md").read_text()
+    result = evaluate(topped, topped_request["dev"])
+    for name, value in stored["metrics"].items():
+        assert result.metrics[name] == pytest.approx(value, abs=1e-4), name
+    given = [row.input for row in open_task(folder).stream(topped_request["dev"]).rows()]
+    answers = load(topped).predict(given)
+    assert [p.to_dict() for p in answers] == [p.to_dict() for p in result.predictions]
+    theirs = transformers.BertModel.from_pretrained(topped, add_pooling_layer=False).eval()
+    ids = torch.tensor([[2, 5, 9, 13, 3]])
+    with torch.no_grad():
+        found, expected = folder.encoder()(ids)[0], theirs(ids)[0]
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-5)
+
+
+def test_a_damaged_bilstm_is_refused(topped: Path) -> None:
+    folder = open_model(topped)
+    task, stored = open_task(folder), dict(folder.manifest["task"])
+    for wrong in ({}, "bilstm", stored["top"] | {"size": 7}, stored["top"] | {"outputs": 77}):
+        changed = replace(folder, manifest={**folder.manifest, "task": stored | {"top": wrong}})
+        with pytest.raises(ModelError, match=r"task.top: expected a BiLSTM and an output layer"):
+            stored_model(task, changed)
+
+
 def test_a_search_has_no_meaning_for_frozen_vectors(
     request_of: dict[str, Any], pretrained: Path, tmp_path: Path
 ) -> None:

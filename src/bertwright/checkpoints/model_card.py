@@ -51,6 +51,17 @@ _LAST_TOKEN = (
     "",
 )
 
+_BESIDE = {
+    "features": "`features.safetensors` holds the model that was trained on the frozen encoder's vectors.",
+    "top": "`top.safetensors` holds the BiLSTM that stands on the encoder, and the output layer.",
+}
+"""Field of a task -> what has a file of its own then."""
+
+_ENCODER_ALONE = (
+    "Only bertwright reads it: `transformers` has no class for such a model, and opens the encoder alone.",
+    "",
+)
+
 _LIMITS = (
     "## Limits",
     "",
@@ -90,7 +101,7 @@ def model_card(
         f"pieces, at most {config.max_position_embeddings} tokens a text. Written by bertwright.",
         "",
         *(_LEFT_TO_RIGHT if config.is_decoder else ()),
-        *_use(config, architecture, sentences),
+        *_use(config, architecture, task or {}, sentences),
         *(["## Task", "", *fenced(_described(task))] if task else []),
         *card_figures.figures(task, provenance),
         *card_figures.data(provenance),
@@ -104,12 +115,19 @@ def model_card(
     return "\n".join(lines) + "\n"
 
 
-def _use(config: BertConfig, architecture: str, sentences: SentenceRecipe | None) -> list[str]:
+def _use(
+    config: BertConfig, architecture: str, task: Mapping[str, Any], sentences: SentenceRecipe | None
+) -> list[str]:
     """The same in three libraries, where each has a use for it."""
     command = _COMMANDS["BertModel"] if sentences else _COMMANDS[architecture]
     call = _CALLS["BertModel"] if sentences else _CALLS.get(architecture, _ROWS)
+    beside = [text for field, text in _BESIDE.items() if field in task]
+    if beside and not sentences:
+        command, call = _COMMANDS["BertForSequenceClassification"], _ROWS
     lines = ["## Use", "", "```sh", command, "```", "", "```python", "import bertwright", ""]
     lines += ['model = bertwright.load("FOLDER")', call, "```", ""]
+    if beside:
+        lines += [*beside, *_ENCODER_ALONE]
     if config.pooled_token == "last" and architecture in _POOLING:
         return [*lines, *_LAST_TOKEN]
     lines += ["```python", f"from transformers import AutoTokenizer, {architecture}", ""]

@@ -25,6 +25,7 @@ from bertwright.model.config import BertConfig
 from bertwright.model.encoder import BertEncoder
 from bertwright.model.pretraining_model import BertForPreTraining
 from bertwright.model.task_model import HeadName, TaskModel
+from bertwright.model.topped_model import ToppedModel
 from bertwright.tokenization.tokenizer import Tokenizer
 
 ARCHITECTURES: Mapping[HeadName, str] = {
@@ -58,7 +59,8 @@ def save_model(
 
     Args:
         path: the new folder.
-        module: a :class:`BertEncoder`, :class:`BertForPreTraining` or :class:`TaskModel`; may be compiled.
+        module: a :class:`BertEncoder`, :class:`BertForPreTraining`, :class:`TaskModel` or
+            :class:`ToppedModel`, of which the encoder is written; may be compiled.
         task: what it was adapted to, as JSON values: ``kind``, and where there are classes ``labels`` in the
             order of the logits.
         provenance: what it was made from, as JSON values; the ``environment`` is added where it has none.
@@ -74,8 +76,6 @@ def save_model(
     """
     module = getattr(module, "_orig_mod", module)  # what torch.compile wrapped
     config, state = _checked_state(module, tokenizer, task, path)
-    if isinstance(module, BertEncoder):
-        state = {ENCODER + name: tensor for name, tensor in state.items()}
     save_weights(
         path,
         config,
@@ -157,6 +157,12 @@ def _checked_state(
         expected = f"a vocabulary of {config.vocab_size:,} tokens, the network's"
         raise ModelError.at(path, expected, f"{len(tokenizer.vocabulary):,}")
     state = {name: tensor.detach().to("cpu", torch.float32) for name, tensor in module.state_dict().items()}
+    require_finite(state, path)
+    if isinstance(module, BertEncoder):
+        state = {ENCODER + name: tensor for name, tensor in state.items()}
+    if isinstance(module, ToppedModel):  # its pooler is an untrained one
+        encoder = {name: tensor for name, tensor in state.items() if name.startswith(ENCODER)}
+        state = {name: tensor for name, tensor in encoder.items() if not name.startswith(_POOLER)}
     if isinstance(module, TaskModel):
         labels = (task or {}).get("labels")
         if labels is not None and len(labels) != module.num_labels:
@@ -165,7 +171,6 @@ def _checked_state(
             state = {name: tensor for name, tensor in state.items() if not name.startswith(_POOLER)}
     if isinstance(module, BertForPreTraining) and not module.pairs:
         state = {name: tensor for name, tensor in state.items() if not name.startswith(_PAIRS)}
-    require_finite(state, path)
     return config, state
 
 
@@ -176,6 +181,6 @@ def _architecture(module: nn.Module) -> str:
         if module.config.is_decoder:
             return LEFT_TO_RIGHT
         return "BertForPreTraining" if module.pairs else "BertForMaskedLM"
-    if not isinstance(module, BertEncoder):
+    if not isinstance(module, BertEncoder | ToppedModel):
         raise TypeError(f"{type(module).__name__}: no architecture of transformers")
     return "BertModel"

@@ -20,14 +20,15 @@ from bertwright.model.task_model import HeadName, TaskModel
 from bertwright.model.token_classifier import TokenClassifier
 from bertwright.tasks.feature_model import METHOD, stored_model
 from bertwright.tasks.kinds import open_task
+from bertwright.tasks.networks import TOP
 
 Answers = dict[str, Tensor]
 """Name of an output -> float32 on the CPU.
 
 ``last_hidden_state`` (T, H), ``pooled_output`` (B, H), ``masked_language`` or ``left_to_right`` (P, V),
 ``next_sentence`` (B, 2), ``sequence`` (B, C), ``token`` (T, C), ``span`` (T, 2), ``choice`` (B, 1); those
-whose weights are stored; and ``small_model`` (B, C) or (T, C), what was trained on the frozen encoder's
-vectors.
+whose weights are stored; and, (B, C) or (T, C), ``small_model``, what was trained on the frozen encoder's
+vectors, or ``bilstm``, what was trained with a BiLSTM on top.
 """
 
 HEADS: Mapping[HeadName, type[TaskModel]] = {
@@ -64,9 +65,11 @@ def answers_of(folder: ModelFolder, asked: Inputs) -> Answers:
             if head in folder.heads:
                 given: Tensor = folder.task_model(cls)(*rows)
                 answers[head] = given[asked.tokens] if given.dim() == 3 else given
-        if (folder.task or {}).get("method") == METHOD:
-            small = stored_model(open_task(folder), folder)(*rows[:2], asked.tokens)
-            answers["small_model"] = small[asked.tokens] if small.dim() == 3 else small
+        task = folder.task or {}
+        for name, there in (("small_model", task.get("method") == METHOD), ("bilstm", TOP in task)):
+            if there:
+                found = stored_model(open_task(folder), folder)(*rows[:2], asked.tokens)
+                answers[name] = found[asked.tokens] if found.dim() == 3 else found
     return answers
 
 

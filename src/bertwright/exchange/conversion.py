@@ -11,14 +11,16 @@ from typing import Any
 import torch
 
 from bertwright.checkpoints.members import MANIFEST_NAME
+from bertwright.checkpoints.model_folder import ModelFolder
 from bertwright.durable import StagedDirectory, require_elsewhere
 from bertwright.errors import ModelError, UsageError
 from bertwright.exchange.answers import answers_of, difference
 from bertwright.exchange.probe import inputs
 from bertwright.exchange.source import Source, open_source
-from bertwright.exchange.targets import TARGETS, Request, Result
+from bertwright.exchange.targets import TARGETS, Request, Result, Target
 from bertwright.exchange.tensors import TensorReport, compare_tensors
 from bertwright.progress import Progress, Silent
+from bertwright.tasks.networks import TOP
 
 
 @dataclass(frozen=True)
@@ -103,8 +105,7 @@ def convert(
     with StagedDirectory(output, overwrite=overwrite, manifest_name=MANIFEST_NAME) as staged:
         watch.start("reading")
         opened = open_source(source, staged.scratch, lower_case=lower_case)
-        if opened.folder.config.is_decoder and not target.left_to_right:
-            raise ModelError.at(source, f"a bidirectional model for --to {to}", "a left-to-right one")
+        _require_holding(opened.folder, target, to)
         watch.start("writing")
         target.write(opened.folder, staged.path, Request(opened.origin, options or {}))
         watch.start("comparing")
@@ -128,6 +129,20 @@ def convert(
         folder.notes + result.notes,
         result.facts,
     )
+
+
+def _require_holding(folder: ModelFolder, target: Target, to: str) -> None:
+    """Refuse what the format has no place for.
+
+    Raises:
+        ModelError: saying what would be lost.
+    """
+    if folder.config.is_decoder and not target.left_to_right:
+        raise ModelError.at(folder.path, f"a bidirectional model for --to {to}", "a left-to-right one")
+    if TOP in (folder.task or {}) and not target.bilstm:
+        expected = f"a model without layers of its own on the encoder for --to {to}"
+        hint = "--to hf keeps its BiLSTM in a file that bertwright reads"
+        raise ModelError.at(folder.path, expected, "one with a BiLSTM on top", hint=hint)
 
 
 def _compared(source: Source, result: Result, output: Path) -> dict[str, float]:

@@ -75,6 +75,8 @@ class Target:
     """Options under which answers are expected to differ: there is no bound then, unless one is asked for."""
     left_to_right: bool = True
     """Whether the format can say that attention sees the past alone."""
+    bilstm: bool = True
+    """Whether it can hold the BiLSTM of a model that was fine-tuned with one on top."""
 
     def bound_with(self, options: Mapping[str, Any]) -> float | None:
         """The bound where none is asked for; None where there is none."""
@@ -120,8 +122,13 @@ TARGETS: Mapping[str, Target] = {
         bound=1e-4,
         rounding=("int8",),
         left_to_right=False,
+        bilstm=False,
     ),
     "tf1": Target(
-        "the folder of a TensorFlow 1 checkpoint", write_tensorflow, opened_folder, left_to_right=False
+        "the folder of a TensorFlow 1 checkpoint",
+        write_tensorflow,
+        opened_folder,
+        left_to_right=False,
+        bilstm=False,
     ),
 }

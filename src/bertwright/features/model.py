@@ -5,21 +5,18 @@ Axes: B rows of a batch, S positions, n layers, H hidden size, D = H or n H, C o
 
 from __future__ import annotations
 
-import math
 from typing import Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from bertwright.features.layers import LayerChoice
 from bertwright.features.pooling import PoolingName, pooling
-from bertwright.randomness import torch_seed
+from bertwright.model.bilstm import PAPER_LSTM_SIZE, initialize_uniform, new_bilstm, read_both_ways
 
 HeadKind = Literal["linear", "bilstm"]
-PAPER_LSTM_SIZE = 768
 
 
 class LayerMix(nn.Module):
@@ -83,13 +80,11 @@ class FeatureModel(nn.Module):
         self.lstm: nn.LSTM | None = None
         if head == "bilstm":
             size = lstm_size or min(PAPER_LSTM_SIZE, hidden_size)
-            self.lstm = nn.LSTM(
-                width, size, num_layers=2, bidirectional=True, batch_first=True, dropout=dropout
-            )
+            self.lstm = new_bilstm(width, size, dropout)
             width = 2 * size
         self.dropout = nn.Dropout(dropout)
         self.output = nn.Linear(width, num_outputs)
-        _initialize(self, seed)
+        initialize_uniform(self, seed, leave="mix.")
 
     def standardize(self, mean: NDArray[np.float32], deviation: NDArray[np.float32]) -> None:
         """Let every dimension have mean 0 and deviation 1 over what the model reads in training.
@@ -114,31 +109,8 @@ class FeatureModel(nn.Module):
         vectors = (vectors - self.mean) / self.scale
         hidden = vectors.flatten(2) if self.mix is None else self.mix(vectors)  # (B, S, D)
         if self.lstm is not None:
-            hidden = self._contextual(hidden, mask)
+            hidden = read_both_ways(self.lstm, hidden, mask)
         if self._pool is not None:
             hidden = self._pool(hidden, mask)  # (B, D)
         logits: Tensor = self.output(self.dropout(hidden))
         return logits
-
-    def _contextual(self, hidden: Tensor, mask: Tensor | None) -> Tensor:
-        """The BiLSTM; the backward direction begins at a row's last token and never reads padding."""
-        if self.lstm is None or mask is None:
-            return hidden if self.lstm is None else self.lstm(hidden)[0]
-        packed = pack_padded_sequence(hidden, mask.sum(dim=1).cpu(), batch_first=True, enforce_sorted=False)
-        whole: Tensor = pad_packed_sequence(
-            self.lstm(packed)[0], batch_first=True, total_length=hidden.shape[1]
-        )[0]
-        return whole
-
-
-def _initialize(model: FeatureModel, seed: int) -> None:
-    """Matrices uniform within 1 / sqrt(inputs), biases 0, each drawn by its own name."""
-    for name, parameter in model.named_parameters():
-        if name.startswith("mix."):
-            continue
-        if parameter.dim() < 2:
-            nn.init.zeros_(parameter)
-            continue
-        generator = torch.Generator().manual_seed(torch_seed(seed, f"initialization of {name}"))
-        bound = 1 / math.sqrt(parameter.shape[1])
-        nn.init.uniform_(parameter, -bound, bound, generator=generator)

@@ -52,15 +52,19 @@ class NextSentenceHead(nn.Module):
 
 
 class ClassHead(nn.Module):
-    """Dropout, then a linear layer: on the pooled output of a row, or on every token (``create_model``)."""
+    """Dropout, then a linear layer: on the pooled output of a row, or on every token (``create_model``).
 
-    def __init__(self, config: BertConfig, num_labels: int) -> None:
+    Args:
+        width: of what it reads; H when None.
+    """
+
+    def __init__(self, config: BertConfig, num_labels: int, *, width: int | None = None) -> None:
         super().__init__()
         self.dropout = Dropout(config.hidden_dropout_prob)
-        self.output = nn.Linear(config.hidden_size, num_labels)
+        self.output = nn.Linear(width or config.hidden_size, num_labels)
 
     def forward(self, hidden: Tensor) -> Tensor:
-        """(..., H) -> logits (..., C)."""
+        """(..., H or ``width``) -> logits (..., C)."""
         logits: Tensor = self.output(self.dropout(hidden))
         return logits
 

@@ -14,6 +14,7 @@ from bertwright.tasks.batches import TaskBatch, TrainingBatches
 from bertwright.tasks.depth import depth_of, freeze_lowest
 from bertwright.tasks.evaluation import run_model
 from bertwright.tasks.learned import Learned
+from bertwright.tasks.networks import new_network
 from bertwright.tasks.task import Outputs
 from bertwright.training.checkpoint_store import CheckpointStore
 from bertwright.training.loop import Loop
@@ -54,7 +55,7 @@ class Attempt:
         self._materials, self._folder, self._progress = materials, folder, progress
         chance = torch_seed(seed, "fine-tuning", number)
         settings, task = materials.settings, materials.task
-        new = task.new_model(materials.folder, seed=chance, from_scratch=settings.from_scratch)
+        new = new_network(task, materials.folder, settings, seed=chance, from_scratch=settings.from_scratch)
         self._model: nn.Module = new.to(materials.device)
         self._encoder: nn.Module = self._model.get_submodule("encoder")
         self._freeze()

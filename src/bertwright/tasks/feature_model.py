@@ -18,6 +18,7 @@ from bertwright.export.folder import OnnxFolder
 from bertwright.features.layers import LayerChoice
 from bertwright.features.model import FeatureModel
 from bertwright.model.encoder import BertEncoder
+from bertwright.tasks.networks import TOP, stored_top
 from bertwright.tasks.task import Task
 
 METHOD = "features"
@@ -51,14 +52,14 @@ class FrozenModel(nn.Module):
 
 
 def stored_model(task: Task[Any], folder: ModelFolder) -> nn.Module:
-    """The network that ``task`` was saved with in ``folder``: fine-tuned, or a frozen one.
+    """The network that ``task`` was saved with in ``folder``: fine-tuned, under a BiLSTM, or a frozen one.
 
     Raises:
         ModelError: it is incomplete, or does not fit its description.
     """
     stored = dict(folder.task or {})
     if stored.get("method") != METHOD:
-        return task.trained_model(folder)
+        return stored_top(task, folder) if TOP in stored else task.trained_model(folder)
     if isinstance(folder, OnnxFolder):
         return folder.answering_model()
     description = stored.get("features")

@@ -15,6 +15,7 @@ from bertwright.checkpoints.model_folder import ModelFolder, open_model, save_mo
 from bertwright.config.settings import flatten
 from bertwright.durable import UnfinishedWork, digest_of_file, require_absent, require_elsewhere
 from bertwright.errors import SettingsError, UsageError
+from bertwright.model.topped_model import ToppedModel
 from bertwright.progress import Progress, Silent
 from bertwright.tasks.batches import unknown_share
 from bertwright.tasks.columns import Columns
@@ -24,6 +25,8 @@ from bertwright.tasks.feature_based import VECTORS, FeatureResults, learn_on_fea
 from bertwright.tasks.feature_model import FILE, METHOD
 from bertwright.tasks.jobs import Jobs, Results
 from bertwright.tasks.kinds import task_kind
+from bertwright.tasks.networks import FILE as TOP_FILE
+from bertwright.tasks.networks import TOP, description, new_network, top_tensors
 from bertwright.tasks.presets import Preset, preset_of
 from bertwright.tasks.run import Materials, Run
 from bertwright.tasks.settings import FREE_TO_CHANGE, FinetuneSettings, deciding_metric
@@ -252,9 +255,12 @@ def _trained(
         task = _named(results.task, materials.preset)
         task |= {"method": METHOD, "features": model.description}
         return model.encoder, task, {FILE: dict(model.small.state_dict())}
-    module = materials.task.new_model(materials.folder, seed=0, from_scratch=True)
+    module = new_network(materials.task, materials.folder, results.settings, seed=0, from_scratch=True)
     module.load_state_dict(results.learned.weights)
-    return module, _named(results.learned.task.sealed(module), materials.preset), {}
+    task = _named(results.learned.task.sealed(module), materials.preset)
+    if isinstance(module, ToppedModel):
+        return module, task | {TOP: description(module)}, {TOP_FILE: dict(top_tensors(module))}
+    return module, task, {}
 
 
 def _provenance(materials: Materials, summary: FinetuneSummary, files: tuple[Path, Path]) -> dict[str, Any]:

@@ -39,7 +39,7 @@ FREE_TO_CHANGE = frozenset({"checkpoint_interval"})
 WITHOUT_FEATURES = (
     *("batch_size", "epochs", "learning_rate", "patience", "dropout", "weight_decay", "from_scratch"),
     *("freeze", "freeze_layers", "layer_decay", "warmup", "optimizer", "schedule", "max_gradient_norm"),
-    *("evaluations_per_epoch", "precision", "micro_batch_size"),
+    *("evaluations_per_epoch", "precision", "micro_batch_size", "top", "top_size"),
 )
 """Settings of fine-tuning that mean nothing to the method ``features``."""
 
@@ -90,8 +90,13 @@ class FinetuneSettings(Settings):
     max_length: Annotated[int, Field(ge=3)] | None = None
     """Longest row in pieces, with [CLS] and [SEP]. By default 128 (``answer``: 384, ``choose``: 256), or
     the model's positions if fewer."""
+    top: Literal["none", "bilstm"] = "none"
+    """What stands between encoder and output layer: ``bilstm`` is a new two-layer BiLSTM, trained with them,
+    as the paper puts on its left-to-right model. Other libraries open such a model's encoder alone."""
+    top_size: Annotated[int, Field(ge=1)] | None = None
+    """Numbers in each direction of that BiLSTM; by default 768, or the hidden size if less."""
     freeze: bool = False
-    """Train the output layer only; the encoder keeps its weights."""
+    """Train the output layer (and ``top``) only; the encoder keeps its weights."""
     freeze_layers: Annotated[int, Field(ge=0)] = 0
     """Keep the embeddings and so many of the lowest layers as they are."""
     layer_decay: Annotated[float, Field(gt=0, le=1)] = 1.0
@@ -138,6 +143,8 @@ class FinetuneSettings(Settings):
         if (self.freeze or self.freeze_layers) and self.from_scratch:
             name = "freeze" if self.freeze else "freeze_layers"
             raise ValueError(f"{name} and from_scratch: new weights are nothing worth freezing")
+        if self.top_size is not None and self.top == "none":
+            raise ValueError(f"top_size: expected none without top, got {self.top_size}")
         if self.method == "features":
             self._check_features()
         return self

@@ -1,9 +1,11 @@
-"""Table 5: what next sentences and both directions are worth."""
+"""Table 5: what next sentences and both directions are worth; and ELMo's way, which is not in the table."""
 
 from __future__ import annotations
 
 from bertwright.comparison.plan import Draft
 from bertwright.comparison.settings import ComparisonSettings
+
+LEFT_TO_RIGHT = "left-to-right"
 
 
 def drafts(settings: ComparisonSettings) -> list[Draft]:
@@ -11,5 +13,12 @@ def drafts(settings: ComparisonSettings) -> list[Draft]:
     return [
         Draft("bert", "BERT", {"objective": "mlm+nsp"}),
         Draft("no-nsp", "no next sentence", {"objective": "mlm"}),
-        Draft("left-to-right", "left-to-right, no next sentence", {"objective": "clm"}),
+        Draft(LEFT_TO_RIGHT, "left-to-right, no next sentence", {"objective": "clm"}),
+        Draft(
+            "left-to-right-bilstm",
+            "the same + BiLSTM",
+            {"objective": "clm"},
+            {"top": "bilstm"},
+            encoder=LEFT_TO_RIGHT,
+        ),
     ]

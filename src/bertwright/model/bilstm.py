@@ -1,0 +1,60 @@
+"""A bidirectional LSTM over the tokens of a batch, in which padding is never read.
+
+Axes: B rows of a batch, S positions, W width of what is read, D numbers in each direction.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+from bertwright.randomness import torch_seed
+
+LAYERS = 2
+"""Of the BiLSTM in the paper's section 5.3."""
+PAPER_LSTM_SIZE = 768
+"""Numbers in each direction there."""
+
+
+def new_bilstm(width: int, size: int, dropout: float) -> nn.LSTM:
+    """Two bidirectional layers from W to 2 D, with ``dropout`` between them."""
+    return nn.LSTM(width, size, num_layers=LAYERS, bidirectional=True, batch_first=True, dropout=dropout)
+
+
+def read_both_ways(lstm: nn.LSTM, hidden: Tensor, mask: Tensor | None) -> Tensor:
+    """What ``lstm`` gives for every token; the backward direction begins at a row's last token.
+
+    Args:
+        hidden: (B, S, W).
+        mask: (B, S) bool or integer, true for tokens, which stand before all padding; None without padding.
+
+    Returns:
+        (B, S, 2 D): forward, then backward; zeros at padding.
+    """
+    if mask is None:
+        whole: Tensor = lstm(hidden)[0]
+        return whole
+    lengths = mask.to(torch.bool).sum(dim=1).cpu()
+    packed = pack_padded_sequence(hidden, lengths, batch_first=True, enforce_sorted=False)
+    padded: Tensor = pad_packed_sequence(lstm(packed)[0], batch_first=True, total_length=hidden.shape[1])[0]
+    return padded
+
+
+def initialize_uniform(module: nn.Module, seed: int, *, leave: str = "encoder.") -> None:
+    """Matrices of ``module`` uniform within 1 / sqrt(inputs), biases 0, each drawn by its own name.
+
+    Args:
+        leave: how the names begin of what is left as it is.
+    """
+    for name, parameter in module.named_parameters():
+        if name.startswith(leave):
+            continue
+        if parameter.dim() < 2:
+            nn.init.zeros_(parameter)
+            continue
+        generator = torch.Generator().manual_seed(torch_seed(seed, f"initialization of {name}"))
+        bound = 1 / math.sqrt(parameter.shape[1])
+        nn.init.uniform_(parameter, -bound, bound, generator=generator)
