@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from bertwright import durable
+from bertwright.durable.files import temporary_beside
 from bertwright.errors import DigestError, DiskError, InputError, OutputExistsError, StoreError, UsageError
 
 
@@ -271,10 +272,10 @@ def test_overwrite_spares_what_appears_meanwhile_and_is_not_ours(tmp_path: Path)
 
 
 def test_the_remains_of_a_process_with_the_same_number(tmp_path: Path) -> None:
-    (tmp_path / f".tmp-out-{os.getpid()}").write_bytes(b"a file")
+    temporary_beside(tmp_path / "out").write_bytes(b"a file")
     make(tmp_path / "out")
-    (tmp_path / f".tmp-more-{os.getpid()}").mkdir()
-    (tmp_path / f".tmp-more-{os.getpid()}" / "half").write_bytes(b"")
+    temporary_beside(tmp_path / "more").mkdir()
+    (temporary_beside(tmp_path / "more") / "half").write_bytes(b"")
     make(tmp_path / "more")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["more", "out"]
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from bertwright import durable
+from bertwright.durable.files import temporary_beside
 from bertwright.errors import DiskError, OutputBusyError, OutputExistsError, UsageError
 
 
@@ -105,7 +106,7 @@ def test_what_appears_meanwhile_stays(tmp_path: Path, monkeypatch: pytest.Monkey
 
 def test_the_remains_of_a_process_with_the_same_number(tmp_path: Path) -> None:
     for name in "xy":
-        (tmp_path / f".tmp-{name}-{os.getpid()}").write_bytes(b"half")
+        temporary_beside(tmp_path / name).write_bytes(b"half")
     durable.write_file(tmp_path / "x", b"whole")
     with durable.open_new(tmp_path / "y") as file:
         file.write(b"whole")

@@ -11,7 +11,8 @@ import time
 import pytest
 
 from bertwright.errors import CorpusError, SettingsError, WorkerError
-from bertwright.execution.local import map_ordered
+from bertwright.execution.engine import Need
+from bertwright.execution.local import Local, map_ordered
 
 
 def square(number: int) -> int:
@@ -83,3 +84,9 @@ def test_a_worker_that_cannot_be_started(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(multiprocessing.context.SpawnProcess, "start", refused)
     with pytest.raises(WorkerError, match="worker 0 cannot be started: Resource temporarily unavailable"):
         list(map_ordered(square, range(9), workers=2))
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_the_engine_of_this_machine(workers: int) -> None:
+    results = Local(workers).map(square, range(9), need=Need(threads=2))
+    assert list(results) == [n * n for n in range(9)]

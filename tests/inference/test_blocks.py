@@ -20,7 +20,7 @@ from bertwright.errors import (
     UsageError,
 )
 from bertwright.inference.blocks import BlockAnswer, Blocks, check_count, check_input
-from bertwright.progress import Silent
+from bertwright.progress import Progress, Silent
 
 REQUEST = {"model": "abc", "column": None}
 
@@ -46,7 +46,7 @@ def work(
     """
     computed: list[int] = []
 
-    def answer(start: int, block: list[int]) -> BlockAnswer:
+    def answer(start: int, block: list[int], _told: Progress) -> BlockAnswer:
         if start == stop_at:
             raise error()
         computed.append(start)

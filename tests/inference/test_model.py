@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
-from small_models import save_pretrained
+from small_models import save_classifier, save_pretrained
 
-from bertwright.errors import DigestError, ModelError, UsageError
+from bertwright.errors import DigestError, ModelError, RunError, UsageError
 from bertwright.inference.model import Model, load
 
 
@@ -85,3 +86,17 @@ def test_gpu_gives_the_same_vectors(pretrained_folder: Path) -> None:
     texts = ["the sea", "a very long story about the sea and the river", ""]
     on_gpu, on_cpu = (load(pretrained_folder, device=device).embed(texts) for device in ("cuda", "cpu"))
     np.testing.assert_allclose(on_gpu, on_cpu, atol=1e-4)
+
+
+def test_a_model_travels_as_the_name_of_its_folder(tmp_path: Path) -> None:
+    folder = save_classifier(tmp_path / "model")
+    model = load(folder, lower_case=False)
+    again = copy.copy(model)  # what another process gets
+    assert again.digest == model.digest
+    assert again.predict(["a b"]) == model.predict(["a b"])
+    assert copy.copy(model) is again  # opened once in a process
+    copy.copy(load(save_classifier(tmp_path / "other", seed=1)))  # a process keeps one: now this
+    shutil.rmtree(folder)
+    save_classifier(folder, seed=2)
+    with pytest.raises(RunError, match="model: changed while it was used"):
+        copy.copy(model)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 
@@ -20,6 +21,14 @@ class Counts:
     unknown_documents: int = 0
     """Documents of nothing but [UNK]; ``unknown_at`` says where the first of them are."""
     unknown_at: list[str] = field(default_factory=list)
+
+    @classmethod
+    def total(cls, parts: Iterable[Counts]) -> Counts:
+        """Of all ``parts``, in their order."""
+        counts = cls()
+        for part in parts:
+            counts.add(part)
+        return counts
 
     def add(self, other: Counts) -> None:
         """Add ``other``, which comes after."""

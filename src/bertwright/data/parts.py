@@ -54,18 +54,21 @@ class Part:
 
 
 def make_part(task: PartTask) -> Part:
-    """Make one part and put it into ``task.folder``.
+    """Make one part and put it into ``task.folder``, unless it is there: made by a worker that was then lost.
 
     Raises:
         CorpusError: what is wrong with the text.
         RunError: a corpus file or the tokenizer changed meanwhile.
         DiskError: it could not be written.
     """
+    target = task.folder / _name(task.number)
+    if (found := _read(target)) is not None:
+        return found
     tokenizer, table = _tools(task.vocabulary, task.tokenizer_digest)
     settings = task.settings
     documents = read_chunk(task.chunk, text_field=settings.text_field, max_line_bytes=settings.max_line_bytes)
     builder = SegmentBuilder(table, tokenizer, settings.language)
-    with durable.NewDirectory(task.folder / _name(task.number), kind=_KIND, overwrite=True) as new:
+    with durable.NewDirectory(target, kind=_KIND, overwrite=True) as new:
         writer = ShardWriter(new.open(_SHARD), len(tokenizer.vocabulary))
         for segment in builder.segments(documents):
             writer.write(segment)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,8 @@ from bertwright.data.prepare_settings import PrepareSettings
 from bertwright.data.sentences import check_language
 from bertwright.data.store import KIND
 from bertwright.errors import CorpusError, Interrupted, UsageError, WorkerError
-from bertwright.execution.local import default_workers, map_ordered
+from bertwright.execution.engine import Engine, Need
+from bertwright.execution.local import Local, default_workers
 from bertwright.progress import Progress, Silent
 from bertwright.tokenization.tokenizer import Tokenizer
 
@@ -72,6 +74,7 @@ def prepare(
     max_line_bytes: int = MAX_LINE_BYTES,
     masked_lm_only: bool = False,
     overwrite: bool = False,
+    engine: Engine | None = None,
     progress: Progress | None = None,
 ) -> PrepareSummary:
     """Write the documents of ``corpus`` as ids into a new token store.
@@ -94,6 +97,7 @@ def prepare(
         masked_lm_only: the store is for masked LM alone: a single document, and documents of one sentence,
             are then no mistake.
         overwrite: replace a store that is there.
+        engine: where parts are made, in place of ``workers`` processes here.
         progress: told how many bytes of the corpus are done.
 
     Raises:
@@ -112,18 +116,15 @@ def prepare(
             "max_line_bytes": max_line_bytes,
         },
     ).value
-    if workers is not None and workers < 0:
-        raise UsageError(f"workers: expected at least 0, got {workers}")
+    _check_workers(workers, engine)
     tokenizer = Tokenizer.load(vocabulary)
     found = find_corpus(corpus, format=settings.format, output=target)
     durable.check_free_space(target, int(found.text_bytes * _STORED_SHARE))
     job = _Job(found, Path(vocabulary), tokenizer, settings, target)
     with durable.lock(target):
         remove_abandoned(target)
-        parts, reused = job.make_parts(_workers_for(found) if workers is None else workers, watch)
-        counts = Counts()
-        for part in parts:
-            counts.add(part.counts)
+        parts, reused = job.make_parts(engine or Local(_workers_for(found, workers)), watch)
+        counts = Counts.total(part.counts for part in parts)
         try:
             _refuse_useless(counts, masked_lm_only)
         except CorpusError:
@@ -151,7 +152,7 @@ class _Job:
         self._part_bytes = min(max(corpus.text_bytes // _PARTS, _MIN_PART_BYTES), _MAX_PART_BYTES)
         self.folder = PartsFolder(target, self._request())
 
-    def make_parts(self, workers: int, watch: Progress) -> tuple[list[Part], int]:
+    def make_parts(self, engine: Engine, watch: Progress) -> tuple[list[Part], int]:
         """All parts in order, and how many were there already."""
         finished = self.folder.open()
         reused = len(finished)
@@ -161,10 +162,11 @@ class _Job:
         try:
             for part in list(finished.values()):
                 watch.advance(part.stored_bytes)
-            for part in map_ordered(make_part, self._tasks(set(finished)), workers=workers):
-                finished[part.number] = part
-                tokens = sum(done.counts.tokens for done in finished.values())
-                watch.advance(part.stored_bytes, note=f"{tokens:,} tokens")
+            with closing(engine.map(make_part, self._tasks(set(finished)), need=self._need())) as parts:
+                for part in parts:
+                    finished[part.number] = part
+                    tokens = sum(done.counts.tokens for done in finished.values())
+                    watch.advance(part.stored_bytes, note=f"{tokens:,} tokens")
         except (KeyboardInterrupt, Interrupted, WorkerError):
             if finished:
                 watch.say(_kept(len(finished)))
@@ -206,6 +208,11 @@ class _Job:
                     number, chunk, self.folder.path, self._vocabulary, self._tokenizer.digest, self._settings
                 )
 
+    def _need(self) -> Need:
+        """Workers read the corpus and write the parts by their paths."""
+        ends = {self._corpus.files[0].path, self._corpus.files[-1].path}
+        return Need(paths=(self._vocabulary, self.folder.path, *sorted(path.absolute() for path in ends)))
+
     def _request(self) -> str:
         files = [
             [
@@ -232,9 +239,16 @@ def _kept(parts: int) -> str:
     return f"{parts:,} parts are finished and kept: the same command goes on from there"
 
 
-def _workers_for(corpus: Corpus) -> int:
+def _check_workers(workers: int | None, engine: Engine | None) -> None:
+    if workers is not None and workers < 0:
+        raise UsageError(f"workers: expected at least 0, got {workers}")
+    if workers is not None and engine is not None:
+        raise UsageError("workers: expected none beside an engine, which has its own")
+
+
+def _workers_for(corpus: Corpus, asked: int | None) -> int:
     """A process more takes seconds to start: it must have enough to do."""
-    return min(default_workers(), 1 + corpus.text_bytes // _BYTES_A_WORKER)
+    return min(default_workers(), 1 + corpus.text_bytes // _BYTES_A_WORKER) if asked is None else asked
 
 
 def _refuse_useless(counts: Counts, masked_lm_only: bool) -> None:

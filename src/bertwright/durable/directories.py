@@ -22,6 +22,7 @@ from bertwright.durable.files import (
     reported,
     require_absent,
     sync_directory,
+    temporary_beside,
     write_synced,
 )
 from bertwright.durable.manifests import MANIFEST, check_member, digest_of
@@ -65,7 +66,7 @@ class NewDirectory:
         self._files: dict[str, dict[str, Any]] = {}
         self._open: list[tuple[str, HashedFile]] = []
         self._unsealed: set[str] = set()
-        self.path = self.target.absolute().parent / f".tmp-{self.target.name}-{os.getpid()}"
+        self.path = temporary_beside(self.target)
 
     def __enter__(self) -> NewDirectory:
         check_target(self.target, self._overwrite, self._manifest_name)
@@ -196,7 +197,7 @@ def _replace(source: Path, target: Path) -> None:
         os.rename(source, target)
         return
     if not _exchange(source, target):
-        aside = source.with_name(f".old-{target.name}-{os.getpid()}")
+        aside = source.with_name(temporary_beside(target).name.replace(".tmp-", ".old-", 1))
         remove_stale(aside)
         os.rename(target, aside)
         os.rename(source, target)

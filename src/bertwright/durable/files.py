@@ -7,8 +7,11 @@ import hashlib
 import io
 import os
 import shutil
+import socket
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -83,7 +86,7 @@ def write_file(path: str | Path, data: bytes | str, *, overwrite: bool = False) 
     require_absent(target, overwrite)
     payload = data.encode() if isinstance(data, str) else data
     check_free_space(target, len(payload))
-    temporary = target.absolute().parent / f".tmp-{target.name}-{os.getpid()}"
+    temporary = temporary_beside(target)
     with reported(target, "write"):
         remove_stale(temporary)
         try:
@@ -105,7 +108,7 @@ def open_new(path: str | Path, *, overwrite: bool = False) -> Iterator[BinaryIO]
     """
     target = Path(path)
     require_absent(target, overwrite)
-    temporary = target.absolute().parent / f".tmp-{target.name}-{os.getpid()}"
+    temporary = temporary_beside(target)
     with reported(target, "write"):
         remove_stale(temporary)
         file = HashedFile(temporary)
@@ -154,6 +157,20 @@ def fingerprint(path: Path) -> dict[str, Any]:
     """What tells a file from another or a later one without reading it: size and time of change."""
     status = os.stat(path)
     return {"bytes": status.st_size, "modified": status.st_mtime_ns}
+
+
+def temporary_beside(target: Path) -> Path:
+    """Where this process makes what will be ``target``: a name that no other process has.
+
+    Machines that share the folder count their processes each for itself, so the name of this one is part of
+    the number.
+    """
+    return target.absolute().parent / f".tmp-{target.name}-{os.getpid()}{zlib.crc32(_host()):010d}"
+
+
+@cache
+def _host() -> bytes:
+    return socket.gethostname().encode(errors="surrogateescape")
 
 
 def remove_stale(temporary: Path) -> None:

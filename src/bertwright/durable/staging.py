@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 from types import TracebackType
 
 from bertwright.durable.directories import check_target, put_in_place
-from bertwright.durable.files import remove_stale, reported
+from bertwright.durable.files import remove_stale, reported, temporary_beside
 from bertwright.durable.manifests import MANIFEST
 
 
@@ -35,7 +34,7 @@ class StagedDirectory:
         self.target = Path(target)
         self._overwrite = overwrite
         self._manifest_name = manifest_name
-        self.scratch = self.target.absolute().parent / f".tmp-{self.target.name}-{os.getpid()}"
+        self.scratch = temporary_beside(self.target)
         self.path = self.scratch / (self.target.name or "output")
 
     def __enter__(self) -> StagedDirectory:

@@ -9,16 +9,16 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
+from dataclasses import dataclass
 from itertools import islice
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
-from bertwright.errors import BertwrightError, WorkerError
-
-Item = TypeVar("Item")
-Result = TypeVar("Result")
+from bertwright.errors import WorkerError
+from bertwright.execution.answers import answered
+from bertwright.execution.engine import Item, Need, Result
 
 _LOOK_AHEAD = 2  # items a worker may be ahead of the consumer: bounds the memory of waiting results
 
@@ -34,7 +34,7 @@ def map_ordered(
     *,
     workers: int,
     describe: Callable[[Item], str] = str,
-) -> Iterator[Result]:
+) -> Generator[Result, None, None]:
     """``map(function, items)`` over ``workers`` processes, results in the order of ``items``.
 
     Args:
@@ -55,6 +55,28 @@ def map_ordered(
         yield from crew.work(iter(items))
     finally:
         crew.dismiss()
+
+
+@dataclass(frozen=True)
+class Local:
+    """The engine of this machine: ``workers`` processes, 0 or 1 for the one that asks.
+
+    A worker that dies is not replaced: on one machine it died of the part that it worked on, or of a lack of
+    memory, and would again.
+    """
+
+    workers: int = 1
+
+    def map(
+        self,
+        function: Callable[[Item], Result],
+        items: Iterable[Item],
+        *,
+        describe: Callable[[Item], str] = str,
+        need: Need | None = None,
+    ) -> Generator[Result, None, None]:
+        """See :meth:`bertwright.execution.engine.Engine.map`; ``need`` is met here."""
+        return map_ordered(function, items, workers=self.workers, describe=describe)
 
 
 class _Crew:
@@ -165,33 +187,6 @@ def _serve(line: Connection, function: Callable[[Any], Any]) -> None:
         except (EOFError, ConnectionResetError):
             return  # the parent has gone or has no more work
         try:
-            answer = (True, function(item))
-        except BertwrightError as problem:
-            answer = (False, _portable(problem))
-        except MemoryError:
-            answer = (False, WorkerError("a worker ran out of memory"))
-        except Exception as problem:  # becomes an error of the run, with its type and place
-            answer = (
-                False,
-                WorkerError(f"{type(problem).__name__} in a worker: {problem} ({_place(problem)})"),
-            )
-        try:
-            line.send(answer)
+            line.send(answered(function, item))
         except (BrokenPipeError, ConnectionResetError):
             return
-
-
-def _portable(problem: BertwrightError) -> BertwrightError:
-    """The same error, fit to travel between processes whatever its constructor takes."""
-    copy = type(problem).__new__(type(problem))
-    copy.__dict__.update(problem.__dict__)
-    copy.args = problem.args
-    copy.__traceback__ = copy.__cause__ = copy.__context__ = None
-    return copy
-
-
-def _place(problem: BaseException) -> str:
-    trace = problem.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    return f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else "no place"

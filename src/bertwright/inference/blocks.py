@@ -11,8 +11,9 @@ from __future__ import annotations
 import hashlib
 import signal
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
@@ -27,9 +28,15 @@ from bertwright.errors import (
     UsageError,
     shown_path,
 )
+from bertwright.execution.engine import Engine, Need
+from bertwright.execution.local import Local
+from bertwright.inference.stages import Told
 from bertwright.progress import Progress
 
 Item = TypeVar("Item")
+
+AnswerRows = Callable[[int, list[Item], Progress], "BlockAnswer"]
+"""The number of the first row, the rows, what to tell -> what came of them."""
 
 _LOG = "blocks.jsonl"
 
@@ -77,22 +84,39 @@ class Blocks:
                 raise Interrupted(number, kept if self._work.records else "stopped") from None
 
     def fill(
-        self, rows: Iterable[Item], answer: Callable[[int, list[Item]], BlockAnswer], progress: Progress
+        self,
+        rows: Iterable[Item],
+        answer: AnswerRows[Item],
+        progress: Progress,
+        engine: Engine | None = None,
+        need: Need | None = None,
     ) -> None:
         """Answer every block that is not finished yet.
 
         Args:
             rows: all rows of the input; those of finished blocks are passed over.
-            answer: gets the number of a block's first row, from 0, and its rows.
-            progress: advances by the rows passed over; ``answer`` advances by its own.
+            answer: gets the number of a block's first row, from 0, its rows, and what to tell of its progress
+                by rows; picklable, where the engine is not this process.
+            progress: advances by rows.
+            engine: where blocks are answered; by default in this process.
+            need: of one block.
         """
-        iterator = iter(rows)
-        number = start = 0
-        while block := list(islice(iterator, self.size)):
-            if number < len(self._work.records):
+        told = Told(progress)
+        work = partial(_answered, answer, told)
+        blocks = self._unfinished(iter(rows), progress)
+        with closing((engine or Local()).map(work, blocks, describe=_described, need=need)) as answers:
+            for count, result in answers:
+                self._add(count, result)
+                told.complete(count)
+
+    def _unfinished(self, rows: Iterator[Item], progress: Progress) -> Iterator[tuple[int, list[Item]]]:
+        """First row and rows of every block that is not finished when this begins."""
+        finished, number, start = len(self._work.records), 0, 0
+        while block := list(islice(rows, self.size)):
+            if number < finished:
                 progress.advance(len(block))
             else:
-                self._add(len(block), answer(start, block))
+                yield start, block
             number, start = number + 1, start + len(block)
 
     @property
@@ -131,6 +155,18 @@ class Blocks:
 
     def _file(self, number: int, part: str) -> Path:
         return self._work.directory / f"{number:06d}.{part}"
+
+
+def _answered(
+    answer: AnswerRows[Item], progress: Progress, block: tuple[int, list[Item]]
+) -> tuple[int, BlockAnswer]:
+    start, rows = block
+    return len(rows), answer(start, rows, progress)
+
+
+def _described(block: tuple[int, list[Item]]) -> str:
+    start, rows = block
+    return f"rows {start:,} to {start + len(rows) - 1:,}"
 
 
 def check_input(file: Path, output: Path) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 
 from bertwright import durable
 from bertwright.errors import TableError
+from bertwright.execution.engine import Engine
 from bertwright.features.pooling import SentencePoolingName
 from bertwright.inference.blocks import BlockAnswer, Blocks, check_count, check_input
 from bertwright.inference.embedding import sequence_length
@@ -54,6 +55,7 @@ def embed_file(
     rows_per_block: int = ROWS_PER_BLOCK,
     resume: bool = False,
     overwrite: bool = False,
+    engine: Engine | None = None,
     progress: Progress | None = None,
 ) -> EmbeddingSummary:
     """Write the vector of every text in ``file`` to ``output``.
@@ -66,6 +68,7 @@ def embed_file(
         rows_per_block: texts between two points to resume from.
         resume: go on with the unfinished work of an earlier call with the same arguments.
         overwrite: replace ``output``.
+        engine: where blocks of texts are turned into vectors; by default in this process.
 
     Raises:
         InputError: the file, the output or an argument is wrong; nothing was written.
@@ -84,18 +87,12 @@ def embed_file(
         raise TableError.at(file, "at least one text", "none")
     durable.check_free_space(output, 2 * count * dimensions * 4)
 
-    def answer(_start: int, texts: list[str]) -> BlockAnswer:
-        result = model.embed_texts(
-            texts, pooling=pooling, normalize=normalize, max_length=max_length, progress=watch
-        )
-        empty = sum(not text.strip() for text in texts)
-        return BlockAnswer({"f32": result.vectors.tobytes()}, {"truncated": result.truncated, "empty": empty})
-
+    answer = _Answer(model, pooling, normalize, max_length)
     source = {"model": model.digest, "file": durable.fingerprint(file), "column": column}
     blocks = Blocks(output, source | {"recipe": recipe.facts()}, rows_per_block)
     with blocks.open(resume=resume, overwrite=overwrite):
         watch.start("embedding", count, "texts")
-        blocks.fill(read_texts(file, column), answer, watch)
+        blocks.fill(read_texts(file, column), answer, watch, engine, model.need)
         watch.finish()
         check_count(file, count, blocks.rows)
         vectors = (np.frombuffer(data, np.float32).reshape(-1, dimensions) for data in blocks.read("f32"))
@@ -109,3 +106,24 @@ def embed_file(
         recipe=recipe,
         output=output,
     )
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """Blocks of texts to their vectors."""
+
+    model: Model
+    pooling: SentencePoolingName | None
+    normalize: bool | None
+    max_length: int | None
+
+    def __call__(self, _start: int, texts: list[str], told: Progress) -> BlockAnswer:
+        result = self.model.embed_texts(
+            texts,
+            pooling=self.pooling,
+            normalize=self.normalize,
+            max_length=self.max_length,
+            progress=told,
+        )
+        empty = sum(not text.strip() for text in texts)
+        return BlockAnswer({"f32": result.vectors.tobytes()}, {"truncated": result.truncated, "empty": empty})

@@ -116,7 +116,7 @@ def features_file(
     blocks = Blocks(output, source | asked, size)
     with blocks.open(resume=resume, overwrite=overwrite):
         watch.start("extracting features", count, "rows")
-        answer = _Answer(model, request, longest, Inner.of(watch))
+        answer = _Answer(model, request, longest)
         blocks.fill(read_rows(file, text, text_pair), answer, watch)
         watch.finish()
         check_count(file, count, blocks.rows)
@@ -141,12 +141,11 @@ class _Answer:
     model: Model
     request: FeatureRequest
     max_length: int
-    progress: Progress
 
-    def __call__(self, start: int, rows: list[FeatureInput]) -> BlockAnswer:
+    def __call__(self, start: int, rows: list[FeatureInput], told: Progress) -> BlockAnswer:
         request, layers = self.request, self.request.selection.layers
         pieces = [piece_row(row, self.model.tokenizer, self.max_length) for row in rows]
-        states = hidden_states(self.model.encoder, pieces, layers, progress=self.progress)
+        states = hidden_states(self.model.encoder, pieces, layers, progress=Inner.of(told))
         found = [request.vectors(state, row) for state, row in zip(states, pieces, strict=True)]
         index = [
             {"row": number, "length": len(vectors), **request.index(row)}

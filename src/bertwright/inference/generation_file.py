@@ -62,9 +62,9 @@ def generate_file(
     started, watch = time.monotonic(), progress or Silent()
     model.require_left_to_right()  # before the file is read
 
-    def answer(start: int, texts: list[str]) -> BlockAnswer:
+    def answer(start: int, texts: list[str], told: Progress) -> BlockAnswer:
         found = model.generate(
-            texts, max_tokens=max_tokens, top_p=top_p, seed=seed, first=start, progress=watch
+            texts, max_tokens=max_tokens, top_p=top_p, seed=seed, first=start, progress=told
         )
         return _answer(start, found)
 

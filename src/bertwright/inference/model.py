@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from bertwright.checkpoints.model_folder import Head, ModelFolder
-from bertwright.errors import ModelError, UsageError, quote
+from bertwright.errors import ModelError, RunError, UsageError, quote, shown_path
+from bertwright.execution.engine import Need
 from bertwright.export.folder import OnnxFolder, open_for_use
 from bertwright.features.pooling import SentencePoolingName
 from bertwright.inference.embedding import Embedded, changed, embed
@@ -42,13 +43,19 @@ class Model:
     Args:
         folder: what :func:`bertwright.export.folder.open_for_use` gave.
         device: where to compute; see :func:`load`.
+        lower_case: with which the folder was opened.
+
+    A model travels to another process as the name of its folder, and is read and checked again there.
 
     Raises:
         UsageError: there is no such device, or the model was exported to ONNX and it is no processor.
     """
 
-    def __init__(self, folder: ModelFolder, device: torch.device | str = "auto") -> None:
+    def __init__(
+        self, folder: ModelFolder, device: torch.device | str = "auto", *, lower_case: bool | None = None
+    ) -> None:
         self.folder = folder.for_use()
+        self._lower_case = lower_case
         if isinstance(folder, OnnxFolder):  # onnxruntime computes, on the processor
             device = "cpu" if device == "auto" else device
             if torch.device(device).type != "cpu":
@@ -58,6 +65,23 @@ class Model:
     def __repr__(self) -> str:
         heads = ", ".join(sorted(self.folder.heads)) or "no heads"
         return f"Model({str(self.folder.path)!r}, {heads})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        place = str(self.folder.path.absolute())
+        return _opened_again, (
+            place,
+            self.digest,
+            self.device.type,
+            self._lower_case,
+            torch.get_num_threads(),
+        )
+
+    @property
+    def need(self) -> Need:
+        """What a part of its work takes of a machine: as many threads as here, since the order of a sum, and
+        so its last bit, goes by them."""
+        gpus = int(self.device.type == "cuda")
+        return Need(torch.get_num_threads(), gpus, (self.folder.path.absolute(),))
 
     @property
     def config(self) -> BertConfig:
@@ -307,7 +331,17 @@ def load(path: str | Path, *, device: torch.device | str = "auto", lower_case: b
         UsageError: there is no such device.
     """
     _device(device)
-    return Model(open_for_use(path, lower_case=lower_case), device)
+    return Model(open_for_use(path, lower_case=lower_case), device, lower_case=lower_case)
+
+
+@lru_cache(maxsize=1)
+def _opened_again(path: str, digest: str, device: str, lower_case: bool | None, threads: int) -> Model:
+    """A model in a process to which it travelled, which keeps it for all its parts of the work."""
+    torch.set_num_threads(threads)
+    model = load(path, device=device, lower_case=lower_case)
+    if model.digest != digest:
+        raise RunError(f"{shown_path(path)}: changed while it was used (start again)")
+    return model
 
 
 def _require_list(texts: Sequence[str]) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bertwright import durable, strict_json
 from bertwright.errors import InputError, TableError, UsageError
+from bertwright.execution.engine import Engine
 from bertwright.inference.blocks import BlockAnswer, Blocks, check_count, check_input
 from bertwright.progress import Progress, Silent
 from bertwright.tasks.columns import Columns
@@ -38,6 +40,17 @@ class PredictionSummary:
     remarks: tuple[str, ...] = ()
     """What was guessed about the columns."""
 
+    def as_json(self) -> dict[str, Any]:
+        """The object that ``bertwright predict --json`` prints."""
+        return {
+            "rows": self.rows,
+            "failed": self.failed,
+            "truncated": self.truncated,
+            "seconds": round(self.seconds, 3),
+            "output": str(self.output),
+            "errors": None if self.errors is None else str(self.errors),
+        }
+
     @property
     def failures(self) -> str:
         """One sentence about the rows that failed."""
@@ -57,6 +70,7 @@ def predict_file(
     rows_per_block: int = ROWS_PER_BLOCK,
     resume: bool = False,
     overwrite: bool = False,
+    engine: Engine | None = None,
     progress: Progress | None = None,
 ) -> PredictionSummary:
     """Write the answer for every row of ``file`` to ``output``, in the order of the file.
@@ -70,6 +84,7 @@ def predict_file(
         rows_per_block: rows between two points to resume from.
         resume: go on with the unfinished work of an earlier call with the same arguments.
         overwrite: replace ``output``.
+        engine: where blocks of rows are answered; by default in this process.
 
     Raises:
         InputError: the file, the output or an argument is wrong; nothing was written.
@@ -82,14 +97,11 @@ def predict_file(
     stream = model.task.stream(file, columns, format=format)
     count, failed = _look_through(file, stream, strict)
 
-    def answer(start: int, rows: list[InputRow]) -> BlockAnswer:
-        return _answer(model, start, rows, watch)
-
     request = {"model": model.digest, "file": durable.fingerprint(file), "columns": stream.columns.to_dict()}
     blocks = Blocks(output, request | {"format": format}, rows_per_block)
     with blocks.open(resume=resume, overwrite=overwrite):
         watch.start("predicting", count, "rows")
-        blocks.fill(stream.rows(), answer, watch)
+        blocks.fill(stream.rows(), partial(_answer, model), watch, engine, model.need)
         watch.finish()
         check_count(file, count, blocks.rows)
         _assemble(blocks, output, "jsonl", overwrite)

@@ -69,8 +69,8 @@ def score_file(
     started, watch = time.monotonic(), progress or Silent()
     kind = model.score_kind  # refuses a model that cannot score before the file is read
 
-    def answer(start: int, texts: list[str]) -> BlockAnswer:
-        return _answer(start, model.score(texts, progress=watch), per_token)
+    def answer(start: int, texts: list[str], told: Progress) -> BlockAnswer:
+        return _answer(start, model.score(texts, progress=told), per_token)
 
     blocks = answer_texts(
         file,

@@ -21,3 +21,32 @@ class Inner(Silent):
 
     def say(self, message: str) -> None:
         self._outer.say(message)
+
+
+class Told(Silent):
+    """What was told of parts of a stage, some of which may be done where nobody watches.
+
+    In another process it is silent; :meth:`complete` then tells the whole part when its result has come.
+    """
+
+    def __init__(self, outer: Progress | None) -> None:
+        self._outer = outer
+        self._ahead = 0.0  # told already of parts whose results have not come
+
+    def __reduce__(self) -> tuple[type[Told], tuple[None]]:
+        return Told, (None,)
+
+    def advance(self, amount: float = 1, note: str = "") -> None:
+        if self._outer is not None:
+            self._ahead += amount
+            self._outer.advance(amount, note)
+
+    def say(self, message: str) -> None:
+        if self._outer is not None:
+            self._outer.say(message)
+
+    def complete(self, amount: float) -> None:
+        """A part of ``amount`` is done: tell of it what was not told."""
+        missing, self._ahead = max(0.0, amount - self._ahead), max(0.0, self._ahead - amount)
+        if missing and self._outer is not None:
+            self._outer.advance(missing)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from bertwright import durable
 from bertwright.errors import TableError, UsageError
-from bertwright.inference.blocks import BlockAnswer, Blocks, check_count, check_input
+from bertwright.inference.blocks import AnswerRows, Blocks, check_count, check_input
 from bertwright.inference.texts import read_texts
 from bertwright.progress import Progress
 
@@ -19,7 +19,7 @@ PART = "jsonl"
 def answer_texts(
     file: Path,
     output: Path,
-    answer: Callable[[int, list[str]], BlockAnswer],
+    answer: AnswerRows[str],
     *,
     stage: str,
     request: Mapping[str, Any],
@@ -34,7 +34,7 @@ def answer_texts(
     Args:
         file: a text a line, or a table; see :func:`bertwright.inference.texts.read_texts`.
         output: a ``.jsonl`` file.
-        answer: gets the number of a block's first text, from 0, and its texts; advances ``progress``.
+        answer: gets the number of a block's first text, from 0, its texts, and what to tell of its progress.
         stage: what the work is called.
         request: all that the answers depend on besides the texts.
 
