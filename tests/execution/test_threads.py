@@ -6,6 +6,7 @@ import threading
 import time
 
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -27,6 +28,22 @@ def test_several_at_once_and_one_alone() -> None:
 
     assert len(set(map_threads(meet, [1, 2], 2))) == 2
     assert set(map_threads(lambda _: threading.get_ident(), [1, 2, 3], 1)) == {threading.get_ident()}
+
+
+def test_each_thread_computes_alone_and_then_all_is_as_before() -> None:
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(3)
+        assert set(map_threads(lambda _: torch.get_num_threads(), [1, 2, 3], 2)) == {1}
+        assert list(map_threads(lambda _: torch.get_num_threads(), [1], 2)) == [3]
+        assert torch.get_num_threads() == 3
+        later: list[int] = []
+        other = threading.Thread(target=lambda: later.append(torch.get_num_threads()))
+        other.start()
+        other.join()
+        assert later == [3]
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_the_first_error_ends_it() -> None:

@@ -53,6 +53,18 @@ def test_equal_to_one_row_at_a_time(encoder: BertEncoder, pool: PoolingName, lay
         np.testing.assert_allclose(vector, alone[0].numpy(), atol=1e-5)
 
 
+def test_however_many_threads(encoder: BertEncoder) -> None:
+    before, inputs = torch.get_num_threads(), rows(60)
+    alone = extract(encoder, inputs, batch_tokens=1)
+    try:
+        for threads in (1, 3):
+            torch.set_num_threads(threads)
+            np.testing.assert_allclose(extract(encoder, inputs), alone, atol=1e-6)
+            np.testing.assert_allclose(extract(encoder, inputs, batch_tokens=50), alone, atol=1e-6)
+    finally:
+        torch.set_num_threads(before)
+
+
 def test_no_rows(encoder: BertEncoder) -> None:
     assert extract(encoder, []).shape == (0, 12)
 

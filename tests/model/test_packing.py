@@ -11,7 +11,7 @@ from torch import Tensor
 from bertwright.model import host_attention, packing
 from bertwright.model.classifier import SequenceClassifier
 from bertwright.model.config import BertConfig
-from bertwright.model.packing import packing_of
+from bertwright.model.packing import Packing, Rectangles, packing_of
 from bertwright.model.pretraining_model import BertForPreTraining
 
 CONFIG = BertConfig(
@@ -71,11 +71,51 @@ def test_values_and_gradients_stay(rows: int, length: int, seed: int, training: 
         torch.testing.assert_close(left, right, rtol=1e-9, atol=1e-9)
 
 
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.integers(1, 40), min_size=1, max_size=7), st.integers(0, 999), st.booleans())
+def test_rows_of_like_lengths_without_gradients(lengths: list[int], seed: int, left_to_right: bool) -> None:
+    """Rectangles give what the plain network gives, to each token as if its row were alone."""
+    model = BertForPreTraining(CONFIG.model_copy(update={"is_decoder": left_to_right})).double().eval()
+    ids, types, _, _ = batch(len(lengths), max(lengths), seed)
+    mask = torch.arange(max(lengths)) < torch.tensor(lengths)[:, None]
+    with torch.no_grad():
+        layout = packing_of(mask, mask.flatten().nonzero().flatten())
+        assert isinstance(layout, Rectangles)
+        assert sum(rows for rows, _ in layout.shapes) == len(lengths)
+        assert [n for rows, n in layout.shapes for _ in range(rows)] == lengths
+        found = model.encoder.at_tokens(ids, types, mask)
+        torch.testing.assert_close(found[~mask], torch.zeros_like(found[~mask]))
+        plain = model.encoder(ids, types, mask).last_hidden_state
+        torch.testing.assert_close(found[mask], plain[mask], rtol=1e-9, atol=1e-9)
+        for row, length in enumerate(lengths):
+            alone = model.encoder(ids[row : row + 1, :length], types[row : row + 1, :length])
+            torch.testing.assert_close(found[row, :length], alone.last_hidden_state[0], rtol=1e-9, atol=1e-9)
+
+
+def test_what_is_no_rectangle_is_padded() -> None:
+    """Holes, empty rows, padding in front, positions within the padding: as in training."""
+    whole = torch.ones(3, 8, dtype=torch.bool)
+    first = torch.tensor([0])
+    with torch.no_grad():
+        assert isinstance(packing_of(whole, first), Rectangles)
+        for hidden in ((1, slice(2, 4)), (1, slice(0, 8)), (1, slice(0, 3))):
+            mask = whole.clone()
+            mask[hidden] = False
+            assert not isinstance(packing_of(mask, first), Rectangles)
+        mask = whole.clone()
+        mask[1, 5:] = False
+        assert isinstance(packing_of(mask, first), Rectangles)
+        assert not isinstance(packing_of(mask, torch.tensor([14])), Rectangles)
+    assert not isinstance(packing_of(mask, first), Rectangles)
+
+
 def test_the_classifier_packs_too() -> None:
     model = SequenceClassifier(CONFIG, 4).eval()
     ids, types, mask, _ = batch(5, 30, seed=3)
     expected = model.head(model.encoder(ids, types, mask).pooled_output)
     torch.testing.assert_close(model(ids, types, mask), expected, rtol=0, atol=1e-5)
+    with torch.inference_mode():
+        torch.testing.assert_close(model(ids, types, mask), expected, rtol=0, atol=1e-5)
 
 
 @given(st.integers(1, 6), st.integers(1, 30), st.integers(0, 999))
@@ -84,6 +124,7 @@ def test_what_is_kept(rows: int, length: int, seed: int) -> None:
     found = packing_of(mask, positions)
     if found is None:
         return
+    assert isinstance(found, Packing)
     tokens, padding = found.tokens.tolist(), found.padding.tolist()
     assert sorted(tokens + padding) == list(range(rows * length))
     assert tokens == sorted(tokens)
@@ -98,7 +139,7 @@ def test_what_is_kept(rows: int, length: int, seed: int) -> None:
 def test_there_and_back() -> None:
     _, _, mask, positions = batch(4, 16, seed=1)
     found = packing_of(mask, positions)
-    assert found is not None
+    assert isinstance(found, Packing)
     hidden = torch.randn(4, 16, 3)
     packed = found.pack(hidden)
     assert packed.shape == (len(found.tokens), 3)

@@ -104,6 +104,13 @@ class OnnxEncoder(OnnxNetwork):
         pooled = found.get(POOLED)
         return EncoderOutput(hidden, torch.zeros_like(hidden[:, 0]) if pooled is None else pooled, None)
 
+    def at_tokens(
+        self, input_ids: Tensor, token_type_ids: Tensor | None, attention_mask: Tensor | None
+    ) -> Tensor:
+        """As :meth:`BertEncoder.at_tokens`; at padding it means nothing."""
+        whole: EncoderOutput = self(input_ids, token_type_ids, attention_mask)
+        return whole.last_hidden_state
+
 
 class OnnxPretraining(OnnxNetwork):
     """In place of :class:`~bertwright.model.pretraining_model.BertForPreTraining`."""

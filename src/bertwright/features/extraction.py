@@ -62,14 +62,13 @@ def extract(
         chosen = [rows[index] for index in group.tolist()]
         mask = padding_mask([len(row) for row in chosen])
         attention = None if mask is None else torch.from_numpy(mask).to(device)
-        output = encoder(
-            torch.from_numpy(pad([row.input_ids for row in chosen], encoder.config.pad_token_id)).to(device),
-            torch.from_numpy(pad([row.token_type_ids for row in chosen], 0)).to(device),
-            attention,
-            output_hidden_states=layer != -1,
-        )
-        states = output.hidden_states or (output.last_hidden_state,)
-        return pooled(states[layer].float(), attention).cpu().numpy()  # (B, H)
+        ids = torch.from_numpy(pad([row.input_ids for row in chosen], encoder.config.pad_token_id)).to(device)
+        types = torch.from_numpy(pad([row.token_type_ids for row in chosen], 0)).to(device)
+        if layer == -1:
+            hidden = encoder.at_tokens(ids, types, attention)
+        else:
+            hidden = encoder(ids, types, attention, output_hidden_states=True).hidden_states[layer]
+        return pooled(hidden.float(), attention).cpu().numpy()  # (B, H)
 
     progress.start("extracting features", len(rows), "rows")
     groups = groups_for(encoder, [len(row) for row in rows], batch_tokens)

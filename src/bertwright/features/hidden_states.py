@@ -12,10 +12,11 @@ import torch
 from numpy.typing import NDArray
 
 from bertwright.errors import NonFiniteError
+from bertwright.export.batches import ask_groups, groups_for
 from bertwright.features.extraction import EncodedRow
 from bertwright.model.encoder import BertEncoder
 from bertwright.progress import Progress, Silent
-from bertwright.tokenization.padding import length_groups, pad, padding_mask, tokens_at_once
+from bertwright.tokenization.padding import pad, padding_mask
 
 Vectors = NDArray[np.float32]
 
@@ -45,22 +46,24 @@ def hidden_states(
     device = next(encoder.parameters()).device
     found: list[Vectors] = [np.empty(0, np.float32)] * len(rows)
     encoder.eval()
-    with torch.inference_mode(), torch.autocast(device.type, enabled=False):
-        for group in length_groups([len(row) for row in rows], batch_tokens or tokens_at_once(device.type)):
-            chosen = [rows[index] for index in group.tolist()]
-            mask = padding_mask([len(row) for row in chosen])
-            output = encoder(
-                torch.from_numpy(pad([row.input_ids for row in chosen], encoder.config.pad_token_id)).to(
-                    device
-                ),
-                torch.from_numpy(pad([row.token_type_ids for row in chosen], 0)).to(device),
-                None if mask is None else torch.from_numpy(mask).to(device),
-                output_hidden_states=True,
-            )
-            stacked = torch.stack([output.hidden_states[layer] for layer in layers], dim=2)  # (B, S, n, H)
-            for index, vectors in zip(group.tolist(), stacked.float().cpu().numpy(), strict=True):
-                found[index] = vectors[: len(rows[index])].copy()  # without padding, and free of the batch
-                if not np.isfinite(found[index]).all():
-                    raise NonFiniteError("the features are not finite: the model's weights are unusable")
-            progress.advance(len(group))
+
+    def ask(group: NDArray[np.int64]) -> Vectors:
+        chosen = [rows[index] for index in group.tolist()]
+        mask = padding_mask([len(row) for row in chosen])
+        output = encoder(
+            torch.from_numpy(pad([row.input_ids for row in chosen], encoder.config.pad_token_id)).to(device),
+            torch.from_numpy(pad([row.token_type_ids for row in chosen], 0)).to(device),
+            None if mask is None else torch.from_numpy(mask).to(device),
+            output_hidden_states=True,
+        )
+        stacked = torch.stack([output.hidden_states[layer] for layer in layers], dim=2)
+        return stacked.float().cpu().numpy()  # (B, S, n, H)
+
+    groups = groups_for(encoder, [len(row) for row in rows], batch_tokens)
+    for group, stacked in ask_groups(encoder, ask, groups):
+        for index, vectors in zip(group.tolist(), stacked, strict=True):
+            found[index] = vectors[: len(rows[index])].copy()  # without padding, and free of the batch
+            if not np.isfinite(found[index]).all():
+                raise NonFiniteError("the features are not finite: the model's weights are unusable")
+        progress.advance(len(group))
     return found

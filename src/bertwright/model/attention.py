@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from bertwright.model.config import BertConfig
 from bertwright.model.host_attention import host_attention
-from bertwright.model.packing import Packing
+from bertwright.model.packing import Layout
 
 MASKED_SCORE = -10000.0
 """Added to the score of a masked key, as the original does. exp(-10000) is 0 in every format, so the key has
@@ -76,7 +76,7 @@ class SelfAttention(nn.Module):
         hidden: Tensor,
         bias: Tensor | None,
         positions: Tensor | None = None,
-        packing: Packing | None = None,
+        packing: Layout | None = None,
     ) -> Tensor:
         """Mix the positions of each row.
 
@@ -91,23 +91,25 @@ class SelfAttention(nn.Module):
             As ``hidden``, or (K, H) with ``positions``; before dropout and residual.
         """
         fused = self.query_key_value(hidden)  # (B, S, 3H) or (T, 3H)
-        if packing is not None:
-            fused = packing.pad(fused)  # (B, S, 3H)
+        if packing is None:
+            context = self._attended(fused, bias)  # (B, S, H)
+        else:
+            context = packing.attended(fused, bias, self._attended)  # (T, H)
+        if positions is not None:
+            context = context.flatten(0, -2).index_select(0, positions)  # (K, H)
+        mixed: Tensor = self.output(context)
+        return mixed
+
+    def _attended(self, fused: Tensor, bias: Tensor | None) -> Tensor:
+        """The mean of the values, as each query wants it: (B, S, 3H) -> (B, S, H)."""
         if bias is not None:
             bias = bias.to(fused.dtype)
         probability = self.dropout_probability if self.training else 0.0
         if probability and fused.device.type == "cpu" and not torch.compiler.is_compiling():
             if self.causal and bias is None:
                 bias = causal_bias(fused.shape[1], fused)
-            context = host_attention(fused, bias, self.num_heads, probability)  # (B, S, H)
-        else:
-            context = self._fused_attention(fused, bias, probability)  # (B, S, H)
-        if packing is not None:
-            context = packing.pack(context)  # (T, H)
-        if positions is not None:
-            context = context.flatten(0, -2).index_select(0, positions)  # (K, H)
-        mixed: Tensor = self.output(context)
-        return mixed
+            return host_attention(fused, bias, self.num_heads, probability)
+        return self._fused_attention(fused, bias, probability)
 
     def _fused_attention(self, fused: Tensor, bias: Tensor | None, probability: float) -> Tensor:
         """PyTorch's own kernels: (B, S, 3H) -> (B, S, H)."""

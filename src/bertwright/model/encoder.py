@@ -5,11 +5,13 @@ Axes: B rows of a batch, S positions, T tokens of a packed batch, K chosen posit
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from bertwright.model.activations import identity
 from bertwright.model.attention import attention_bias, causal_bias
 from bertwright.model.config import BertConfig
 from bertwright.model.embeddings import BertEmbeddings
@@ -115,6 +117,29 @@ class BertEncoder(nn.Module):
         for index, layer in enumerate(self.layers):
             hidden = layer(hidden, bias, positions if index == last else None, packing)
         return hidden
+
+    def at_tokens(
+        self,
+        input_ids: Tensor,
+        token_type_ids: Tensor | None,
+        attention_mask: Tensor | None,
+        layer: Callable[[Tensor], Tensor] = identity,
+    ) -> Tensor:
+        """What ``layer`` makes of the last hidden state of every token; arguments else as :meth:`forward`.
+
+        Args:
+            layer: (..., H) -> (..., W).
+
+        Returns:
+            (B, S, W); on a CPU padding is not computed, and is 0 here.
+        """
+        if attention_mask is None or input_ids.device.type != "cpu":  # counting tokens would make a GPU wait
+            return layer(self(input_ids, token_type_ids, attention_mask).last_hidden_state)
+        rows, length = input_ids.shape
+        positions = attention_mask.reshape(-1).nonzero().squeeze(1)  # (K,)
+        found = layer(self.at_positions(input_ids, token_type_ids, attention_mask, positions))  # (K, W)
+        padded = found.new_zeros((rows * length, found.shape[-1]))
+        return padded.index_copy(0, positions, found).view(rows, length, -1)
 
     def pooled(
         self, input_ids: Tensor, token_type_ids: Tensor | None = None, attention_mask: Tensor | None = None

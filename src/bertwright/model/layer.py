@@ -12,7 +12,7 @@ from bertwright.model.activations import activation
 from bertwright.model.attention import SelfAttention
 from bertwright.model.config import BertConfig
 from bertwright.model.dropout import Dropout
-from bertwright.model.packing import Packing
+from bertwright.model.packing import Layout
 
 
 class BertLayer(nn.Module):
@@ -36,7 +36,7 @@ class BertLayer(nn.Module):
         hidden: Tensor,
         bias: Tensor | None,
         positions: Tensor | None = None,
-        packing: Packing | None = None,
+        packing: Layout | None = None,
     ) -> Tensor:
         """One block.
 

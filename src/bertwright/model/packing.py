@@ -1,18 +1,25 @@
-"""Padding left out: a batch as the list of its tokens, padded to rows only inside attention.
+"""Padding left out: a batch as the list of its tokens, put into rows only inside attention.
 
 A sixth of the positions of a pre-training batch of length 128, and half at 512, are padding. Linear layers,
-normalization, activations and dropout work on each token alone, so they can skip it; attention cannot. What
-is computed for the tokens is the same.
+normalization, activations and dropout work on each token alone, so they can skip it. Attention needs rows:
+in training those of the batch, padded, in few large products; where nothing is trained, one rectangle after
+the other of rows that are equally long, so that padding is computed nowhere. What is computed for the tokens
+is the same.
 
 Axes: B rows of a batch, S positions, T tokens that are kept, H hidden size.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from itertools import groupby
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+
+Attention = Callable[[Tensor, Tensor | None], Tensor]
+"""Queries, keys and values (B, S, 3H), and what is added to scores, or None, to contexts (B, S, H)."""
 
 _MULTIPLE = 128
 """T is rounded up to this, with padding, so that the libraries below meet few shapes and keep their plans."""
@@ -43,8 +50,39 @@ class Packing(NamedTuple):
         padded: Tensor = _Pad.apply(packed, self)  # type: ignore[no-untyped-call]
         return padded.view(self.rows, self.length, -1)
 
+    def attended(self, fused: Tensor, bias: Tensor | None, attention: Attention) -> Tensor:
+        """``attention`` over the padded rows: (T, 3H) -> (T, H)."""
+        return self.pack(attention(self.pad(fused), bias))
 
-def packing_of(attention_mask: Tensor, positions: Tensor) -> Packing | None:
+
+class Rectangles(NamedTuple):
+    """The tokens of a batch, of which those rows that follow each other and are equally long go together."""
+
+    tokens: Tensor
+    """(T,) int64, flat positions (row * S + position), ascending."""
+    places: Tensor
+    """(B * S,) int64: where each flat position is among the tokens; any place for padding."""
+    shapes: tuple[tuple[int, int], ...]
+    """Rows and length of each rectangle."""
+
+    def pack(self, hidden: Tensor) -> Tensor:
+        """(B, S, W) -> (T, W)."""
+        return hidden.flatten(0, 1).index_select(0, self.tokens)
+
+    def attended(self, fused: Tensor, _bias: Tensor | None, attention: Attention) -> Tensor:
+        """``attention`` over each rectangle, in which every key is seen: (T, 3H) -> (T, H)."""
+        parts = fused.split_with_sizes([rows * length for rows, length in self.shapes])
+        contexts = [
+            attention(part.view(*shape, -1), None).flatten(0, 1)
+            for part, shape in zip(parts, self.shapes, strict=True)
+        ]
+        return contexts[0] if len(contexts) == 1 else torch.cat(contexts)
+
+
+Layout = Packing | Rectangles
+
+
+def packing_of(attention_mask: Tensor, positions: Tensor) -> Layout | None:
     """How to pack a batch of which only the hidden states at ``positions`` are asked for.
 
     Kept are the tokens, the positions asked for, and all of a row that has no token (attention there sees
@@ -59,8 +97,27 @@ def packing_of(attention_mask: Tensor, positions: Tensor) -> Packing | None:
     """
     if attention_mask.device.type != "cpu" or torch.compiler.is_compiling():
         return None
-    rows, length = attention_mask.shape
     visible = attention_mask.to(torch.bool)
+    if not torch.is_grad_enabled() and _are_rectangles(visible, positions):
+        return _rectangles(visible)
+    return _packing(visible, positions)
+
+
+def _are_rectangles(visible: Tensor, positions: Tensor) -> bool:
+    """Whether each row is some tokens and padding behind them, and no padding is asked for."""
+    right = visible[:, :1].all() and (visible[:, :-1] | ~visible[:, 1:]).all()
+    return bool(right and visible.flatten()[positions].all())
+
+
+def _rectangles(visible: Tensor) -> Rectangles:
+    flat = visible.flatten()
+    lengths = visible.sum(1).tolist()
+    shapes = tuple((len(list(same)), length) for length, same in groupby(lengths))
+    return Rectangles(flat.nonzero().squeeze(1), flat.cumsum(0).sub_(1).clamp_(min=0), shapes)
+
+
+def _packing(visible: Tensor, positions: Tensor) -> Packing | None:
+    rows, length = visible.shape
     kept = (visible | ~visible.any(1, keepdim=True)).flatten()
     kept[positions] = True
     count = int(kept.sum())

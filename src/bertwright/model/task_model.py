@@ -64,15 +64,6 @@ class TaskModel(nn.Module, ABC):
     def _every_token(
         self, input_ids: Tensor, token_type_ids: Tensor | None, attention_mask: Tensor | None
     ) -> Tensor:
-        """The output layer on every token: (B, S, C); on a CPU padding is not computed (zeros)."""
+        """The output layer on every token: (B, S, C); at padding it means nothing."""
         layer = self.get_submodule(self.part)
-        if attention_mask is None or input_ids.device.type != "cpu":  # counting tokens would make a GPU wait
-            encoded = self.encoder(input_ids, token_type_ids, attention_mask).last_hidden_state
-            whole: Tensor = layer(encoded)
-            return whole
-        rows, length = input_ids.shape
-        positions = attention_mask.reshape(-1).nonzero().squeeze(1)  # (K,)
-        hidden = self.encoder.at_positions(input_ids, token_type_ids, attention_mask, positions)  # (K, H)
-        logits: Tensor = layer(hidden)  # (K, C)
-        padded = logits.new_zeros((rows * length, logits.shape[-1]))
-        return padded.index_copy(0, positions, logits).view(rows, length, -1)
+        return self.encoder.at_tokens(input_ids, token_type_ids, attention_mask, layer)

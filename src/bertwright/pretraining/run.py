@@ -12,6 +12,7 @@ from typing import Any, Literal, cast
 from bertwright.checkpoints.model_folder import save_model
 from bertwright.data.store import TokenStore
 from bertwright.durable import require_elsewhere
+from bertwright.execution.threads import threads_as_before
 from bertwright.model.pretraining_model import BertForPreTraining
 from bertwright.pretraining.assembly import Assembly, RunData
 from bertwright.pretraining.baselines import Baseline, baselines
@@ -24,7 +25,6 @@ from bertwright.tokenization.tokenizer import Tokenizer
 from bertwright.training.checkpoint_store import ResumeMode
 from bertwright.training.loop import Loop
 from bertwright.training.ranks import Ranks
-from bertwright.training.threads import threads_as_before
 
 BLANKS = 12
 """Held-out sentences with a blank that a run leaves for people to look at."""

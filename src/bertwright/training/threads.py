@@ -8,24 +8,15 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import torch
+
+from bertwright.execution.threads import threads_as_before
 
 TRIALS = 3
 MOST_SECONDS = 10.0
 """Work that takes longer than this in all is not tried further: large networks want all threads anyway."""
-
-
-@contextmanager
-def threads_as_before() -> Iterator[None]:
-    """Whatever number of threads the block sets, torch has its own again behind it."""
-    before = torch.get_num_threads()
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def fastest_threads(work: Callable[[], object], candidates: tuple[int, ...] | None = None) -> int:
