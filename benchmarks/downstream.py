@@ -25,7 +25,7 @@ from rich.console import Console
 from scipy import stats
 
 from benchmarks import records
-from benchmarks.labelled_data import CHINESE, DATA, ENGLISH, TASKS, LabelledData, smaller
+from benchmarks.labelled_data import CHINESE, ENGLISH, TASKS, LabelledData
 from benchmarks.records import Record, mean_and_deviation
 from bertwright.cli.console import table
 from bertwright.tasks.finetuning import finetune
@@ -104,11 +104,8 @@ def measure(name: str, task: LabelledData, way: str, options: argparse.Namespace
     begun = time.monotonic()
     count = min(task.rows, options.most_rows or task.rows)
     with tempfile.TemporaryDirectory() as folder:
-        train = smaller(DATA / task.train, count, Path(folder))
-        dev = DATA / task.dev
-        if options.most_dev_rows:
-            dev = smaller(dev, options.most_dev_rows, Path(folder))
-        summary = tune(way, task, (train, dev), Path(folder), options)
+        files = task.files(count, options.most_dev_rows, Path(folder))
+        summary = tune(way, task, files, Path(folder), options)
     return {
         "task": name,
         "way": way,

@@ -27,7 +27,7 @@ from rich.console import Console
 from torch.utils.data import Dataset
 
 from benchmarks import records
-from benchmarks.labelled_data import DATA, TASKS, LabelledData, smaller
+from benchmarks.labelled_data import TASKS, LabelledData
 from benchmarks.records import mean_and_deviation
 from bertwright.checkpoints.model_folder import open_model
 from bertwright.cli.console import table
@@ -100,9 +100,9 @@ def measure(name: str, seed: int, options: argparse.Namespace) -> dict[str, Any]
         ways.append(("theirs_bf16", partial(their_training, bf16=True)))
     start = seed % len(ways)
     with tempfile.TemporaryDirectory() as folder:
-        train = smaller(DATA / task.train, count, Path(folder))
+        files = task.files(count, None, Path(folder))
         for way, training in [*ways[start:], *ways[:start]]:
-            done = training(task, train, Path(folder), seed, options.epochs)
+            done = training(task, files, Path(folder), seed, options.epochs)
             run |= {way: done.score, f"{way}_seconds": round(done.seconds, 1)}
     return run
 
@@ -150,14 +150,16 @@ def settings(task: LabelledData, epochs: int) -> FinetuneSettings:
     )
 
 
-def our_training(task: LabelledData, train: Path, folder: Path, seed: int, epochs: int) -> Outcome:
+def our_training(
+    task: LabelledData, files: tuple[Path, Path], folder: Path, seed: int, epochs: int
+) -> Outcome:
     """Through the public function, model folder and all."""
     begun = time.perf_counter()
     summary = finetune(
         checkpoint(),
         kind=task.kind,
-        train=train,
-        dev=DATA / task.dev,
+        train=files[0],
+        dev=files[1],
         output=folder / "ours",
         columns=task.columns,
         settings=settings(task, epochs),
@@ -187,14 +189,14 @@ class Rows(Dataset[dict[str, Any]]):
 
 
 def their_training(
-    task: LabelledData, train: Path, folder: Path, seed: int, epochs: int, *, bf16: bool
+    task: LabelledData, files: tuple[Path, Path], folder: Path, seed: int, epochs: int, *, bf16: bool
 ) -> Outcome:
     """The Trainer at its defaults, scored by our metrics."""
     begun = time.perf_counter()
     model_folder = open_model(checkpoint())
     kind, recipe = task_kind(task.kind), settings(task, epochs)
-    posed = kind.pose(train, task.columns, model_folder.tokenizer, task.max_length, "auto", recipe)
-    dev = posed.task.read(DATA / task.dev)
+    posed = kind.pose(files[0], task.columns, model_folder.tokenizer, task.max_length, "auto", recipe)
+    dev = posed.task.read(files[1])
     rows, dev_rows = posed.task.encode(posed.train.examples), posed.task.encode(dev.examples)
     trainer = transformers.Trainer(
         model=their_model(task, posed.task),

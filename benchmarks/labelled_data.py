@@ -21,7 +21,8 @@ class LabelledData:
     """One task: its files, its kind, what is measured, and how much of it a quick table trains on."""
 
     train: str
-    dev: str
+    dev: str | None
+    """None where the development file keeps its answers to itself: a tenth of the training file serves."""
     kind: str = "classify"
     columns: Columns = GUESSED
     metric: str = "accuracy"
@@ -30,6 +31,15 @@ class LabelledData:
     epochs: int = 4
     max_length: int = 128
     settings: Mapping[str, Any] = field(default_factory=dict)
+
+    def files(self, rows: int, dev_rows: int | None, folder: Path) -> tuple[Path, Path]:
+        """Training and development file with at most so many rows; parts of files are made in ``folder``."""
+        source = DATA / self.train
+        if self.dev is None:
+            source, dev = parted(source, folder)
+        else:
+            dev = DATA / self.dev
+        return smaller(source, rows, folder), smaller(dev, dev_rows, folder) if dev_rows else dev
 
 
 def _glue(name: str, columns: Columns = GUESSED, **changes: Any) -> LabelledData:
@@ -92,7 +102,7 @@ ENGLISH = {
     ),
     "TyDiQA-en": LabelledData(
         "tydiqa/train-en.json",
-        "tydiqa/dev-en.json",
+        None,
         kind="answer",
         metric="f1",
         rows=3696,
@@ -146,6 +156,20 @@ def smaller(source: Path, count: int, target: Path) -> Path:
     path = target / f"{count}-{name}"
     path.write_text(_part(name, text, count), encoding="utf-8", newline="\n")
     return path
+
+
+def parted(source: Path, folder: Path) -> tuple[Path, Path]:
+    """A SQuAD file as two in ``folder``: every tenth article of it is held out."""
+    document = json.loads(_read(source))
+    parts: dict[str, list[Any]] = {"train": [], "held-out": []}
+    for number, article in enumerate(document["data"]):
+        parts["train" if number % 10 else "held-out"].append(article)
+    paths = []
+    for part, articles in parts.items():
+        paths.append(folder / f"{part}-{source.name}")
+        text = json.dumps({"version": document.get("version", ""), "data": articles}, ensure_ascii=False)
+        paths[-1].write_text(text, encoding="utf-8")
+    return paths[0], paths[1]
 
 
 def _part(name: str, text: str, count: int) -> str:

@@ -380,6 +380,9 @@ def test_micro_batches_that_the_ranks_cannot_share(tmp_path: Path) -> None:
         largest = int(re.findall("at most ([0-9]+)", str(refused.value))[0])
         assert -(-8 // largest) >= size > -(-8 // (largest + 1))
         Assembly(small_run.settings(micro_batch_size=largest), folder, data, Ranks(0, size), Silent())
+    uneven = small_run.settings(micro_batch_size=3, shard=True)
+    with pytest.raises(UsageError, match=r"equal numbers for 2 ranks, got 3 \(of 3\) .*micro_batch_size=4"):
+        Assembly(uneven, folder, data, Ranks(0, 2), Silent())
     with pytest.raises(UsageError, match="at least the number of ranks 9, got 8"):
         Assembly(small_run.settings(), folder, data, Ranks(0, 9), Silent())
     assert not folder.path.exists()

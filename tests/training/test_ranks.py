@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import torch.distributed as dist
 from training import toy_run
-from training.toy_run import Toy, records
+from training.toy_run import Stopped, Toy, records
 
 from bertwright.errors import RankError
 from bertwright.training.ranks import Ranks
@@ -78,13 +78,64 @@ def _fingerprint(output: str) -> str:
     return next(line.split()[-1] for line in output.splitlines() if line.startswith("done"))
 
 
-def test_losses_are_those_of_one_process(unbroken: tuple[Path, str], tmp_path: Path) -> None:
-    Toy(tmp_path, steps=STEPS, log_every=1).start().run()
-    one, two = records(tmp_path), records(unbroken[0])
+@pytest.fixture(scope="module")
+def sharded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
+    """The same run with weights, gradients and moments shared out."""
+    folder = tmp_path_factory.mktemp("sharded")
+    output = Pair(folder, "log_every=1", "shard=1").finish()
+    assert "done" in output, output
+    yield folder, _fingerprint(output)
+
+
+def _require_same_losses(first: Path, second: Path) -> None:
+    one, two = records(first), records(second)
     assert [(r["step"], r["kind"]) for r in one] == [(r["step"], r["kind"]) for r in two]
-    pairs = [(a["loss"], b["loss"]) for a, b in zip(one, two, strict=True) if a["kind"] == "train"]
-    assert len(pairs) == STEPS
-    assert max(abs(a - b) for a, b in pairs) < 1e-6
+    trained = [(a, b) for a, b in zip(one, two, strict=True) if a["kind"] == "train"]
+    assert len(trained) == STEPS
+    for field in ("loss", "gradient_norm"):
+        assert max(abs(a[field] - b[field]) for a, b in trained) < 2e-6
+
+
+def test_losses_are_those_of_one_process(
+    unbroken: tuple[Path, str], sharded: tuple[Path, str], tmp_path: Path
+) -> None:
+    Toy(tmp_path, steps=STEPS, log_every=1).start().run()
+    _require_same_losses(tmp_path, unbroken[0])
+    _require_same_losses(tmp_path, sharded[0])
+
+
+def test_a_sharded_run_goes_on_in_one_process_and_back(sharded: tuple[Path, str], tmp_path: Path) -> None:
+    """What is saved is whole: after each stretch another number of ranks, sharded or not, takes over."""
+    for number, (steps, shard) in enumerate([(12, 1), (24, None), (36, 1), (STEPS, 0)]):
+        if shard is None:
+            toy = Toy(tmp_path, steps=STEPS, log_every=1, stop_after=steps)
+            with pytest.raises(Stopped):
+                toy.start("latest").run()
+            continue
+        stop = f"stop_after={steps}"
+        output = Pair(tmp_path, "log_every=1", f"shard={shard}", *([stop] if steps < STEPS else [])).finish()
+        assert ("Stopped" if steps < STEPS else "done") in output, (number, output)
+    _require_same_losses(tmp_path, sharded[0])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rank", [0, 1])
+def test_a_killed_rank_of_a_sharded_run_is_restarted(
+    rank: int, sharded: tuple[Path, str], tmp_path: Path
+) -> None:
+    pair = Pair(tmp_path, "log_every=1", "pause=0.01", "shard=1", restarts=1)
+    pair.wait_for_step(11)
+    os.kill(pair.rank(rank), signal.SIGKILL)
+    assert _fingerprint(pair.finish()) == sharded[1]
+
+
+@pytest.mark.slow
+def test_a_dead_rank_stops_the_others_of_a_sharded_run(tmp_path: Path) -> None:
+    pair = Pair(tmp_path, "log_every=1", "pause=0.01", "shard=1")
+    pair.wait_for_step(5)
+    os.kill(pair.rank(1), signal.SIGKILL)
+    output = pair.finish()
+    assert "RankError: rank 0" in output and "lost rank 1" in output
 
 
 def _kill_and_restart(folder: Path, rank: int, step: int) -> str:

@@ -28,6 +28,7 @@ from bertwright.training.pace import BudgetPace, Moment, Pace, StepPace
 from bertwright.training.parts import GlobalBatch, StepLoss
 from bertwright.training.ranks import Ranks
 from bertwright.training.schedule import LinearSchedule
+from bertwright.training.sharding import shard, whole
 
 ROWS, FEATURES, CLASSES = 16, 12, 5
 
@@ -67,7 +68,7 @@ def loss(model: nn.Module, part: Part) -> StepLoss:
     return StepLoss(value, {"accuracy": (logits.argmax(1) == part.labels).sum() / ROWS})
 
 
-def network() -> nn.Module:
+def network() -> nn.Sequential:
     torch.manual_seed(3)
     return nn.Sequential(
         nn.Linear(FEATURES, 24), nn.LayerNorm(24), nn.GELU(), nn.Dropout(0.2), nn.Linear(24, CLASSES)
@@ -88,11 +89,15 @@ class Toy:
     budget: float = 0.0
     pause: float = 0.0
     odd: int = 0
+    shard: int = 0
+    stop_after: int = 0
     loss: Callable[[nn.Module, Part], StepLoss] = loss
 
     def start(self, resume: ResumeMode | None = None, ranks: Ranks | None = None) -> Loop[Part]:
         ranks = ranks or Ranks()
         model = network()
+        if self.shard and ranks.size > 1:
+            shard(model, [model[0]], ranks.size)
         shares = (0.75, 0.25)
         pace: Pace = (
             BudgetPace(self.budget, shares, (1.0, 2.0)) if self.budget else StepPace(self.steps, shares)
@@ -105,6 +110,8 @@ class Toy:
 
         def paused(module: nn.Module, part: Part) -> StepLoss:
             time.sleep(self.pause)
+            if self.stop_after and part.step >= self.stop_after:
+                raise Stopped(f"before step {part.step + 1}")
             return self.loss(module, part)
 
         run = Loop(
@@ -135,7 +142,7 @@ def fingerprint(run: Loop[Any], folder: Path) -> str:
     """SHA-256 over weights, moments and the log without its wall-clock fields."""
     digest = hashlib.sha256()
     for name, tensor in sorted({**run.model.state_dict(), **named_state(run.model, run.optimizer)}.items()):
-        digest.update(name.encode() + tensor.detach().numpy().tobytes())
+        digest.update(name.encode() + whole(tensor).numpy().tobytes())
     for record in records(folder):
         digest.update(json.dumps({k: v for k, v in record.items() if k not in WALL_CLOCK}).encode())
     return digest.hexdigest()
@@ -159,8 +166,9 @@ def main() -> None:
         run = toy.start("latest", ranks)
         print("ready", ranks.rank, run.step, flush=True)
         run.run()
+        result = fingerprint(run, toy.folder)  # of a sharded model all ranks are asked
         if ranks.first:
-            print("done", fingerprint(run, toy.folder), flush=True)
+            print("done", result, flush=True)
 
 
 if __name__ == "__main__":
@@ -168,6 +176,6 @@ if __name__ == "__main__":
         main()
         if os.environ.get("WORLD_SIZE", "1") != "1":
             os._exit(0)  # as the command does: native threads of a rank may outlive the interpreter
-    except Exception as problem:
+    except (Exception, Stopped) as problem:
         print(f"{type(problem).__name__}: {problem}", file=sys.stderr, flush=True)
         sys.exit(getattr(problem, "exit_code", 1))

@@ -6,8 +6,9 @@ import hashlib
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+import numpy.typing as npt
 import torch
 from torch import nn
 
@@ -25,12 +26,13 @@ from bertwright.pretraining.config import FREE_TO_CHANGE, PretrainingSettings
 from bertwright.pretraining.evaluation import Evaluation, read_held_out
 from bertwright.pretraining.initial import InitialModel
 from bertwright.pretraining.run_folder import RunFolder
+from bertwright.pretraining.shares import require_shares
 from bertwright.pretraining.source import PhasedSource
 from bertwright.pretraining.step import PretrainingPart, PretrainingStep
 from bertwright.progress import Progress
 from bertwright.tokenization.tokenizer import Tokenizer
 from bertwright.training import precision
-from bertwright.training.checkpoint_store import CheckpointStore, ResumeMode
+from bertwright.training.checkpoint_store import CheckpointStore, ResumeMode, to_cpu
 from bertwright.training.loop import Loop
 from bertwright.training.loop_settings import LoopSettings
 from bertwright.training.metrics_log import MetricsLog
@@ -38,6 +40,7 @@ from bertwright.training.optimizers import build_optimizer
 from bertwright.training.pace import BudgetPace, Pace, StepPace
 from bertwright.training.ranks import Ranks
 from bertwright.training.schedule import LinearSchedule
+from bertwright.training.sharding import shard, sharded, whole
 from bertwright.training.threads import fastest_threads
 
 _COPIES = 4  # weights, gradients, two moments
@@ -107,7 +110,7 @@ class Assembly:
             require_memory(self.config, folder.path)
         vocabulary = data.tokenizer.vocabulary
         self.source = PhasedSource.of(data.training, vocabulary, settings, self.config)
-        _require_shares(settings, ranks)
+        require_shares(settings, ranks)
 
     def facts(self) -> dict[str, Any]:
         """What decides the run besides its settings; a resumed run must have the same."""
@@ -151,6 +154,9 @@ class Assembly:
             keep_freed_memory()
         model = self._model()
         settings = self.settings
+        if settings.shard and self.ranks.size > 1:
+            self.ranks.require_equal({"initial weights": _fingerprint(model)})
+            shard(model, model.encoder.layers, self.ranks.size)
         step = PretrainingStep(self.device, settings.left_to_right)
         if settings.budget is not None and self.device.type == "cpu" and self.ranks.size == 1:
             torch.set_num_threads(fastest_threads(lambda: self._try(model, step)))
@@ -188,7 +194,7 @@ class Assembly:
         )
         if mode is not None:
             loop.resume(mode)
-        self.ranks.require_equal({"weights": _fingerprint(model)})
+        self.ranks.require_equal({"step": str(loop.step), "weights": _fingerprint(model)})
         return loop
 
     def _checkpoint_facts(self) -> dict[str, Any]:
@@ -209,8 +215,24 @@ class Assembly:
         model.pairs = self.settings.paired or (initial is not None and initial.judges_pairs)
         return model.to(self.device)
 
+    def whole_model(self, model: BertForPreTraining) -> BertForPreTraining:
+        """The model as one process holds it; of a sharded one a copy in host memory, on the first rank.
+
+        Every rank has to ask; the others get their own back.
+        """
+        if not sharded(model):
+            return model
+        weights = to_cpu(model.state_dict())
+        if not self.ranks.first:
+            return model
+        copy = BertForPreTraining(self.config, seed=None)
+        copy.load_state_dict(weights, assign=True)
+        copy.pairs = model.pairs
+        return copy.eval()
+
     def _keep(self, loop: Loop[PretrainingPart], share: float) -> None:
         """Save the model of the moment (on the first rank)."""
+        model = self.whole_model(cast(BertForPreTraining, loop.model))
         if not self.ranks.first:
             return
         path = self.folder.milestone(share)
@@ -222,7 +244,7 @@ class Assembly:
             "training": training,
             "settings": self.settings.model_dump(mode="json"),
         }
-        save_model(path, loop.model, self.data.tokenizer, task=None, provenance=provenance, overwrite=True)
+        save_model(path, model, self.data.tokenizer, task=None, provenance=provenance, overwrite=True)
 
     def _try(self, model: nn.Module, step: PretrainingStep) -> None:
         """Forward and backward of the first micro-batch, as the loop will do it; nothing is changed."""
@@ -282,25 +304,6 @@ class Assembly:
         return MetricsLog(self.folder.metrics, board)
 
 
-def _require_shares(settings: PretrainingSettings, ranks: Ranks) -> None:
-    """Every rank needs a micro-batch of its own in every phase.
-
-    Raises:
-        UsageError: naming the largest micro-batch size that works.
-    """
-    rows = settings.instances_per_update
-    if rows < ranks.size:
-        raise UsageError(f"batch_size: expected at least the number of ranks {ranks.size}, got {rows}")
-    largest = max(settings.instances_at_once(phase.length) for phase in settings.phases)
-    if -(-rows // largest) < ranks.size:
-        fitting = -(-rows // (ranks.size - 1)) - 1
-        raise UsageError(
-            f"micro_batch_size: {ranks.size} ranks cannot share the micro-batches of an update of {rows}, "
-            f"expected at most {fitting}, got {largest} "
-            f"(even shares: --set micro_batch_size={rows // ranks.size})"
-        )
-
-
 def _device(settings: PretrainingSettings, ranks: Ranks) -> torch.device:
     if settings.device == "cuda" and not torch.cuda.is_available():
         raise UsageError("device: expected a GPU for cuda, got a machine without one (use device = cpu)")
@@ -316,5 +319,6 @@ def _device(settings: PretrainingSettings, ranks: Ranks) -> torch.device:
 def _fingerprint(model: nn.Module) -> str:
     digest = hashlib.sha256()
     for tensor in model.state_dict().values():
-        digest.update(tensor.detach().cpu().contiguous().numpy())
+        values: npt.NDArray[Any] = whole(tensor).cpu().contiguous().numpy()
+        digest.update(values.data)
     return digest.hexdigest()

@@ -43,7 +43,7 @@ BATCH_SIZES: dict[Size, int] = {
 
 
 FREE_TO_CHANGE = frozenset(
-    {"keep", "checkpoint_every", "checkpoint_interval", "milestones", "tensorboard", "init"}
+    {"keep", "checkpoint_every", "checkpoint_interval", "milestones", "tensorboard", "init", "shard"}
 )
 """Settings that change nothing of the result, and so may differ when a run is resumed. Of ``init`` this is
 the place: that it is the same model is seen from its digest."""
@@ -185,6 +185,10 @@ class PretrainingSettings(Settings):
     """Of matrix products: auto is bf16 where the hardware has it; weights are always fp32."""
     compile: Literal["auto", "on", "off"] = "auto"
     """torch.compile; auto is on for GPUs."""
+
+    shard: bool = False
+    """Under torchrun: share weights, gradients and moments out among the ranks (FSDP2), for a network that no
+    device can hold whole."""
 
     # what it tells and keeps
     log_every: int = Field(default=10, ge=1)

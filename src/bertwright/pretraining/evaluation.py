@@ -17,6 +17,7 @@ from bertwright.pretraining.config import PretrainingSettings
 from bertwright.pretraining.step import PretrainingStep
 from bertwright.tokenization.vocabulary import Vocabulary
 from bertwright.training.ranks import Ranks
+from bertwright.training.sharding import sharded
 
 LAST_TIMES = 4
 """The evaluation that ends a run reads so many times as many instances as those on the way."""
@@ -62,8 +63,12 @@ class Evaluation:
         """
         batches = self.batches if last else self._first()
         sums = torch.zeros(6, dtype=torch.float64, device=self.step.device)
-        for batch in batches[self.ranks.rank :: self.ranks.size]:
-            sums += self._sums(batch)
+        for round_begin in range(0, len(batches), self.ranks.size):
+            mine = round_begin + self.ranks.rank
+            if mine < len(batches):
+                sums += self._sums(batches[mine])
+            elif sharded(self.model):  # the others' pass takes all ranks
+                self.step.forward(self.model, batches[0])
         self.ranks.sum(sums)
         mlm, correct, masked, nsp, right, rows = sums.tolist()
         loss = mlm / max(masked, 1)

@@ -167,6 +167,7 @@ def _finished(assembly: Assembly, loop: Loop[Any]) -> PretrainingSummary:
         output=str(folder.path),
         model=str(folder.model),
     )
+    model = assembly.whole_model(cast(BertForPreTraining, loop.model))
     if not assembly.ranks.first:
         return summary
     settings = assembly.settings
@@ -174,7 +175,6 @@ def _finished(assembly: Assembly, loop: Loop[Any]) -> PretrainingSummary:
         data.training, data.held_out, data.tokenizer.vocabulary, next_token=settings.left_to_right
     )
     if not settings.left_to_right:
-        model = cast(BertForPreTraining, loop.model)
         filled = fill_blanks(model, data.held_out_documents, data.tokenizer, count=BLANKS, seed=settings.seed)
         folder.write_blanks([blank.to_dict() for blank in filled])
     summary = dataclasses.replace(summary, baselines=measured)
@@ -193,6 +193,6 @@ def _finished(assembly: Assembly, loop: Loop[Any]) -> PretrainingSummary:
         "settings": settings.model_dump(mode="json"),
     }
     if loop.step > loop.resumed_at or not folder.has_model():
-        save_model(folder.model, loop.model, data.tokenizer, task=None, provenance=provenance, overwrite=True)
+        save_model(folder.model, model, data.tokenizer, task=None, provenance=provenance, overwrite=True)
     folder.write_summary(summary.to_dict())
     return summary

@@ -18,6 +18,7 @@ from bertwright import strict_json
 from bertwright.checkpoints.tensor_file import read_tensors, write_tensors
 from bertwright.durable import Manifest, NewDirectory, read_manifest, verify
 from bertwright.errors import DigestError, DiskError, InputError, ResumeError, shown_path
+from bertwright.training.sharding import as_held, whole
 
 KIND = "checkpoint"
 WEIGHTS = "weights.safetensors"
@@ -210,8 +211,8 @@ def _remove_listed(folder: Path, manifest: Manifest) -> None:
 
 
 def to_cpu(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Contiguous copies in host memory where needed."""
-    return {name: tensor.detach().to("cpu").contiguous() for name, tensor in tensors.items()}
+    """Contiguous copies in host memory where needed, whole: of sharded tensors every rank has to ask."""
+    return {name: whole(tensor).to("cpu").contiguous() for name, tensor in tensors.items()}
 
 
 def load_weights(model: torch.nn.Module, weights: Mapping[str, Tensor], source: Path) -> None:
@@ -225,4 +226,4 @@ def load_weights(model: torch.nn.Module, weights: Mapping[str, Tensor], source: 
     wrong += [name for name in own if name in weights and own[name].shape != weights[name].shape][:5]
     if wrong:
         raise ResumeError.at(source, "the weights of this model", f"differences in {', '.join(wrong)}")
-    model.load_state_dict(dict(weights))
+    model.load_state_dict({name: as_held(value, own[name]) for name, value in weights.items()})

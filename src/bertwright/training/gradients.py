@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
 from bertwright.training.ranks import Ranks
+from bertwright.training.sharding import local, sharded
+
+if TYPE_CHECKING:
+    from torch.distributed.fsdp import FSDPModule
 
 
 class Gradients:
@@ -19,6 +24,9 @@ class Gradients:
         self._flat: Tensor | None = None
         if ranks.size > 1:
             self._flatten()
+
+    def expect(self, *, last: bool) -> None:
+        """Told before the backward pass of a micro-batch: whether it is this rank's last of the update."""
 
     def clear(self) -> None:
         """Forget the last update's gradients."""
@@ -57,3 +65,46 @@ class Gradients:
         for parameter in self._parameters:
             parameter.grad = self._flat[begin : begin + parameter.numel()].view_as(parameter)
             begin += parameter.numel()
+
+
+class ShardedGradients:
+    """The slices of all gradients that this rank holds; FSDP adds them up over the ranks."""
+
+    def __init__(self, model: FSDPModule, parameters: Iterable[nn.Parameter], ranks: Ranks) -> None:
+        self._model = model
+        self._parameters = [p for p in parameters if p.requires_grad]
+        self._ranks = ranks
+
+    def clear(self) -> None:
+        """Forget the last update's gradients."""
+        for parameter in self._parameters:
+            parameter.grad = None
+
+    def expect(self, *, last: bool) -> None:
+        """Told before the backward pass of a micro-batch: they are sent once, after this rank's last."""
+        self._model.set_requires_gradient_sync(last)
+
+    def reduce(self) -> None:
+        """Sums: FSDP has taken means over the ranks (gloo has no other scaling)."""
+        self.scale(self._ranks.size)
+
+    def norm(self) -> Tensor:
+        """Global L2 norm, a scalar tensor on the parameters' device."""
+        squares = torch.stack(torch._foreach_norm(self._slices())).square().sum()
+        self._ranks.sum(squares)
+        return squares.sqrt()
+
+    def scale(self, factor: float) -> None:
+        """Multiply all gradients."""
+        torch._foreach_mul_(self._slices(), factor)
+
+    def _slices(self) -> list[Tensor]:
+        return [local(p.grad) for p in self._parameters if p.grad is not None]
+
+
+def gradients_of(model: nn.Module, ranks: Ranks) -> Gradients | ShardedGradients:
+    """Those of ``model``, as its parameters are held."""
+    shared_out = sharded(model)
+    if shared_out is not None:
+        return ShardedGradients(shared_out, model.parameters(), ranks)
+    return Gradients(model.parameters(), ranks)

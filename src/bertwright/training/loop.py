@@ -19,7 +19,7 @@ from bertwright.errors import BertwrightError, Interrupted, NonFiniteError, Rank
 from bertwright.progress import Progress, Silent
 from bertwright.randomness import torch_seed
 from bertwright.training.checkpoint_store import Checkpoint, CheckpointStore, ResumeMode, load_weights, to_cpu
-from bertwright.training.gradients import Gradients
+from bertwright.training.gradients import gradients_of
 from bertwright.training.loop_settings import LoopSettings
 from bertwright.training.machine import matmul_peak
 from bertwright.training.metrics_log import MetricsLog, Window
@@ -29,6 +29,7 @@ from bertwright.training.parts import Carried, GlobalBatch, Part, StepLoss
 from bertwright.training.precision import autocast
 from bertwright.training.ranks import Ranks
 from bertwright.training.schedule import LinearSchedule
+from bertwright.training.sharding import sharded
 from bertwright.training.signals import StopSignals
 
 
@@ -90,7 +91,7 @@ class Loop(Generic[Part]):
         self._stopped = False
         self._progress: Progress = progress or Silent()
         self._device = next(model.parameters()).device
-        self._gradients = Gradients(model.parameters(), self._ranks)
+        self._gradients = gradients_of(model, self._ranks)
         self._window = Window()
         self._saved_step = -1
         self._share = 0.0
@@ -194,9 +195,11 @@ class Loop(Generic[Part]):
         self._gradients.clear()
         totals: Tensor | None = None
         names: list[str] = []
-        for index in self._ranks.mine(len(batch.parts)):
+        mine = self._ranks.mine(len(batch.parts))
+        for index in mine:
             if signals.requested and self._ranks.size == 1:
                 return False
+            self._gradients.expect(last=index == mine[-1])
             names, values = self._accumulate(moment.step, index, batch.parts[index])
             totals = values if totals is None else totals + values
         if totals is None:
@@ -220,9 +223,10 @@ class Loop(Generic[Part]):
         """Forward and backward of one micro-batch; its loss and metrics as one float64 tensor."""
         # Dropout is named by the step and the micro-batch, not by the rank or by what was drawn before.
         torch.manual_seed(torch_seed(self._settings.seed, "dropout", step, index))
-        with autocast(self._settings.precision, self._device):
-            result = self._loss(self._forward, part)
-        result.loss.backward()  # type: ignore[no-untyped-call]
+        with self._ranks.watched("computing"):  # sharded, this takes all ranks
+            with autocast(self._settings.precision, self._device):
+                result = self._loss(self._forward, part)
+            result.loss.backward()  # type: ignore[no-untyped-call]
         names = ["loss", *result.metrics]
         values = [result.loss, *result.metrics.values()]
         return names, torch.stack([value.detach().double() for value in values])
@@ -299,7 +303,8 @@ class Loop(Generic[Part]):
     def _evaluation(self, evaluate: Callable[[bool], dict[str, float]], *, last: bool) -> None:
         self._check_finite()
         self.model.eval()
-        with torch.inference_mode(), autocast(self._settings.precision, self._device):
+        numbers = autocast(self._settings.precision, self._device)
+        with self._ranks.watched("evaluating"), torch.inference_mode(), numbers:
             figures = evaluate(last)
         self.model.train()
         if not all(map(math.isfinite, figures.values())):
@@ -317,10 +322,12 @@ class Loop(Generic[Part]):
         self._saved_at, self._saved_step = self._agreed_at, self.step
         if self._checkpoints is None:
             return
+        # Of a sharded model every rank holds a part of what the first one writes.
+        checkpoint = self._checkpoint() if self._ranks.first or sharded(self.model) else None
         problem: BertwrightError | None = None
-        if self._ranks.first:
+        if self._ranks.first and checkpoint is not None:
             try:
-                self._checkpoints.save(self._checkpoint())
+                self._checkpoints.save(checkpoint)
             except BertwrightError as error:  # the other ranks wait to hear of it
                 problem = error
         if not self._ranks.all_well(problem is None):

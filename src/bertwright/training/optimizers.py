@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from bertwright.training.bert_adam import BertAdam
 from bertwright.training.choices import OptimizerName
+from bertwright.training.sharding import as_held, whole
 
 RateFactor = Callable[[str], float]
 """Name of a parameter -> what the learning rate is multiplied with for it."""
@@ -56,10 +57,10 @@ def build_optimizer(
 
 
 def named_state(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """The optimizer's tensors as ``moment/parameter name``, e.g. ``exp_avg/encoder.pooler.weight``."""
+    """The optimizer's tensors as ``moment/parameter name``, e.g. ``exp_avg/encoder.pooler.weight``, whole."""
     names: dict[Tensor, str] = {parameter: name for name, parameter in model.named_parameters()}
     return {
-        f"{key}/{names[parameter]}": value
+        f"{key}/{names[parameter]}": whole(value)
         for parameter, entries in optimizer.state.items()
         for key, value in entries.items()
     }
@@ -82,5 +83,8 @@ def restore_state(model: nn.Module, optimizer: torch.optim.Optimizer, tensors: d
             raise KeyError(owner)
         if key != "step" and value.shape != parameter.shape:
             raise ValueError(f"{name} has shape {list(value.shape)}, its parameter {list(parameter.shape)}")
-        on_device = key != "step" or optimizer.defaults.get("fused")
-        optimizer.state[parameter][key] = value.to(parameter.device) if on_device else value
+        if key != "step":
+            optimizer.state[parameter][key] = as_held(value, parameter)
+        else:  # a number, which only the fused kernel reads on the device
+            on_device = bool(optimizer.defaults.get("fused"))
+            optimizer.state[parameter][key] = value.to(parameter.device) if on_device else value

@@ -174,14 +174,32 @@ class Ranks:
             dist.barrier()
 
     @contextlib.contextmanager
+    def watched(self, doing: str) -> Iterator[None]:
+        """Around work that may take all ranks: a lost connection in it is told as the rank that is lost.
+
+        Raises:
+            RankError: naming that rank.
+        """
+        try:
+            yield
+        except RuntimeError as problem:
+            if self.size == 1 or not _of_a_connection(problem):
+                raise
+            raise self._lost(doing, problem) from problem
+
+    @contextlib.contextmanager
     def _watched(self, doing: str) -> Iterator[None]:
+        """Around an exchange and nothing else: torch has no narrower class for all that may break in it."""
         try:
             yield
         except RankError:
             raise
-        except RuntimeError as problem:  # torch has no narrower class for a broken or silent connection
-            cause = str(problem).splitlines()[0]
-            raise RankError(f"rank {self.rank}, {doing}: lost {self._missing()} ({cause})") from problem
+        except RuntimeError as problem:
+            raise self._lost(doing, problem) from problem
+
+    def _lost(self, doing: str, problem: RuntimeError) -> RankError:
+        cause = str(problem).splitlines()[0]
+        return RankError(f"rank {self.rank}, {doing}: lost {self._missing()} ({cause})")
 
     def _missing(self) -> str:
         others = [other for other in range(self.size) if other != self.rank]
@@ -194,6 +212,11 @@ class Ranks:
             behind = [other for other in others if steps.get(other, -1) < steps.get(self.rank, -1)]
             others = behind or others
         return "rank " + " or ".join(map(str, others))
+
+
+def _of_a_connection(problem: RuntimeError) -> bool:
+    """Whether a peer is the trouble (gloo's own errors have no class)."""
+    return isinstance(problem, dist.DistError) or "gloo" in str(problem)
 
 
 def _has_agent_store() -> bool:
