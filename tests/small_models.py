@@ -6,6 +6,8 @@ import shutil
 from pathlib import Path
 
 from bertwright.checkpoints.model_folder import save_model
+from bertwright.model.bilm import BilmForPreTraining
+from bertwright.model.bilm_config import BilmConfig
 from bertwright.model.classifier import SequenceClassifier
 from bertwright.model.config import BertConfig
 from bertwright.model.encoder import BertEncoder
@@ -66,6 +68,20 @@ def save_topped(path: Path, seed: int = 0) -> Path:
     task = {"kind": "classify", "labels": list(LABELS), "top": description(model)}
     more = {"top.safetensors": top_tensors(model)}
     save_model(path, model, words, task=task, provenance={}, more=more)
+    return path
+
+
+def save_bilm(path: Path, seed: int = 0) -> Path:
+    """An ELMo-like language model."""
+    words = tokenizer()
+    shape = BilmConfig(
+        vocab_size=len(words.vocabulary),
+        hidden_size=48,
+        intermediate_size=40,
+        max_position_embeddings=POSITIONS,
+        initializer_range=0.3,
+    )
+    save_model(path, BilmForPreTraining(shape, seed=seed), words, task=None, provenance={})
     return path
 
 

@@ -171,7 +171,7 @@ def test_another_text_is_another_comparison(files: Path, tmp_path: Path) -> None
 
 def test_equal_tokens(files: Path, tmp_path: Path) -> None:
     """Rows with other instances read as many tokens: to within one update."""
-    rows = ["bert", "no-nsp", "left-to-right", "left-to-right-bilstm"]
+    rows = ["bert", "no-nsp", "left-to-right", "left-to-right-bilstm", "elmo"]
     changes = {"only": rows, "pretraining.steps": None, "tokens": 900, "seeds": [0]}
     result = small_comparison.run("pretraining", files, tmp_path / "comparison", changes=changes)
     for name in rows:

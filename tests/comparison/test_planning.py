@@ -98,13 +98,28 @@ def test_pretraining_has_rows_of_table_5(files: Path) -> None:
     whole = plan("pretraining", files, **{"pretraining.masked_lm_probability": 0.2})
     found = trained(whole)
     objectives = {name: one.objective for name, one in found.items()}
-    assert objectives == {"bert": "mlm+nsp", "no-nsp": "mlm", "left-to-right": "clm"}
+    assert objectives == {"bert": "mlm+nsp", "no-nsp": "mlm", "left-to-right": "clm", "elmo": "bilm"}
     shares = [one.masked_lm_probability for one in found.values()]
-    assert shares == [0.2, 0.2, None]
+    assert shares == [0.2, 0.2, None, None]
     encoders = [arm.encoder for arm in whole.arms]
-    assert encoders == ["bert", "no-nsp", "left-to-right", "left-to-right"]
-    tops = [whole.finetuning_of(arm, whole.columns[0]).top for arm in whole.arms]
-    assert tops == ["none", "none", "none", "bilstm"]
+    assert encoders == ["bert", "no-nsp", "left-to-right", "left-to-right", "elmo"]
+    recipes = [whole.finetuning_of(arm, whole.columns[0]) for arm in whole.arms]
+    assert [recipe.top for recipe in recipes] == ["none", "none", "none", "bilstm", "none"]
+    assert [recipe.method for recipe in recipes] == [*["finetune"] * 4, "features"]
+    assert recipes[-1].features.layers == "weighted-sum-with-embeddings"
+
+
+def test_lstms_pass_over_what_is_said_of_attention_and_depth(files: Path) -> None:
+    """All rows are told it; what a row of LSTMs says itself is done, or refused."""
+    told = {"pretraining.num_hidden_layers": 4, "pretraining.num_attention_heads": 4}
+    elmo = trained(plan("pretraining", files, **told))["elmo"].bert_config(100)
+    assert (elmo.num_hidden_layers, elmo.num_attention_heads, elmo.hidden_size) == (2, 1, 16)
+    own = {"objective": "bilm", "num_hidden_layers": 1}
+    found = trained(plan("pretraining", files, **told, **{"arms.mine.pretraining": own}))
+    assert found["mine"].bert_config(100).num_hidden_layers == 1
+    wrong = {"arms.mine.pretraining": {"objective": "bilm", "hidden_act": "relu"}}
+    with pytest.raises(SettingsError, match="the row mine: hidden_act: expected none with bilm"):
+        plan("pretraining", files, **told, **wrong)
 
 
 def test_the_moments_of_two_runs(files: Path) -> None:

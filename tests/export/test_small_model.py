@@ -68,7 +68,7 @@ def test_every_small_model(models: dict[str, ModelFolder], name: str, head: str,
 
 
 def test_the_sweep_is_whole() -> None:
-    assert len(CASES) == 6 * 2 * 4
+    assert len(CASES) == 7 * 2 * 4
 
 
 def test_a_folder(models: dict[str, ModelFolder], tmp_path: Path) -> None:

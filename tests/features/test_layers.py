@@ -19,6 +19,7 @@ def test_table_7_by_hand() -> None:
         "weighted-sum-last-four": ((9, 10, 11, 12), "weighted"),
         "concat-last-four": ((9, 10, 11, 12), "concat"),
         "weighted-sum-all": (tuple(range(1, 13)), "weighted"),
+        "weighted-sum-with-embeddings": (tuple(range(13)), "weighted"),
     }
     assert layer_choice("concat-last-four", 12).width(768) == 3072
     assert layer_choice("weighted-sum-all", 12).width(768) == 768

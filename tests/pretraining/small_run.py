@@ -42,7 +42,10 @@ DEFAULTS: dict[str, Any] = {
 
 def settings(**changes: Any) -> PretrainingSettings:
     """The small run's settings with ``changes``."""
-    return load(PretrainingSettings, overrides={**DEFAULTS, **changes}).value
+    values = {**DEFAULTS, **changes}
+    if values.get("objective") == "bilm":  # which has no attention
+        values["num_attention_heads"] = None
+    return load(PretrainingSettings, overrides=values).value
 
 
 def texts(documents: int = 60) -> list[list[str]]:

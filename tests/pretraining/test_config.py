@@ -9,6 +9,7 @@ import pytest
 
 from bertwright.config.settings import load
 from bertwright.errors import SettingsError
+from bertwright.model.bilm_config import BilmConfig
 from bertwright.pretraining.config import Phase, PretrainingSettings
 
 
@@ -129,3 +130,16 @@ def test_the_recipes_of_the_documentation_are_right() -> None:
     for recipe in recipes:
         settings = load(PretrainingSettings, file=recipe).value
         settings.bert_config(30522)
+
+
+def test_a_network_of_lstms() -> None:
+    """The published ELMo's sizes are those of large; what is for Transformers or masks is refused."""
+    large = _settings(objective="bilm", size="large").bert_config(30522)
+    assert isinstance(large, BilmConfig)
+    assert (large.num_hidden_layers, large.num_cells, large.direction_size) == (2, 4096, 512)
+    assert large.initializer_range == pytest.approx(512**-0.5)
+    assert _settings(objective="bilm").instances_at_once(128) == 8192 // 8 // 128
+    wrong = {"num_attention_heads": 4, "hidden_act": "relu", "whole_word": True, "shard": True}
+    with pytest.raises(SettingsError) as problem:
+        _settings(objective="bilm", **wrong)
+    assert all(name in str(problem.value) for name in wrong)

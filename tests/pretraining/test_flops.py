@@ -6,6 +6,8 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from bertwright.model.bilm import BilmForPreTraining
+from bertwright.model.bilm_config import BilmConfig
 from bertwright.model.config import BertConfig
 from bertwright.model.pretraining_model import BertForPreTraining
 from bertwright.pretraining.flops import forward_flops, training_flops
@@ -35,6 +37,23 @@ def test_forward_and_backward(rows: int, length: int, masked: int) -> None:
         (output.mlm_logits.sum() + output.nsp_logits.sum()).backward()
     assert forward == forward_flops(config, rows, length, masked, rows * length)
     assert counter.get_total_flops() == training_flops(config, rows, length, masked, rows * length)
+
+
+@pytest.mark.parametrize(("rows", "length", "asked"), [(3, 16, 7), (1, 8, 1), (5, 24, 0)])
+def test_lstms(rows: int, length: int, asked: int) -> None:
+    """torch drops one product of the backward pass: nothing is behind the state that a row begins with."""
+    config = BilmConfig(vocab_size=70, hidden_size=32, intermediate_size=48)
+    model = BilmForPreTraining(config)
+    ids = torch.ones((rows, length), dtype=torch.int64)
+    with FlopCounterMode(display=False) as counter:
+        output = model(ids, None, None, torch.arange(asked))
+    assert counter.get_total_flops() == forward_flops(config, rows, length, asked, rows * length)
+    with FlopCounterMode(display=False) as counter:
+        output.mlm_logits.sum().backward()
+    whole = training_flops(config, rows, length, asked, rows * length)
+    forward = forward_flops(config, rows, length, asked, rows * length)
+    first = 2 * 2 * rows * 16 * 4 * 48 * 2  # two directions of two layers
+    assert counter.get_total_flops() in (whole - forward, whole - forward - first)
 
 
 def test_padding_costs_attention_only() -> None:

@@ -223,3 +223,18 @@ def small_run_settings(folder: Path) -> dict[str, Any]:
 def test_nearest_size(layers: int, hidden: int, size: str) -> None:
     config = BertConfig.published("tiny", num_hidden_layers=layers, hidden_size=hidden, num_attention_heads=1)
     assert nearest_size(config) == size
+
+
+def test_lstms_go_on_from_lstms_alone(tmp_path: Path) -> None:
+    bert, bilm = small_models.save_pretrained(tmp_path / "bert"), small_models.save_bilm(tmp_path / "bilm")
+    refused = "objective: expected {} to go on from .*, got {}"
+    with pytest.raises(UsageError, match=refused.format("bilm", "mlm")):
+        go_on(bilm, tmp_path / "run", objective="mlm")
+    with pytest.raises(UsageError, match=refused.format("mlm.nsp, mlm or mlm.sop", "bilm")):
+        go_on(bert, tmp_path / "run", objective="bilm")
+    summary = go_on(bilm, tmp_path / "run", objective="bilm", learning_rate=1e-9)
+    assert summary.bilm_loss is not None
+    before, after = open_model(bilm), open_model(summary.model)
+    assert after.config.to_dict() == before.config.model_copy(update={"hidden_dropout_prob": 0.1}).to_dict()
+    for name, tensor in before.weights.tensors.items():
+        torch.testing.assert_close(after.weights.tensors[name], tensor, rtol=0, atol=1e-6)

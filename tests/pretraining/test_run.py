@@ -150,6 +150,7 @@ OTHER_OBJECTIVES = {
     "mlm": ("BertForMaskedLM", {"masked_language"}),
     "mlm+sop": ("BertForPreTraining", {"masked_language", "next_sentence"}),
     "clm": ("BertLMHeadModel", {"left_to_right"}),
+    "bilm": ("BilmForPreTraining", {"forward_backward"}),
 }
 """What the model is called, and the heads that it has: no more than what was trained."""
 
@@ -157,9 +158,10 @@ OTHER_OBJECTIVES = {
 @pytest.mark.parametrize("objective", OTHER_OBJECTIVES)
 def test_other_objectives(objective: str, tmp_path: Path) -> None:
     summary = run(tmp_path / "run", objective=objective)
-    paired, words = objective == "mlm+sop", objective[:3]
+    paired, words = objective == "mlm+sop", objective.split("+")[0]
     assert (summary.nsp_accuracy is not None) == paired
-    assert (summary.clm_loss is None) == (summary.mlm_loss is not None) == (words == "mlm")
+    measured = {name: getattr(summary, f"{name}_loss") is not None for name in ("mlm", "clm", "bilm")}
+    assert measured == {name: name == words for name in measured}
     assert summary.words.loss == getattr(summary, f"{words}_loss")
     lines = records(tmp_path / "run")
     assert all((f"{words}_loss" in line, "nsp_loss" in line) == (True, paired) for line in lines)
@@ -182,14 +184,14 @@ def test_other_objectives_survive_a_death(
     assert fingerprint(tmp_path / "run") == fingerprint(tmp_path / "unbroken")
 
 
-def test_left_to_right_learns_what_follows(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("objective", "rate"), [("clm", 5e-3), ("bilm", 1e-2)])
+def test_one_way_models_learn_what_is_next(objective: str, rate: float, tmp_path: Path) -> None:
     """A word of the small corpus depends on the one before it; no guess without a network is as good."""
     summary = run(
-        tmp_path / "run", objective="clm", steps=150, learning_rate=5e-3, dropout=0.0, long_share=0.0
+        tmp_path / "run", objective=objective, steps=150, learning_rate=rate, dropout=0.0, long_share=0.0
     )
     assert set(summary.baselines) == {"most_frequent", "bigram"}
-    assert summary.clm_accuracy is not None
-    assert summary.clm_accuracy > 2 * summary.baselines["most_frequent"].accuracy
+    assert summary.words.accuracy > 2 * summary.baselines["most_frequent"].accuracy
     assert not (tmp_path / "run/blanks.json").exists()
 
 

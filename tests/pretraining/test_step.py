@@ -10,6 +10,8 @@ from pretraining import small_run
 
 from bertwright.data.batches import PretrainingBatches
 from bertwright.data.instance_settings import InstanceSettings
+from bertwright.model.bilm import BilmForPreTraining
+from bertwright.model.bilm_config import BilmConfig
 from bertwright.model.pretraining_model import BertForPreTraining
 from bertwright.pretraining import step as module
 from bertwright.pretraining.step import PretrainingPart, PretrainingStep
@@ -39,15 +41,41 @@ def test_few_shapes_change_no_loss_and_no_gradient(monkeypatch: pytest.MonkeyPat
     assert len(module._of_few_shapes(rounded).masked_labels) == 256  # already even
 
 
+def test_few_shapes_change_nothing_of_both_directions() -> None:
+    store, words = small_run.memory_store()
+    chosen = small_run.settings(objective="bilm")
+    batch = PretrainingBatches(store, words.vocabulary, chosen.instances(32), 8, 1).batch(0)
+    config = chosen.bert_config(len(words.vocabulary))
+    assert isinstance(config, BilmConfig)
+    model, step = BilmForPreTraining(config, seed=3).eval(), PretrainingStep(torch.device("cpu"), "bilm")
+    count = len(batch.masked_labels)
+    labels = step.labels(batch)
+    flat = batch.input_ids.ravel()
+    assert (labels[:count] == flat[batch.masked_positions + 1]).all()
+    assert (labels[count:] == flat[batch.masked_positions]).all()
+    losses = [
+        step(model, PretrainingPart(rows, count, len(batch))).loss.detach()
+        for rows in (batch, module._of_few_shapes(batch))
+    ]
+    torch.testing.assert_close(losses[0], losses[1], rtol=1e-5, atol=1e-6)
+    parts = [
+        step(model, PretrainingPart(batch.rows(a, a + 2), count, len(batch))).loss.detach()
+        for a in range(0, 8, 2)
+    ]
+    torch.testing.assert_close(sum(parts), losses[0], rtol=1e-5, atol=1e-6)
+
+
 @pytest.mark.gpu
+@pytest.mark.parametrize("objective", ["mlm+nsp", "clm", "bilm"])
 @pytest.mark.filterwarnings("ignore:TensorFloat32")
-def test_gpu_and_processor_agree(tmp_path: Path) -> None:
+def test_gpu_and_processor_agree(objective: str, tmp_path: Path) -> None:
     if not torch.cuda.is_available():
         pytest.skip("needs a CUDA device")
     losses = []
     for device, compiled in (("cpu", "off"), ("cuda", "off"), ("cuda", "on")):
         output = tmp_path / f"{device}-{compiled}"
-        small_run.run(output, device=device, compile=compiled, dropout=0.0, precision="fp32")
+        chosen = {"objective": objective, "device": device, "compile": compiled}
+        small_run.run(output, **chosen, dropout=0.0, precision="fp32")
         losses.append([record["loss"] for record in small_run.records(output) if record["kind"] == "train"])
     assert len(losses[0]) > 2
     assert losses[1] == pytest.approx(losses[0], rel=1e-3)

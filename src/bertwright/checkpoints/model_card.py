@@ -9,6 +9,7 @@ from bertwright.checkpoints import card_figures
 from bertwright.checkpoints.card_front import front_matter
 from bertwright.checkpoints.card_text import fenced, plain, table
 from bertwright.checkpoints.sentence_recipe import SentenceRecipe
+from bertwright.model.bilm_config import BilmConfig
 from bertwright.model.config import BertConfig
 from bertwright.tokenization.tokenizer import Tokenizer
 
@@ -22,6 +23,8 @@ _COMMANDS = {
     "BertForQuestionAnswering": "bertwright predict FOLDER questions.json -o predictions.jsonl",
     "BertForMultipleChoice": "bertwright predict FOLDER questions.jsonl -o predictions.jsonl",
     "BertModel": "bertwright embed FOLDER texts.txt -o vectors.npy",
+    "BilmModel": "bertwright embed FOLDER texts.txt -o vectors.npy",
+    "BilmForPreTraining": "bertwright finetune FOLDER --method features --task ...",
 }
 
 _CALLS = {
@@ -30,6 +33,8 @@ _CALLS = {
     "BertLMHeadModel": 'model.generate(["It was a dark and"])',
     "BertForNextSentencePrediction": 'model.next_sentence("It rained.", "The street was wet.")',
     "BertModel": 'model.embed(["one text", "another"])',
+    "BilmModel": 'model.embed(["one text", "another"])',
+    "BilmForPreTraining": 'model.score(["a text"])  # by the forward direction',
 }
 _ROWS = "model.predict(rows)  # as in the training file"
 
@@ -41,6 +46,13 @@ _POOLING = ("BertForSequenceClassification", "BertForMultipleChoice")
 _LEFT_TO_RIGHT = (
     "A token sees those before it and itself, none after it (`is_decoder` in `config.json`). So it can",
     "continue a text; to fill a blank, or to judge a word by what follows, a BERT is better.",
+    "",
+)
+
+_BILM = (
+    "It is ELMo's kind of network: one LSTM reads a text forward and another backward, each predicts the",
+    "next token on its way, and a token's vector is what both say of it, side by side. Such vectors are the",
+    "features of another model, which weighs the layers. Only bertwright opens this folder.",
     "",
 )
 
@@ -90,17 +102,23 @@ def model_card(
         tokenizer: its vocabulary is described.
         sentences: how its vectors of texts are made, if the folder says so.
     """
-    kind = "left-to-right Transformer in the layout of BERT" if config.is_decoder else "BERT"
+    kind, shape = "BERT", f"{config.num_attention_heads} heads, hidden size {config.hidden_size}"
+    if config.is_decoder:
+        kind = "left-to-right Transformer in the layout of BERT"
+    if bilm := isinstance(config, BilmConfig):
+        kind = "bidirectional LSTM language model"
+        shape = f"{config.num_cells:,} cells in each direction, vectors of {config.hidden_size}"
     lines = [
         *front_matter(architecture, task, provenance, sentences=sentences is not None),
         "",
         f"# {architecture}, {config.num_hidden_layers} layers, hidden size {config.hidden_size}",
         "",
-        f"A {kind} with {parameters:,} parameters: {config.num_hidden_layers} layers of "
-        f"{config.num_attention_heads} heads, hidden size {config.hidden_size}, {config.vocab_size:,} word "
-        f"pieces, at most {config.max_position_embeddings} tokens a text. Written by bertwright.",
+        f"A {kind} with {parameters:,} parameters: {config.num_hidden_layers} layers of {shape}, "
+        f"{config.vocab_size:,} word pieces, at most {config.max_position_embeddings} tokens a text. "
+        "Written by bertwright.",
         "",
         *(_LEFT_TO_RIGHT if config.is_decoder else ()),
+        *(_BILM if bilm else ()),
         *_use(config, architecture, task or {}, sentences),
         *(["## Task", "", *fenced(_described(task))] if task else []),
         *card_figures.figures(task, provenance),
@@ -126,6 +144,8 @@ def _use(
         command, call = _COMMANDS["BertForSequenceClassification"], _ROWS
     lines = ["## Use", "", "```sh", command, "```", "", "```python", "import bertwright", ""]
     lines += ['model = bertwright.load("FOLDER")', call, "```", ""]
+    if isinstance(config, BilmConfig):
+        return [*lines, *beside, ""]
     if beside:
         lines += [*beside, *_ENCODER_ALONE]
     if config.pooled_token == "last" and architecture in _POOLING:

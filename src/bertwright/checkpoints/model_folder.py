@@ -2,177 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any
 
 import torch
-from torch import Tensor, nn
 
 from bertwright import strict_json
 from bertwright.checkpoints import members
+from bertwright.checkpoints.bilm_folder import BilmFolder, read_bilm_weights
 from bertwright.checkpoints.conversion import Weights, from_hugging_face, from_tensorflow
 from bertwright.checkpoints.foreign_task import foreign_task
 from bertwright.checkpoints.labels import read_labels
 from bertwright.checkpoints.memory import require_memory
-from bertwright.checkpoints.names import ENCODER
+from bertwright.checkpoints.opened_folder import Head, ModelFolder
 from bertwright.checkpoints.relatives import as_bert
 from bertwright.checkpoints.saving import ARCHITECTURES, LEFT_TO_RIGHT, save_model
 from bertwright.checkpoints.sentence_modules import MODULES, read_modules
-from bertwright.checkpoints.sentence_recipe import SentenceRecipe
 from bertwright.checkpoints.tensor_files import TensorFiles
 from bertwright.checkpoints.tensorflow.bundle import TensorBundle
-from bertwright.durable import digest_of, fingerprint, read_manifest, verify
+from bertwright.durable import read_manifest, verify
 from bertwright.errors import ModelError, shown_path
+from bertwright.model.bilm_config import BilmConfig
 from bertwright.model.config import BertConfig
-from bertwright.model.encoder import BertEncoder
 from bertwright.model.foreign_config import foreign_notes
-from bertwright.model.initialization import initialize_absent
-from bertwright.model.pretraining_model import BertForPreTraining
-from bertwright.model.task_model import HeadName, TaskModel
 from bertwright.tokenization.tokenizer import Tokenizer
 
 __all__ = ["Head", "ModelFolder", "open_model", "save_model"]
-
-Head = Literal["masked_language", "left_to_right", "next_sentence"] | HeadName
-Module = TypeVar("Module", bound=nn.Module)
-Model = TypeVar("Model", bound=TaskModel)
-
-_HEADS: Mapping[str, Head] = {
-    "masked_language_head": "masked_language",
-    "next_sentence_head": "next_sentence",
-    "span_head": "span",
-}
-_CLASSIFIERS: tuple[HeadName, ...] = ("token", "choice")
-"""Heads whose tensors are named like the one for whole rows; the architecture tells them apart."""
-_POOLED: tuple[Head, ...] = ("next_sentence", "sequence", "choice")
-"""Heads that read the pooled output."""
-_INITIAL = frozenset({"pooler", "masked_language_head", "next_sentence_head"})
-"""Parts that a network may have without the folder: they get initial weights."""
-_PRETRAINING: tuple[Head, ...] = ("masked_language", "next_sentence")
-
-
-@dataclass(frozen=True)
-class ModelFolder:
-    """A model folder that was read and checked. Networks are built from it on request, in evaluation mode."""
-
-    path: Path
-    config: BertConfig
-    tokenizer: Tokenizer
-    weights: Weights = field(repr=False)
-    manifest: Mapping[str, Any]
-    """What ``bertwright.json`` says besides the files' digests: ``task``, ``provenance``, its own ``digest``.
-    For folders of others ``task`` is made from ``config.json``, and the rest is absent."""
-    notes: tuple[str, ...] = ()
-    """What a careful user wants to know: parts that are missing or not used, casing that was inferred."""
-    architecture: str | None = None
-    """What ``config.json`` calls the network, e.g. ``BertForTokenClassification``; None where it does not."""
-    sentences: SentenceRecipe | None = None
-    """How texts become vectors, for sentence-transformers folders."""
-    shared: bool = False
-    """Whether networks hold the numbers of ``weights`` themselves rather than copies; see :meth:`for_use`."""
-
-    @property
-    def heads(self) -> frozenset[Head]:
-        """The heads whose weights are here."""
-        found = {head for part, head in _HEADS.items() if part in self.weights.parts}
-        if "head" in self.weights.parts:
-            found.add(_classifier_head(self.architecture))
-        if self.config.is_decoder and "masked_language" in found:  # the same head, asked about the next token
-            found = found - {"masked_language"} | {"left_to_right"}
-        return frozenset(found)
-
-    @property
-    def digest(self) -> str:
-        """Names the contents: equal digests give equal answers."""
-        contents = self.manifest.get("digest") or self._fingerprints()
-        return digest_of({"contents": contents, "tokenizer": self.tokenizer.digest})
-
-    def _fingerprints(self) -> dict[str, Any]:
-        places = ["*"] if self.sentences is None else ["*", "*/*"]  # modules have folders of their own
-        files = sorted(path for place in places for path in self.path.glob(place) if path.is_file())
-        return {str(path.relative_to(self.path)): fingerprint(path) for path in files}
-
-    @property
-    def provenance(self) -> Mapping[str, Any]:
-        """What it was made from; empty for folders of others."""
-        return self.manifest.get("provenance") or {}
-
-    @property
-    def task(self) -> Mapping[str, Any] | None:
-        """What the model was adapted to (``kind``, ``labels`` …); None for a pre-trained model."""
-        return self.manifest.get("task")
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """Class names, in the order of the classifier's logits; empty without a classifier."""
-        return tuple((self.task or {}).get("labels", ()))
-
-    def for_use(self) -> ModelFolder:
-        """The same folder for networks that are used and not trained: all share one copy of the weights."""
-        return replace(self, shared=True)
-
-    def encoder(self) -> BertEncoder:
-        """The encoder. A pooler that is not stored (``BertForMaskedLM``) gets initial weights."""
-        own = {
-            name.removeprefix(ENCODER): tensor
-            for name, tensor in self.weights.tensors.items()
-            if name.startswith(ENCODER)
-        }
-        return self._filled(BertEncoder(self.config, seed=None), own)
-
-    def pretraining_model(self, require: Collection[Head] = _PRETRAINING) -> BertForPreTraining:
-        """The encoder with both pre-training heads.
-
-        Args:
-            require: heads whose weights must be here; one that is absent otherwise gets initial weights.
-
-        Raises:
-            ModelError: a required head is absent.
-        """
-        for head in require:
-            self._require(head)
-        heads = ("head.", "span_head.")
-        own = {name: tensor for name, tensor in self.weights.tensors.items() if not name.startswith(heads)}
-        model = BertForPreTraining(self.config, seed=None)
-        model.pairs = "next_sentence" in self.heads
-        return self._filled(model, own)
-
-    def task_model(self, cls: type[Model]) -> Model:
-        """The encoder with the output layer that is stored here.
-
-        Raises:
-            ModelError: there is none of this class.
-        """
-        self._require(cls.head_name)
-        prefix = f"{cls.part}."
-        count = self.weights.tensors[f"{prefix}output.bias"].shape[0]
-        encoder = BertEncoder(self.config, seed=None)
-        model = cls(self.config, count, encoder=encoder, seed=None)
-        own = {name: t for name, t in self.weights.tensors.items() if name.startswith((ENCODER, prefix))}
-        return self._filled(model, own)
-
-    def new_task_model(self, cls: type[Model], num_labels: int, *, seed: int = 0) -> Model:
-        """The encoder with a new output layer of ``num_labels`` outputs, drawn from ``seed``."""
-        folder = replace(self, config=self.config.reading_rows()) if cls.pools else self
-        return cls(folder.config, num_labels, encoder=folder.encoder(), seed=seed)
-
-    def _require(self, head: Head) -> None:
-        if head not in self.heads:
-            have = ", ".join(sorted(self.heads)) or "none"
-            raise ModelError.at(self.path, f"a model with a {head.replace('_', ' ')} head", f"heads: {have}")
-        if head in _POOLED and "pooler" not in self.weights.parts:
-            expected = f"a pooler, which the {head.replace('_', ' ')} head reads"
-            raise ModelError.at(self.path, expected, "none stored")
-
-    def _filled(self, module: Module, tensors: Mapping[str, Tensor]) -> Module:
-        own = tensors if self.shared else {name: tensor.clone() for name, tensor in tensors.items()}
-        module.load_state_dict(own, strict=False, assign=True)
-        initialize_absent(module, _INITIAL - self.weights.parts, self.config.initializer_range, seed=0)
-        if any(parameter.is_meta for parameter in module.parameters()):
-            raise ModelError.at(self.path, "weights for every parameter", "some are missing")
-        return module.eval()
 
 
 def open_model(
@@ -241,7 +98,10 @@ def _open_hugging_face(
     if not (path / members.CONFIG).exists():
         members.refuse_pickles(path)  # the better reason, where there are some
     source = members.member(path, members.CONFIG)
-    values, prefix, remarks = as_bert(strict_json.load(source, error=ModelError), source)
+    stored = strict_json.load(source, error=ModelError)
+    if isinstance(stored, Mapping) and stored.get("model_type") == BilmConfig.model_type:
+        return _open_bilm(path, stored, source, manifest, lower_case, allow_nonfinite)
+    values, prefix, remarks = as_bert(stored, source)
     config = BertConfig.from_dict(values, source)
     require_memory(config, source)
     labels = read_labels(values, source)
@@ -258,6 +118,23 @@ def _open_hugging_face(
         manifest = {**manifest, "task": foreign_task(values, labels, weights, source)}
     notes += _notes_on(weights, architecture)
     return ModelFolder(path, config, tokenizer, weights, manifest, tuple(notes), architecture)
+
+
+def _open_bilm(
+    path: Path,
+    values: Mapping[str, Any],
+    source: Path,
+    manifest: dict[str, Any],
+    lower_case: bool | None,
+    allow_nonfinite: bool,
+) -> ModelFolder:
+    config = BilmConfig.from_dict(values, source)
+    require_memory(config, source)
+    tokenizer, notes = _tokenizer(path, config, source, lower_case)
+    weights = read_bilm_weights(path, config, allow_nonfinite=allow_nonfinite)
+    architecture = next(iter(values.get("architectures") or ()), None)
+    notes += members.permission_notes(path)
+    return BilmFolder(path, config, tokenizer, weights, manifest, tuple(notes), architecture)
 
 
 def _open_tensorflow(
@@ -309,10 +186,6 @@ def _tokenizer(
     )
     settings = tokenizer.settings.model_copy(update={"do_lower_case": not cased})
     return Tokenizer(tokenizer.vocabulary, settings), [note]
-
-
-def _classifier_head(architecture: str | None) -> HeadName:
-    return next((head for head in _CLASSIFIERS if ARCHITECTURES[head] == architecture), "sequence")
 
 
 def _notes_on(weights: Weights, architecture: str | None = None) -> list[str]:

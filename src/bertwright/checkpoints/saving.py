@@ -21,6 +21,8 @@ from bertwright.checkpoints.sentence_saving import write_modules
 from bertwright.checkpoints.tensor_file import require_finite, write_tensors
 from bertwright.durable import NewDirectory
 from bertwright.errors import ModelError
+from bertwright.model.bilm import BilmEncoder, BilmForPreTraining
+from bertwright.model.bilm_config import BilmConfig
 from bertwright.model.config import BertConfig
 from bertwright.model.encoder import BertEncoder
 from bertwright.model.pretraining_model import BertForPreTraining
@@ -59,8 +61,9 @@ def save_model(
 
     Args:
         path: the new folder.
-        module: a :class:`BertEncoder`, :class:`BertForPreTraining`, :class:`TaskModel` or
-            :class:`ToppedModel`, of which the encoder is written; may be compiled.
+        module: a :class:`BertEncoder`, :class:`BertForPreTraining`, :class:`TaskModel`,
+            :class:`ToppedModel`, of which the encoder is written, :class:`BilmEncoder` or
+            :class:`BilmForPreTraining`, which bertwright alone opens; may be compiled.
         task: what it was adapted to, as JSON values: ``kind``, and where there are classes ``labels`` in the
             order of the logits.
         provenance: what it was made from, as JSON values; the ``environment`` is added where it has none.
@@ -117,9 +120,13 @@ def save_weights(
     The other arguments, and what is raised, are as for :func:`save_model`.
     """
     provenance = {"environment": environment(), **provenance}
-    tensors = to_hugging_face(state, config, prefix=architecture != "BertModel")
+    if isinstance(config, BilmConfig):  # which has no names elsewhere
+        tensors = dict(state)
+    else:
+        tensors = to_hugging_face(state, config, prefix=architecture != "BertModel")
     parameters = sum(tensor.numel() for tensor in tensors.values())
-    values = {"architectures": [architecture], "model_type": "bert", **config.to_dict(), "dtype": "float32"}
+    values = {"architectures": [architecture], "model_type": config.model_type}
+    values |= {**config.to_dict(), "dtype": "float32"}
     values |= {**label_fields(task), **(fields or {})}
     text = card or model_card(
         config, architecture, parameters, task, provenance, tokenizer=tokenizer, sentences=sentences
@@ -158,7 +165,7 @@ def _checked_state(
         raise ModelError.at(path, expected, f"{len(tokenizer.vocabulary):,}")
     state = {name: tensor.detach().to("cpu", torch.float32) for name, tensor in module.state_dict().items()}
     require_finite(state, path)
-    if isinstance(module, BertEncoder):
+    if isinstance(module, BertEncoder | BilmEncoder):
         state = {ENCODER + name: tensor for name, tensor in state.items()}
     if isinstance(module, ToppedModel):  # its pooler is an untrained one
         encoder = {name: tensor for name, tensor in state.items() if name.startswith(ENCODER)}
@@ -175,6 +182,8 @@ def _checked_state(
 
 
 def _architecture(module: nn.Module) -> str:
+    if isinstance(module, BilmEncoder | BilmForPreTraining):
+        return "BilmModel" if isinstance(module, BilmEncoder) else "BilmForPreTraining"
     if isinstance(module, TaskModel):
         return ARCHITECTURES[module.head_name]
     if isinstance(module, BertForPreTraining):

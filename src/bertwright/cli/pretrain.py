@@ -30,7 +30,8 @@ def pretrain(
     ] = None,
     size: Annotated[str | None, Parameter(help="tiny, mini, small, medium, base (default) or large.")] = None,
     objective: Annotated[
-        str | None, Parameter(help="mlm+nsp (default), mlm, mlm+sop, or clm: left-to-right.")
+        str | None,
+        Parameter(help="mlm+nsp (default), mlm, mlm+sop, clm: left-to-right, or bilm: two LSTMs, as ELMo."),
     ] = None,
     steps: Annotated[Count | None, Parameter(help="Length of the run in updates,")] = None,
     epochs: Annotated[Real | None, Parameter(help="or in passes over the text,")] = None,
@@ -115,7 +116,9 @@ def _shown(summary: PretrainingSummary, report: Path) -> list[RenderableType]:
         for name, guess in summary.baselines.items()
     ]
     rows.append(["this model", f"{summary.words.accuracy:.1%}", f"{summary.words.loss:.3f}"])
-    asked = "Masked words" if summary.clm_loss is None else "Next tokens"
+    asked = "Masked words" if summary.mlm_loss is not None else "Next tokens"
+    if summary.bilm_loss is not None:
+        asked = "Next and previous tokens"
     shown: list[Any] = [
         table(f"{asked} of held-out text", ["", "right", "loss"], rows, right=(1, 2)),
     ]

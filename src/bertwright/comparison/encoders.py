@@ -122,5 +122,5 @@ def _counted(store: TokenStore, settings: PretrainingSettings, tokens: int | Non
 
 def _told(summary: Mapping[str, Any]) -> dict[str, Any]:
     """What a comparison keeps of a pre-training: lengths, and what was measured on held-out text."""
-    measured = [f"{objective}_{name}" for objective in ("mlm", "clm", "nsp") for name in _LOSSES]
+    measured = [f"{objective}_{name}" for objective in ("mlm", "clm", "bilm", "nsp") for name in _LOSSES]
     return {name: summary[name] for name in (*_FIGURES, *measured) if summary.get(name) is not None}

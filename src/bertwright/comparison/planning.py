@@ -16,11 +16,13 @@ from bertwright.comparison.settings import ComparisonSettings
 from bertwright.comparison.tables import features, masking, pretraining, size, steps
 from bertwright.config.settings import load, nearest
 from bertwright.errors import SettingsError, UsageError
-from bertwright.pretraining.config import OF_MASKING, PretrainingSettings
+from bertwright.pretraining.config import OF_ATTENTION, OF_MASKING, PretrainingSettings
 from bertwright.tasks.presets import preset_of
 
 Kind = Literal["pretraining", "masking", "size", "features", "steps"]
 LENGTHS = ("steps", "epochs", "budget")
+_PASSED_OVER = {"clm": OF_MASKING, "bilm": (*OF_MASKING, *OF_ATTENTION, "num_hidden_layers", "shard")}
+"""What all rows are told, and a row of such an objective does without."""
 _LENGTH = "tokens, or one of pretraining.steps, pretraining.epochs and pretraining.budget"
 
 
@@ -118,8 +120,9 @@ def _missing(kind: str, settings: ComparisonSettings, drafts: Sequence[Draft]) -
         found.append(
             f"model: expected none for compare {kind} (a row with its own encoder is arms.NAME.model)"
         )
-    if kind == "masking" and settings.pretraining.objective == "clm":
-        found.append("pretraining.objective: expected one that masks for compare masking, got clm")
+    if kind == "masking" and settings.pretraining.next_token:
+        objective = settings.pretraining.objective
+        found.append(f"pretraining.objective: expected one that masks for compare masking, got {objective}")
     learning = [draft for draft in drafts if draft.model is None]
     if learning:
         if (settings.store is None) == (not settings.corpus):
@@ -139,8 +142,8 @@ def _encoder(name: str, draft: Draft, settings: ComparisonSettings) -> Encoder:
     values: dict[str, Any] = {**shared.given(), **draft.pretraining}
     if values.get("init") is None:  # otherwise its network is that model's
         values = {"size": shared.size, **values}
-    if values.get("objective") == "clm":  # which masks nothing
-        values = {name: value for name, value in values.items() if name not in OF_MASKING}
+    passed_over = set(_PASSED_OVER.get(str(values.get("objective")), ())) - set(draft.pretraining)
+    values = {name: value for name, value in values.items() if name not in passed_over}
     tokens = settings.tokens
     if any(name in draft.pretraining for name in LENGTHS):  # in place of the others' length
         values |= {name: draft.pretraining.get(name) for name in LENGTHS}

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from bertwright.checkpoints.bilm_folder import BilmFolder
 from bertwright.checkpoints.members import MANIFEST_NAME
 from bertwright.checkpoints.model_folder import ModelFolder
 from bertwright.durable import StagedDirectory, require_elsewhere
@@ -137,6 +138,9 @@ def _require_holding(folder: ModelFolder, target: Target, to: str) -> None:
     Raises:
         ModelError: saying what would be lost.
     """
+    if isinstance(folder, BilmFolder):
+        hint = "no other library opens it"
+        raise ModelError.at(folder.path, f"a BERT for --to {to}", "an LSTM language model", hint=hint)
     if folder.config.is_decoder and not target.left_to_right:
         raise ModelError.at(folder.path, f"a bidirectional model for --to {to}", "a left-to-right one")
     if TOP in (folder.task or {}) and not target.bilstm:

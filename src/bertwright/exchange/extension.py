@@ -7,11 +7,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from bertwright.checkpoints.bilm_folder import BilmFolder
 from bertwright.checkpoints.extended_rows import extended_rows
 from bertwright.checkpoints.members import MANIFEST_NAME
 from bertwright.checkpoints.model_folder import ModelFolder, open_model
 from bertwright.corpus.lines import MAX_LINE_BYTES
 from bertwright.durable import check_target, require_elsewhere
+from bertwright.errors import ModelError
 from bertwright.exchange.hugging_face import save_folder
 from bertwright.progress import Progress
 from bertwright.tokenization.learning.corpus_words import read_words
@@ -77,6 +79,8 @@ def extend_model(
         require_elsewhere(output, path)
     check_target(output, overwrite, MANIFEST_NAME)
     folder = open_model(model)
+    if isinstance(folder, BilmFolder):
+        raise ModelError.at(model, "a BERT whose vocabulary is to be extended", "an LSTM language model")
     check_places(folder.tokenizer.vocabulary, add, min_count, in_unused)
     words = read_words(
         corpus,

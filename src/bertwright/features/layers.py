@@ -13,12 +13,19 @@ from typing import Literal, get_args
 from bertwright.errors import UsageError, quote
 
 ChoiceName = Literal[
-    "embeddings", "second-to-last", "last", "weighted-sum-last-four", "concat-last-four", "weighted-sum-all"
+    "embeddings",
+    "second-to-last",
+    "last",
+    "weighted-sum-last-four",
+    "concat-last-four",
+    "weighted-sum-all",
+    "weighted-sum-with-embeddings",
 ]
-"""The rows of table 7."""
+"""The rows of table 7; and ELMo's, which weighs the embeddings too."""
 Joining = Literal["single", "concat", "weighted"]
 """One layer; several side by side; several in a learned sum."""
 CHOICES: tuple[ChoiceName, ...] = get_args(ChoiceName)
+TABLE_7 = CHOICES[:-1]
 
 FEW = 4
 _SINGLE = {"embeddings", "second-to-last", "last"}
@@ -27,7 +34,7 @@ _NUMBER = re.compile(r"[+-]?\d{1,6}")
 
 @dataclass(frozen=True)
 class LayerChoice:
-    """A row of table 7, for a network of a certain depth."""
+    """A row of table 7 (or ELMo's way), for a network of a certain depth."""
 
     name: ChoiceName
     layers: tuple[int, ...]
@@ -54,6 +61,8 @@ def layer_choice(name: str, num_layers: int) -> LayerChoice:
         return LayerChoice(chosen, (_named(chosen, num_layers),), "single")
     everything = tuple(range(1, num_layers + 1))
     joining: Joining = "concat" if chosen.startswith("concat") else "weighted"
+    if chosen == "weighted-sum-with-embeddings":
+        return LayerChoice(chosen, (0, *everything), joining)
     if chosen == "weighted-sum-all":
         return LayerChoice(chosen, everything, joining)
     remark = None

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from bertwright.checkpoints.bilm_folder import BilmFolder
 from bertwright.checkpoints.model_folder import Head, ModelFolder
 from bertwright.errors import ModelError, RunError, UsageError, quote, shown_path
 from bertwright.execution.engine import Need
@@ -24,6 +25,7 @@ from bertwright.inference.next_sentence import NextSentence, Question, next_sent
 from bertwright.inference.prediction import predict
 from bertwright.inference.scoring import ScoreKind, TextScore, score, score_kind
 from bertwright.inference.stages import Inner
+from bertwright.model.bilm import BilmForPreTraining
 from bertwright.model.encoder import BertEncoder
 from bertwright.model.pretraining_model import BertForPreTraining
 from bertwright.progress import Progress
@@ -141,7 +143,8 @@ class Model:
     def score(self, texts: Sequence[str], *, progress: Progress | None = None) -> list[TextScore]:
         """How natural the language model finds every text: log-probabilities of its tokens, in nats.
 
-        A masked model gives pseudo-log-likelihoods, a left-to-right one log-likelihoods; see
+        A masked model gives pseudo-log-likelihoods, a left-to-right one, or the forward half of an ELMo-like
+        one, log-likelihoods; see
         :mod:`bertwright.inference.scoring`.
 
         Args:
@@ -208,6 +211,13 @@ class Model:
         Raises:
             ModelError: it is a BERT, or has no language-model head.
         """
+        if isinstance(self.folder, BilmFolder):
+            raise ModelError.at(
+                self.folder.path,
+                "a left-to-right model (pretrain --objective clm)",
+                "an LSTM language model",
+                hint="its vectors are features of another model: finetune --method features",
+            )
         if not self.config.is_decoder:
             raise ModelError.at(
                 self.folder.path,
@@ -308,7 +318,10 @@ class Model:
     def _pretraining_model(self) -> BertForPreTraining:
         return self.folder.pretraining_model(require=()).to(self.device)
 
-    def _language_model(self) -> BertForPreTraining:
+    def _language_model(self) -> BertForPreTraining | BilmForPreTraining:
+        if isinstance(self.folder, BilmFolder):
+            found: BilmForPreTraining = self.folder.pretraining_model().to(self.device)
+            return found
         return self._pretraining("left_to_right" if self.config.is_decoder else "masked_language")
 
     def _pretraining(self, head: Head) -> BertForPreTraining:

@@ -3,7 +3,8 @@
 To a masked model the pseudo-log-likelihood (Salazar et al. 2020): each token is hidden once and predicted
 from all the others, and the logarithms are added up. It is no probability of the text, since a token is
 predicted from neighbours that were predicted from it; but of two texts it tells which the model finds more
-natural. To a left-to-right model the log-likelihood itself: each token is predicted from those before it.
+natural. To a left-to-right model, and to the forward half of an ELMo-like one, the log-likelihood itself:
+each token is predicted from those before it.
 
 ``[CLS]`` and ``[SEP]`` are seen and never asked about, so the two count the same tokens.
 """
@@ -23,6 +24,7 @@ from torch import Tensor
 from bertwright.errors import NonFiniteError
 from bertwright.inference.batching import padded
 from bertwright.inference.fill_mask import Window, plan_windows
+from bertwright.model.bilm import BilmForPreTraining
 from bertwright.model.cross_entropy import cross_entropy
 from bertwright.model.pretraining_model import BertForPreTraining
 from bertwright.progress import Progress, Silent
@@ -74,9 +76,16 @@ class _Question:
     window: Window
 
 
-def score_kind(model: BertForPreTraining) -> ScoreKind:
+LanguageModel = BertForPreTraining | BilmForPreTraining
+
+
+def score_kind(model: LanguageModel) -> ScoreKind:
     """What the scores of ``model`` are."""
-    return "log-likelihood" if model.config.is_decoder else "pseudo-log-likelihood"
+    return "log-likelihood" if _predicts_next(model) else "pseudo-log-likelihood"
+
+
+def _predicts_next(model: LanguageModel) -> bool:
+    return model.config.is_decoder or isinstance(model, BilmForPreTraining)
 
 
 def perplexity(log_probability: float, tokens: int) -> float | None:
@@ -85,7 +94,7 @@ def perplexity(log_probability: float, tokens: int) -> float | None:
 
 
 def score(
-    model: BertForPreTraining,
+    model: LanguageModel,
     tokenizer: Tokenizer,
     texts: Sequence[str],
     *,
@@ -98,7 +107,7 @@ def score(
     token left-to-right at least half a window before it. Nothing is cut.
 
     Args:
-        model: in evaluation mode, masked or left-to-right.
+        model: in evaluation mode, masked, left-to-right or ELMo-like.
         tokens_per_batch: padded tokens that go through the network at once; None for what suits the device.
         progress: advances by texts; its stage is begun and ended by the caller.
 
@@ -113,7 +122,7 @@ def score(
     watch.advance(int((open_questions == 0).sum()))
     device = next(model.parameters()).device
     room = tokens_per_batch or tokens_at_once(device.type) // (
-        _PREDICTED_SHARE if model.config.is_decoder else 1
+        _PREDICTED_SHARE if _predicts_next(model) else 1
     )
     lengths = [question.window.stop - question.window.start + 2 for question in questions]
     with torch.inference_mode(), torch.autocast(device.type, enabled=False):
@@ -149,11 +158,11 @@ def left_windows(length: int, room: int) -> list[Window]:
     return windows
 
 
-def _questions(ids: Sequence[Sequence[int]], model: BertForPreTraining) -> list[_Question]:
+def _questions(ids: Sequence[Sequence[int]], model: LanguageModel) -> list[_Question]:
     positions = model.config.max_position_embeddings
     questions = []
     for text, row in enumerate(ids):
-        if model.config.is_decoder:
+        if _predicts_next(model):
             questions += [_Question(text, window) for window in left_windows(len(row), positions - 1)]
             continue
         for window in plan_windows(len(row), range(len(row)), positions - 2):
@@ -164,14 +173,14 @@ def _questions(ids: Sequence[Sequence[int]], model: BertForPreTraining) -> list[
 
 
 def _ask(
-    model: BertForPreTraining,
+    model: LanguageModel,
     tokenizer: Tokenizer,
     ids: Sequence[Sequence[int]],
     questions: Sequence[_Question],
     device: torch.device,
 ) -> NDArray[np.float32]:
     """Log-probabilities of all tokens that ``questions`` are about, one question after the other: (P,)."""
-    vocabulary, left_to_right = tokenizer.vocabulary, model.config.is_decoder
+    vocabulary, left_to_right = tokenizer.vocabulary, _predicts_next(model)
     rows, columns, labels = [], [], []
     for question in questions:
         window = question.window
@@ -189,8 +198,12 @@ def _ask(
     input_ids, mask = padded(rows, vocabulary.pad_id, device)
     width = input_ids.shape[1]
     flat = [number * width + place for number, places in enumerate(columns) for place in places]
-    output = model(input_ids, None, mask, torch.tensor(flat, device=device))
+    asked = torch.tensor(flat, device=device)
+    if isinstance(model, BilmForPreTraining):
+        logits = model.next_logits(input_ids, asked)
+    else:
+        logits = model(input_ids, None, mask, asked).mlm_logits
     truth = torch.tensor([label for row_labels in labels for label in row_labels], device=device)
-    losses: Tensor = cross_entropy(output.mlm_logits, truth)  # (P,)
+    losses: Tensor = cross_entropy(logits, truth)  # (P,)
     values: NDArray[np.float32] = -losses.float().cpu().numpy()
     return values

@@ -52,7 +52,7 @@ class ToppedModel(nn.Module):
 
         Arguments as :meth:`BertEncoder.forward`; padding stands behind the tokens.
         """
-        hidden = self._encoded(input_ids, token_type_ids, attention_mask)
+        hidden = self.encoder.at_tokens(input_ids, token_type_ids, attention_mask)  # (B, S, H)
         with torch.autocast(hidden.device.type, enabled=False):  # there is no reduced LSTM on every processor
             read = read_both_ways(self.top, hidden.float(), attention_mask)  # (B, S, 2 D)
         if not self.by_token:
@@ -61,16 +61,3 @@ class ToppedModel(nn.Module):
             read = torch.cat([forward, read[:, 0, self.size :]], dim=-1)  # (B, 2 D)
         logits: Tensor = self.head(read)
         return logits
-
-    def _encoded(
-        self, input_ids: Tensor, token_type_ids: Tensor | None, attention_mask: Tensor | None
-    ) -> Tensor:
-        """The last hidden states (B, S, H); on a CPU padding is not computed (zeros)."""
-        if attention_mask is None or input_ids.device.type != "cpu":
-            whole: Tensor = self.encoder(input_ids, token_type_ids, attention_mask).last_hidden_state
-            return whole
-        rows, length = input_ids.shape
-        positions = attention_mask.reshape(-1).nonzero().squeeze(1)  # (K,)
-        hidden = self.encoder.at_positions(input_ids, token_type_ids, attention_mask, positions)  # (K, H)
-        padded = hidden.new_zeros((rows * length, hidden.shape[-1]))
-        return padded.index_copy(0, positions, hidden).view(rows, length, -1)

@@ -20,6 +20,8 @@ from bertwright.data.pretraining_batch import PretrainingBatch
 from bertwright.data.store import TokenStore
 from bertwright.durable import check_free_space, reported
 from bertwright.errors import StoreError, UsageError
+from bertwright.model.bilm import BilmForPreTraining
+from bertwright.model.bilm_config import BilmConfig
 from bertwright.model.host_memory import keep_freed_memory
 from bertwright.model.pretraining_model import BertForPreTraining
 from bertwright.pretraining.config import FREE_TO_CHANGE, PretrainingSettings
@@ -154,10 +156,10 @@ class Assembly:
             keep_freed_memory()
         model = self._model()
         settings = self.settings
-        if settings.shard and self.ranks.size > 1:
+        if settings.shard and self.ranks.size > 1 and isinstance(model, BertForPreTraining):
             self.ranks.require_equal({"initial weights": _fingerprint(model)})
             shard(model, model.encoder.layers, self.ranks.size)
-        step = PretrainingStep(self.device, settings.left_to_right)
+        step = PretrainingStep(self.device, settings.words)
         if settings.budget is not None and self.device.type == "cpu" and self.ranks.size == 1:
             torch.set_num_threads(fastest_threads(lambda: self._try(model, step)))
         evaluation = Evaluation(model, self.data.held_out, step, self.ranks, settings.evaluation_instances)
@@ -203,24 +205,29 @@ class Assembly:
         digest = hashlib.sha256(strict_json.dump(values).encode()).hexdigest()
         return {**self.facts(), "digest of the settings": digest[:16], "id of the run": self.folder.run_id()}
 
-    def _model(self) -> BertForPreTraining:
-        initial = self.data.initial
-        model = (
-            BertForPreTraining(self.config, seed=self.settings.seed)
-            if initial is None
-            else initial.model().train()
-        )
-        if not self.settings.paired:
-            model.freeze_pairs()
-        model.pairs = self.settings.paired or (initial is not None and initial.judges_pairs)
+    def _model(self) -> BertForPreTraining | BilmForPreTraining:
+        initial, seed = self.data.initial, self.settings.seed
+        model: BertForPreTraining | BilmForPreTraining
+        if initial is not None:
+            model = initial.model().train()
+        elif isinstance(self.config, BilmConfig):
+            model = BilmForPreTraining(self.config, seed=seed)
+        else:
+            model = BertForPreTraining(self.config, seed=seed)
+        if isinstance(model, BertForPreTraining):
+            if not self.settings.paired:
+                model.freeze_pairs()
+            model.pairs = self.settings.paired or (initial is not None and initial.judges_pairs)
         return model.to(self.device)
 
-    def whole_model(self, model: BertForPreTraining) -> BertForPreTraining:
+    def whole_model(
+        self, model: BertForPreTraining | BilmForPreTraining
+    ) -> BertForPreTraining | BilmForPreTraining:
         """The model as one process holds it; of a sharded one a copy in host memory, on the first rank.
 
         Every rank has to ask; the others get their own back.
         """
-        if not sharded(model):
+        if isinstance(model, BilmForPreTraining) or not sharded(model):
             return model
         weights = to_cpu(model.state_dict())
         if not self.ranks.first:

@@ -13,11 +13,14 @@ from pydantic import BeforeValidator, Field, model_validator
 from bertwright.config.settings import Settings
 from bertwright.data.instance_settings import InstanceSettings
 from bertwright.errors import SettingsError
+from bertwright.model.bilm_config import LAYERS, BilmConfig
 from bertwright.model.config import BertConfig, Size
 from bertwright.training.choices import OptimizerName, PrecisionName
 from bertwright.training.schedule import DecayShape
 
-Objective = Literal["mlm+nsp", "mlm", "mlm+sop", "clm"]
+Objective = Literal["mlm+nsp", "mlm", "mlm+sop", "clm", "bilm"]
+Words = Literal["mlm", "clm", "bilm"]
+"""What figures about predicted tokens are called by: masked, next, or next and previous ones."""
 
 _DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?")
 
@@ -63,11 +66,14 @@ _OF_A_NEW_NETWORK = (
 _ANY_VOCABULARY = 30_522  # the network's sizes are checked before the store's vocabulary is known
 WARMUP_STEPS = 10_000
 MICRO_BATCH_TOKENS = 8192
-PREDICTIONS_SHARE = 4
-"""Left-to-right every token is predicted, so a fourth of the tokens fills the memory that logits take."""
+PREDICTIONS_SHARE: dict[Words, int] = {"mlm": 1, "clm": 4, "bilm": 8}
+"""Where every token is predicted, once or from both sides, a fourth or an eighth of the tokens fills the
+memory that logits take."""
 
 OF_MASKING = ("masked_lm_probability", "mask_share", "random_share", "whole_word")
-"""Settings that mean nothing left-to-right."""
+"""Settings that mean nothing where nothing is masked."""
+OF_ATTENTION = ("num_attention_heads", "hidden_act")
+"""Settings that mean nothing to LSTMs."""
 
 
 @dataclass(frozen=True)
@@ -113,11 +119,11 @@ class PretrainingSettings(Settings):
     hidden_size: int | None = Field(default=None, ge=1)
     """Width; None is that of the size."""
     num_hidden_layers: int | None = Field(default=None, ge=1)
-    """Layers; None is that of the size."""
+    """Layers; None is that of the size (bilm: 2)."""
     num_attention_heads: int | None = Field(default=None, ge=1)
     """Attention heads; None is that of the size, or one per 64 of a changed width."""
     intermediate_size: int | None = Field(default=None, ge=1)
-    """Width inside the feed-forward sub-layer; None is four times hidden_size."""
+    """Width inside the feed-forward sub-layer (bilm: cells of a layer); None is four times hidden_size."""
     max_position_embeddings: int = Field(default=512, ge=8, le=8192)
     """Longest sequence that the network can ever read."""
     hidden_act: str = "gelu_pytorch_tanh"
@@ -126,12 +132,13 @@ class PretrainingSettings(Settings):
     """Of hidden states and attention; None is the paper's 0.1, and 0 for runs by a time budget."""
     initializer_range: float | None = Field(default=None, gt=0, le=1)
     """Spread of the initial weights; None is the original's 0.02, and 0.02 * sqrt(768 / hidden_size) for runs
-    by a time budget."""
+    by a time budget (bilm: of the embeddings, 1 / sqrt(hidden_size / 2))."""
 
     # what it learns from
     objective: Objective = "mlm+nsp"
-    """mlm+nsp (the paper), mlm alone, mlm+sop (the order of two segments), or clm (left-to-right: the next
-    token at every position; attention sees the past alone, also when fine-tuned)."""
+    """mlm+nsp (the paper), mlm alone, mlm+sop (the order of two segments), clm (left-to-right: the next
+    token at every position; attention sees the past alone, also when fine-tuned), or bilm (as ELMo: two
+    shallow LSTMs of hidden_size / 2, one for the next token, one for the previous one, used as features)."""
     sequence_length: int = Field(default=128, ge=8, le=8192)
     """Tokens of an instance in the first phase."""
     long_sequence_length: int = Field(default=512, ge=8, le=8192)
@@ -156,7 +163,8 @@ class PretrainingSettings(Settings):
     batch_size: int | None = Field(default=None, ge=1, le=2**20)
     """Instances of an update, over all ranks and micro-batches; None goes by size (base: 256)."""
     micro_batch_size: int | None = Field(default=None, ge=1)
-    """Instances that go through the network at once; None is what holds about 8,192 tokens (clm: 2,048)."""
+    """Instances that go through the network at once; None is what holds about 8,192 tokens (clm: 2,048, bilm:
+    1,024)."""
     learning_rate: float | None = Field(default=None, gt=0, le=1)
     """Peak rate; None goes by size (base: 1e-4)."""
     warmup_share: float | None = Field(default=None, ge=0, lt=1)
@@ -234,10 +242,17 @@ class PretrainingSettings(Settings):
         if self.mask_share + self.random_share > 1:
             total = self.mask_share + self.random_share
             yield f"mask_share + random_share: expected at most 1, got {total:g}"
-        if self.left_to_right:
+        meaningless: list[tuple[tuple[str, ...], str]] = []
+        if self.next_token:
+            meaningless.append((OF_MASKING, f"{self.objective}, which masks nothing"))
+        if self.objective == "bilm":
+            meaningless.append((OF_ATTENTION, "bilm, whose layers are LSTMs"))
+            if self.shard:
+                yield "shard: expected false with bilm, whose layers cannot be shared out"
+        for names, reason in meaningless:
             fields = type(self).model_fields
-            changed = [name for name in OF_MASKING if getattr(self, name) != fields[name].default]
-            yield from (f"{name}: expected none with clm, which masks nothing" for name in changed)
+            changed = [name for name in names if getattr(self, name) != fields[name].default]
+            yield from (f"{name}: expected none with {reason}" for name in changed)
         if self.micro_batch_size and self.micro_batch_size > self.instances_per_update:
             yield (
                 f"micro_batch_size: expected at most batch_size {self.instances_per_update}, "
@@ -252,8 +267,19 @@ class PretrainingSettings(Settings):
 
     @property
     def left_to_right(self) -> bool:
-        """Whether the next token is predicted, from those before it."""
+        """Whether attention sees the past alone."""
         return self.objective == "clm"
+
+    @property
+    def next_token(self) -> bool:
+        """Whether every token is predicted, from those before it (and after it), and none is masked."""
+        return self.objective in ("clm", "bilm")
+
+    @property
+    def words(self) -> Words:
+        """What figures about predicted tokens are called by."""
+        found: dict[Objective, Words] = {"clm": "clm", "bilm": "bilm"}
+        return found.get(self.objective, "mlm")
 
     @property
     def paired(self) -> bool:
@@ -277,7 +303,7 @@ class PretrainingSettings(Settings):
 
     def instances_at_once(self, length: int) -> int:
         """The micro-batch size for sequences of ``length``."""
-        tokens = MICRO_BATCH_TOKENS // (PREDICTIONS_SHARE if self.left_to_right else 1)
+        tokens = MICRO_BATCH_TOKENS // PREDICTIONS_SHARE[self.words]
         fitting = max(1, tokens // length)
         return self.micro_batch_size or min(fitting, self.instances_per_update)
 
@@ -298,7 +324,7 @@ class PretrainingSettings(Settings):
         return total / 10 if self.budget else min(float(WARMUP_STEPS), total / 10)
 
     def bert_config(self, vocab_size: int) -> BertConfig:
-        """The network.
+        """The network; with bilm a :class:`BilmConfig`, which has BERT's names.
 
         Raises:
             SettingsError: sizes that do not fit together.
@@ -313,7 +339,10 @@ class PretrainingSettings(Settings):
             changes.setdefault("num_attention_heads", max(1, self.hidden_size // 64))
             changes.setdefault("intermediate_size", 4 * self.hidden_size)
         dropout = self._default(self.dropout, paper=0.1, hasty=0.0)
-        config = BertConfig.published(
+        bilm = self.objective == "bilm"
+        if bilm:
+            changes = {"num_hidden_layers": LAYERS, **changes, "num_attention_heads": 1}
+        config = (BilmConfig if bilm else BertConfig).published(
             self.size,
             vocab_size=vocab_size,
             max_position_embeddings=self.max_position_embeddings,
@@ -323,9 +352,11 @@ class PretrainingSettings(Settings):
             is_decoder=self.left_to_right,
             **changes,
         )
-        spread = 0.02 * math.sqrt(768 / config.hidden_size)
+        paper, hasty = 0.02, 0.02 * math.sqrt(768 / config.hidden_size)
+        if isinstance(config, BilmConfig):  # as the original's softmax, which the embeddings are here
+            paper = hasty = 1 / math.sqrt(config.direction_size)
         return config.model_copy(
-            update={"initializer_range": self._default(self.initializer_range, paper=0.02, hasty=spread)}
+            update={"initializer_range": self._default(self.initializer_range, paper=paper, hasty=hasty)}
         )
 
     def instances(self, length: int) -> InstanceSettings:
@@ -339,7 +370,7 @@ class PretrainingSettings(Settings):
             random_share=self.random_share,
             next_sentence=self.objective == "mlm+nsp",
             sentence_order=self.objective == "mlm+sop",
-            next_token=self.left_to_right,
+            next_token=self.next_token,
         )
 
     def held_out_instances(self, length: int) -> InstanceSettings:

@@ -59,7 +59,8 @@ class Evaluation:
     def __call__(self, last: bool) -> dict[str, float]:
         """``mlm_loss``, ``mlm_accuracy``, ``mlm_perplexity``, ``nsp_loss``, ``nsp_accuracy``; in nats.
 
-        The first three are ``clm_loss`` and so on where next tokens are predicted.
+        The first three are ``clm_loss`` and so on where next tokens are predicted, ``bilm_loss`` where next
+        and previous ones are: over both directions together.
         """
         batches = self.batches if last else self._first()
         sums = torch.zeros(6, dtype=torch.float64, device=self.step.device)
@@ -92,7 +93,7 @@ class Evaluation:
     def _sums(self, batch: PretrainingBatch) -> Tensor:
         """Losses, right answers and counts: masked (3), pairs (3)."""
         output = self.step.forward(self.model, batch)
-        labels = torch.from_numpy(batch.masked_labels).to(self.step.device)
+        labels = torch.from_numpy(self.step.labels(batch)).to(self.step.device)
         sums = _sums(output.mlm_logits, labels)
         if batch.next_sentence_labels is None:
             return torch.cat([sums, torch.zeros_like(sums)])

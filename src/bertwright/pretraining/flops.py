@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bertwright.model.bilm_config import BilmConfig
 from bertwright.model.config import BertConfig
 
 
@@ -14,6 +15,8 @@ def forward_flops(config: BertConfig, rows: int, length: int, masked: int, token
         masked: P, masked positions in all.
         tokens: positions that are no padding; only these go through the dense layers.
     """
+    if isinstance(config, BilmConfig):
+        return _bilm_flops(config, rows, length, masked)
     h, i, v, layers = (
         config.hidden_size,
         config.intermediate_size,
@@ -30,3 +33,10 @@ def forward_flops(config: BertConfig, rows: int, length: int, masked: int, token
 def training_flops(config: BertConfig, rows: int, length: int, masked: int, tokens: int) -> float:
     """Forward and backward: the backward pass does each product twice (for weights and for inputs)."""
     return 3.0 * forward_flops(config, rows, length, masked, tokens)
+
+
+def _bilm_flops(config: BilmConfig, rows: int, length: int, masked: int) -> float:
+    """Of both directions, which compute padding too; tokens are predicted from both sides."""
+    p, c = config.direction_size, config.num_cells
+    layers = 2 * config.num_hidden_layers * rows * length * (2 * 4 * c * p + c * p)
+    return 2.0 * (layers + 2 * masked * p * config.vocab_size)

@@ -6,11 +6,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
+from bertwright.checkpoints.bilm_folder import BilmFolder
 from bertwright.checkpoints.model_folder import Head, ModelFolder, open_model
 from bertwright.errors import StoreError, UsageError, shown_path
+from bertwright.model.bilm import BilmForPreTraining
 from bertwright.model.config import PUBLISHED, BertConfig, Size
 from bertwright.model.pretraining_model import BertForPreTraining
-from bertwright.pretraining.config import BATCH_SIZES, LEARNING_RATES, PretrainingSettings
+from bertwright.pretraining.config import BATCH_SIZES, LEARNING_RATES, PretrainingSettings, Words
 from bertwright.tokenization.tokenizer import Tokenizer
 
 GENTLER = 5
@@ -20,8 +22,18 @@ README advises for going on from a checkpoint."""
 _PARTS: dict[Head, str] = {
     "masked_language": "masked language head",
     "left_to_right": "left-to-right head",
+    "forward_backward": "softmax",
     "next_sentence": "next sentence head",
 }
+
+
+_HEADS: dict[Words, Head] = {"mlm": "masked_language", "clm": "left_to_right", "bilm": "forward_backward"}
+_KINDS: dict[Words, tuple[str, str]] = {
+    "mlm": ("mlm+nsp, mlm or mlm+sop", "a bidirectional model"),
+    "clm": ("clm", "a left-to-right model"),
+    "bilm": ("bilm", "an LSTM language model"),
+}
+"""The objectives that go on from a model, and what it is."""
 
 
 @dataclass(frozen=True)
@@ -69,9 +81,11 @@ class InitialModel:
         """Whether it has learned to judge pairs."""
         return "next_sentence" in self.folder.heads
 
-    def model(self) -> BertForPreTraining:
+    def model(self) -> BertForPreTraining | BilmForPreTraining:
         """The network with both pre-training heads; those that the folder lacks begin anew."""
-        return replace(self.folder, config=self.config).pretraining_model(require=())
+        model: BertForPreTraining | BilmForPreTraining
+        model = replace(self.folder, config=self.config).pretraining_model(require=())
+        return model
 
 
 def decided(settings: PretrainingSettings, initial: InitialModel) -> PretrainingSettings:
@@ -94,12 +108,12 @@ def nearest_size(config: BertConfig) -> Size:
 
 
 def _require_direction(folder: ModelFolder, settings: PretrainingSettings) -> None:
-    if folder.config.is_decoder == settings.left_to_right:
+    words: Words = "bilm" if isinstance(folder, BilmFolder) else "clm" if folder.config.is_decoder else "mlm"
+    if words == settings.words:
         return
-    expected = "clm" if folder.config.is_decoder else "mlm+nsp, mlm or mlm+sop"
-    kind = "a left-to-right" if folder.config.is_decoder else "a bidirectional"
+    expected, kind = _KINDS[words]
     raise UsageError(
-        f"objective: expected {expected} to go on from {shown_path(folder.path)}, {kind} model, "
+        f"objective: expected {expected} to go on from {shown_path(folder.path)}, {kind}, "
         f"got {settings.objective}"
     )
 
@@ -120,7 +134,7 @@ def _require_same(tokenizer: Tokenizer, folder: ModelFolder) -> None:
 
 def _notes(folder: ModelFolder, settings: PretrainingSettings) -> list[str]:
     """What a run that goes on from ``folder`` does without."""
-    needed: list[Head] = ["left_to_right" if settings.left_to_right else "masked_language"]
+    needed: list[Head] = [_HEADS[settings.words]]
     if settings.paired:
         needed.append("next_sentence")
     missing = [head for head in needed if head not in folder.heads]

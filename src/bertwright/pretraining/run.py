@@ -32,6 +32,7 @@ BLANKS = 12
 _FIGURES = (
     *("mlm_loss", "mlm_accuracy", "mlm_perplexity"),
     *("clm_loss", "clm_accuracy", "clm_perplexity"),
+    *("bilm_loss", "bilm_accuracy", "bilm_perplexity"),
     *("nsp_loss", "nsp_accuracy"),
 )
 
@@ -65,6 +66,10 @@ class PretrainingSummary:
     """Of next tokens; None where masked ones are predicted."""
     clm_accuracy: float | None
     clm_perplexity: float | None
+    bilm_loss: float | None
+    """Of next tokens said forward and previous ones said backward; None for all but LSTMs."""
+    bilm_accuracy: float | None
+    bilm_perplexity: float | None
     nsp_loss: float | None
     """Of the pair objective; None without one."""
     nsp_accuracy: float | None
@@ -81,13 +86,12 @@ class PretrainingSummary:
 
     @property
     def words(self) -> WordFigures:
-        """The figures about tokens, masked or next ones."""
-        left_to_right = self.mlm_loss is None
-        chosen = (
-            (self.clm_loss, self.clm_accuracy, self.clm_perplexity)
-            if left_to_right
-            else (self.mlm_loss, self.mlm_accuracy, self.mlm_perplexity)
-        )
+        """The figures about tokens, whichever were predicted."""
+        chosen = (self.mlm_loss, self.mlm_accuracy, self.mlm_perplexity)
+        if self.clm_loss is not None:
+            chosen = (self.clm_loss, self.clm_accuracy, self.clm_perplexity)
+        if self.bilm_loss is not None:
+            chosen = (self.bilm_loss, self.bilm_accuracy, self.bilm_perplexity)
         return WordFigures(*(float("nan") if value is None else value for value in chosen))
 
     def to_dict(self) -> dict[str, Any]:
@@ -105,7 +109,7 @@ def pretrain(
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> PretrainingSummary:
-    """Pre-train a BERT, or a left-to-right model, on a token store; ``output/model`` is the model folder.
+    """Pre-train a BERT, or what it is compared with, on a token store; ``output/model`` is the model folder.
 
     Under ``torchrun`` every rank calls this with the same arguments; ranks that it restarts go on by
     themselves from the newest checkpoint of the run that they had begun.
@@ -172,9 +176,9 @@ def _finished(assembly: Assembly, loop: Loop[Any]) -> PretrainingSummary:
         return summary
     settings = assembly.settings
     measured = baselines(
-        data.training, data.held_out, data.tokenizer.vocabulary, next_token=settings.left_to_right
+        data.training, data.held_out, data.tokenizer.vocabulary, next_token=settings.next_token
     )
-    if not settings.left_to_right:
+    if not settings.next_token and isinstance(model, BertForPreTraining):
         filled = fill_blanks(model, data.held_out_documents, data.tokenizer, count=BLANKS, seed=settings.seed)
         folder.write_blanks([blank.to_dict() for blank in filled])
     summary = dataclasses.replace(summary, baselines=measured)

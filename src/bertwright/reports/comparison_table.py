@@ -7,6 +7,8 @@ from typing import Any
 
 LEGEND = "Per cent, mean ± deviation over seeds; * more than chance; in brackets the paper's figure."
 PERPLEXITY = "perplexity"
+_PERPLEXITIES = {"mlm_perplexity": "", "clm_perplexity": " next", "bilm_perplexity": " either side"}
+"""Figure of a pre-training -> which tokens it is about; nothing is said of masked ones."""
 
 
 def headings(record: Mapping[str, Any]) -> list[str]:
@@ -34,11 +36,12 @@ def has_perplexity(record: Mapping[str, Any]) -> bool:
 
 
 def perplexity(row: Mapping[str, Any]) -> str:
-    """Of the row's encoder on held-out text; of left-to-right models that of next tokens, which is said."""
+    """Of the row's encoder on held-out text; of next tokens, or of next and previous ones, where said."""
     value = _perplexity(row)
     if value is None:
         return ""
-    kind = "" if "mlm_perplexity" in row["pretraining"] else " next"
+    figures = row["pretraining"]
+    kind = next((said for name, said in _PERPLEXITIES.items() if name in figures), "")
     beside = row["paper_perplexity"]
     return f"{value:,.2f}{kind}" + (f" ({beside:.2f})" if beside is not None else "")
 
@@ -60,5 +63,5 @@ def paper_difference(found: Mapping[str, Any], other: Mapping[str, Any]) -> floa
 
 def _perplexity(row: Mapping[str, Any]) -> float | None:
     figures = row["pretraining"]
-    value = figures.get("mlm_perplexity", figures.get("clm_perplexity"))
+    value = next((figures[name] for name in _PERPLEXITIES if name in figures), None)
     return None if value is None else float(value)

@@ -21,7 +21,11 @@ REPORT = "report.html"
 BLANKS_SHOWN = 6
 """Filled blanks that are not folded."""
 
-_NAMES = {"mlm": ("Masked-LM", "masked words"), "clm": ("Left-to-right", "next tokens")}
+_NAMES = {
+    "mlm": ("Masked-LM", "masked words"),
+    "clm": ("Left-to-right", "next tokens"),
+    "bilm": ("Two-LSTM", "next and previous tokens"),
+}
 """Figures about tokens: their title, and what was guessed."""
 
 
@@ -82,12 +86,12 @@ def _headline(result: page.Page, run: RunFolder, adaptation: Adaptation | None) 
     figures: list[tuple[str, str]] = []
     if run.evaluations:
         last, words = run.evaluations[-1], _words(run)
-        guessed = "masked words" if words == "mlm" else "next tokens"
+        name, guessed = _NAMES[words]
         figures.append(
             (f"{last[f'{words}_accuracy']:.1%}", f"of the {guessed} of held-out text guessed exactly")
         )
         if f"{words}_perplexity" in last:
-            kind = "masked-LM" if words == "mlm" else "left-to-right"
+            kind = name[0].lower() + name[1:]
             figures.append((f"{last[f'{words}_perplexity']:,.1f}", f"{kind} perplexity on held-out text"))
         if last.get("nsp_accuracy") is not None:
             figures.append(
@@ -253,8 +257,9 @@ def _settings(result: page.Page, run: RunFolder) -> None:
 
 
 def _words(run: RunFolder) -> str:
-    """What the figures about tokens are called by: ``mlm``, or ``clm`` for next tokens."""
-    return "clm" if run.settings.get("objective") == "clm" else "mlm"
+    """What the figures about tokens are called by: ``mlm``, ``clm`` or ``bilm``."""
+    objective = str(run.settings.get("objective"))
+    return objective if objective in _NAMES else "mlm"
 
 
 def _series(records: Sequence[Mapping[str, Any]], name: str) -> tuple[list[float], list[float]]:

@@ -15,7 +15,8 @@ class FeatureSettings(Settings):
     """What reads the frozen vectors, and how it is trained."""
 
     layers: ChoiceName = "concat-last-four"
-    """A row of the paper's table 7; the default was the best there."""
+    """A row of the paper's table 7, of which the default was the best there; or weighted-sum-with-embeddings,
+    ELMo's way."""
     head: Literal["auto", "linear", "bilstm"] = "auto"
     """What stands on the vectors: ``auto`` is a two-layer BiLSTM for tags, as in the paper, and one linear
     layer for everything else."""

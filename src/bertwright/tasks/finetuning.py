@@ -86,6 +86,8 @@ def finetune(
     if search and settings.method == "features":
         raise UsageError("search: expected method finetune, which alone has a grid, got features")
     folder = _with_dropout(open_model(model), settings.dropout)
+    if settings.method == "finetune":
+        folder.require_trainable()
     preset = preset_of(kind)
     settings, columns = preset.settings_for(settings), preset.columns_for(columns or Columns())
     cls = task_kind(preset.kind)

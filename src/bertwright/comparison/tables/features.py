@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bertwright.comparison.plan import Draft
 from bertwright.comparison.settings import ComparisonSettings
-from bertwright.features.layers import CHOICES
+from bertwright.features.layers import TABLE_7
 
 ENCODER = "encoder"
 TUNED = "fine-tuned"
@@ -13,7 +13,7 @@ TUNED = "fine-tuned"
 def drafts(settings: ComparisonSettings) -> list[Draft]:
     """Fine-tuning first, then the layers; all of one encoder."""
     rows = [Draft(TUNED, "fine-tuned", encoder=ENCODER, model=settings.model)]
-    for name in CHOICES:
+    for name in TABLE_7:
         recipe = {"method": "features", "features": {"layers": name}}
         title = f"features: {name.replace('-', ' ')}"
         rows.append(Draft(name, title, finetuning=recipe, encoder=ENCODER, model=settings.model))

@@ -6,6 +6,12 @@ from bertwright.comparison.plan import Draft
 from bertwright.comparison.settings import ComparisonSettings
 
 LEFT_TO_RIGHT = "left-to-right"
+AS_ELMO = {
+    "method": "features",
+    "features": {"layers": "weighted-sum-with-embeddings", "head": "bilstm", "pooling": "max"},
+}
+"""A weight for each layer (Peters et al. 2018, equation 1) under a new BiLSTM a task; one answer a row from
+its largest values, as in GLUE's BiLSTM with ELMo (Wang et al. 2018)."""
 
 
 def drafts(settings: ComparisonSettings) -> list[Draft]:
@@ -21,4 +27,5 @@ def drafts(settings: ComparisonSettings) -> list[Draft]:
             {"top": "bilstm"},
             encoder=LEFT_TO_RIGHT,
         ),
+        Draft("elmo", "ELMo-like LSTMs, as features", {"objective": "bilm"}, AS_ELMO),
     ]

@@ -10,6 +10,7 @@ import torch
 
 from bertwright import strict_json
 from bertwright.checkpoints import members
+from bertwright.checkpoints.bilm_folder import BilmFolder
 from bertwright.checkpoints.model_folder import ModelFolder
 from bertwright.checkpoints.sentence_modules import MODULES, SENTENCE_CONFIG, TRANSFORMER_CONFIG
 from bertwright.durable import reported
@@ -105,7 +106,7 @@ def file_digests(folder: ModelFolder, progress: Progress | None = None) -> list[
 
 def _pools(folder: ModelFolder) -> bool:
     """Whether anything that the model does reads the pooled output."""
-    return not folder.heads & {"token", "span"}
+    return not folder.heads & {"token", "span"} and not isinstance(folder, BilmFolder)
 
 
 def _fields(folder: ModelFolder) -> list[str]:

@@ -31,6 +31,10 @@ _SHAPE = (
 )
 _PARTS = {
     "encoder.embeddings": "embeddings",
+    "encoder.word_embeddings": "embeddings",
+    "encoder.forward_layers": "forward_layers",
+    "encoder.backward_layers": "backward_layers",
+    "softmax_bias": "softmax",
     "encoder.layers": "layers",
     "encoder.pooler": "pooler",
     "masked_language_head": "masked_language_head",
@@ -102,7 +106,7 @@ def parameters_of(sizes: Mapping[str, int]) -> dict[str, int]:
     """
     counts: dict[str, int] = {}
     for name, size in sizes.items():
-        prefix = next(prefix for prefix in _PARTS if name.startswith(prefix + "."))
+        prefix = next(prefix for prefix in _PARTS if f"{name}.".startswith(f"{prefix}."))
         part = _PARTS[prefix]
         counts[part] = counts.get(part, 0) + size
     return {

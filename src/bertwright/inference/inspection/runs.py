@@ -13,9 +13,11 @@ from bertwright.inference.inspection.findings import Findings, bytes_of, selecte
 from bertwright.progress import Progress
 from bertwright.training.checkpoint_store import CheckpointStore
 
-_WORDS = ("mlm_loss", "mlm_accuracy", "mlm_perplexity", "clm_loss", "clm_accuracy", "clm_perplexity")
+_WORDS = tuple(
+    f"{words}_{figure}" for words in ("mlm", "clm", "bilm") for figure in ("loss", "accuracy", "perplexity")
+)
 _TRAIN = (
-    *("step", "mlm_loss", "clm_loss", "nsp_loss", "loss"),
+    *("step", "mlm_loss", "clm_loss", "bilm_loss", "nsp_loss", "loss"),
     *("learning_rate", "tokens_per_second", "seconds"),
 )
 _EVALUATION = ("step", *_WORDS, "nsp_loss", "nsp_accuracy")
