@@ -91,10 +91,24 @@ def onnx_rows(result: dict[str, Any]) -> Iterator[list[str]]:
     ]
 
 
+def scaling_rows(result: dict[str, Any]) -> Iterator[list[str]]:
+    """Two processes against one."""
+    several = result["processes"]
+    speeds = several["tokens_per_second"]
+    for way in list(speeds)[1:]:
+        yield [
+            f"pre-training by processes: {way}",
+            f"{speeds[way]:,} tokens/s",
+            f"{speeds['one process']:,} (one process)",
+            f"{several['ratio'][way]:.2f} times",
+        ]
+
+
 BENCHMARKS = {
     "instances": instance_rows,
     "vocabulary": vocabulary_rows,
     "pretraining_step": step_rows,
+    "scaling": scaling_rows,
     "loading": loading_rows,
     "onnx_inference": onnx_rows,
 }

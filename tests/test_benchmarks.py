@@ -18,7 +18,19 @@ def test_every_task_has_its_files() -> None:
     assert len(TASKS) == 29
     for task in TASKS.values():
         shared_path(f"data/{task.train}")
-        shared_path(f"data/{task.dev}")
+        if task.dev is not None:
+            shared_path(f"data/{task.dev}")
+
+
+def test_a_tenth_serves_where_development_answers_are_withheld(tmp_path: Path) -> None:
+    train, dev = TASKS["TyDiQA-en"].files(50, None, tmp_path)
+    whole = json.loads(shared_path("data/tydiqa/train-en.json").read_text(encoding="utf-8"))["data"]
+    held_out = json.loads(dev.read_text(encoding="utf-8"))["data"]
+    assert held_out == whole[::10]
+    identities = {q["id"] for a in held_out for p in a["paragraphs"] for q in p["qas"]}
+    drawn = json.loads(train.read_text(encoding="utf-8"))["data"][0]["paragraphs"]
+    chosen = {q["id"] for p in drawn for q in p["qas"]}
+    assert len(chosen) >= 50 and not chosen & identities
 
 
 @pytest.mark.parametrize("name", ["MRPC", "CoLA", "ARC-easy"])

@@ -19,6 +19,7 @@ from bertwright.inference.feature_request import FeatureRequest
 from bertwright.inference.inspection.detection import inspect_path
 from bertwright.inference.model import Model, load
 from bertwright.inference.prediction_file import predict_file
+from bertwright.tasks.comparison import compare
 from bertwright.tasks.evaluation import evaluate
 from bertwright.tasks.finetuning import finetune
 
@@ -67,6 +68,15 @@ def test_scores(classifier: tuple[Path, Path], tmp_path: Path) -> None:
     rows = table(tmp_path / "rows.tsv")
     ours, theirs = (evaluate(path, rows, resamples=20).metrics for path in classifier)
     assert ours == pytest.approx(theirs, abs=1e-5)
+
+
+def test_whether_the_export_differs(classifier: tuple[Path, Path], tmp_path: Path) -> None:
+    """``evaluate --compare`` takes a folder of either form."""
+    found = compare(*classifier, table(tmp_path / "rows.tsv"), resamples=50)
+    assert found.differences and all(
+        found.significant(d.p_value) is False for d in found.differences.values()
+    )
+    assert found.one.metrics == pytest.approx(found.other.metrics, abs=1e-5)
 
 
 def test_vectors(pretrained: tuple[Path, Path], classifier: tuple[Path, Path], tmp_path: Path) -> None:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bertwright.checkpoints.model_folder import open_model
 from bertwright.errors import UsageError
+from bertwright.export.folder import open_for_use
 from bertwright.progress import Progress
 from bertwright.statistics.bootstrap import RESAMPLES
 from bertwright.statistics.paired import Difference, McNemar, differences, mcnemar
@@ -113,7 +113,7 @@ def compare(
         InputError: as :func:`~bertwright.tasks.evaluation.evaluate`.
     """
     begun = time.monotonic()
-    folders = [open_model(path) for path in (model, other)]
+    folders = [open_for_use(path) for path in (model, other)]
     kinds = [open_task(folder).kind for folder in folders]
     if kinds[0] != kinds[1] or len({str((folder.task or {}).get("labels")) for folder in folders}) > 1:
         got = kinds[1] if kinds[0] != kinds[1] else "other labels"
