@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +23,22 @@ def file(tmp_path: Path) -> Path:
     path = tmp_path / "texts.txt"
     path.write_text("\n".join(TEXTS) + "\n")
     return path
+
+
+def test_only_what_is_needed_is_imported(pretrained_folder: Path, file: Path) -> None:
+    """What trains, measures, compiles or draws is slow to import, and a first answer does not wait for it."""
+    program = (
+        "import sys; from bertwright.inference.embedding_file import embed_file; "
+        "from bertwright.inference.model import load; from pathlib import Path; "
+        "embed_file(load(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3])); "
+        "print(*sorted({name.partition('.')[0] for name in sys.modules} | "
+        "{name for name in sys.modules if name.startswith('torch._')}))"
+    )
+    command = [sys.executable, "-c", program, str(pretrained_folder), str(file), str(file.parent / "v.npy")]
+    loaded = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+    assert {"torch", "numpy", "tokenizers", "torch._C"} <= set(loaded)
+    slow = ("sklearn", "scipy", "numba", "matplotlib", "pyarrow", "transformers", "onnx", "onnxruntime")
+    assert not {*slow, "torch._dynamo", "torch._inductor"} & set(loaded)
 
 
 def test_json(command, pretrained_folder: Path, file: Path) -> None:  # type: ignore[no-untyped-def]

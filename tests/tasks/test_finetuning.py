@@ -22,12 +22,12 @@ from bertwright.errors import (
 from bertwright.model.config import BertConfig
 from bertwright.model.encoder import BertEncoder
 from bertwright.progress import Silent
-from bertwright.tasks import open_task
 from bertwright.tasks.classify.task import ClassifyTask
 from bertwright.tasks.columns import Columns
 from bertwright.tasks.evaluation import evaluate, run_model
 from bertwright.tasks.examples import ExampleFile, drawn
 from bertwright.tasks.finetuning import finetune
+from bertwright.tasks.kinds import open_task
 from bertwright.tasks.settings import FinetuneSettings
 from bertwright.tasks.summary import FinetuneSummary, Spread
 from bertwright.tokenization import Tokenizer

@@ -19,6 +19,7 @@ from bertwright.checkpoints.places import Place, Take, copied
 from bertwright.checkpoints.tensor_file import require_finite
 from bertwright.checkpoints.tensor_files import take_from
 from bertwright.errors import ModelError, shown_path
+from bertwright.execution.threads import one_thread
 from bertwright.model.config import BertConfig
 
 Read = Callable[[str], Tensor]
@@ -257,10 +258,11 @@ def _collect(
         if name.part in parts:
             items = theirs(name)
             tensors[name.ours] = torch.empty(name.shape)
-            taken = [
-                take(item, part)
-                for item, part in zip(items, tensors[name.ours].chunk(len(items)), strict=True)
-            ]
+            with one_thread():
+                taken = [
+                    take(item, part)
+                    for item, part in zip(items, tensors[name.ours].chunk(len(items)), strict=True)
+                ]
             places[name.ours] = tuple(place for place, _ in taken)
             nonfinite += [place.name for place, finite in taken if not finite]
     return Weights(tensors, frozenset(parts), (), places), nonfinite

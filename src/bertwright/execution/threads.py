@@ -37,8 +37,15 @@ def threads_as_before() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Torch computes with this thread alone: for many small pieces, where helpers cost more than they do."""
+    with threads_as_before():
+        _compute_alone()
+        yield
+
+
 def _compute_alone() -> None:
-    """This thread of ours gets no helpers from torch: each of them works on something of its own."""
     import torch
 
     torch.set_num_threads(1)

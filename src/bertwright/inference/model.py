@@ -22,15 +22,12 @@ from bertwright.inference.embedding import Embedded, changed, embed
 from bertwright.inference.fill_mask import FilledMask, fill_mask
 from bertwright.inference.generation import MAX_TOKENS, Generated, generate
 from bertwright.inference.next_sentence import NextSentence, Question, next_sentence
-from bertwright.inference.prediction import predict
 from bertwright.inference.scoring import ScoreKind, TextScore, score, score_kind
 from bertwright.inference.stages import Inner
 from bertwright.model.bilm import BilmForPreTraining
 from bertwright.model.encoder import BertEncoder
 from bertwright.model.pretraining_model import BertForPreTraining
 from bertwright.progress import Progress
-from bertwright.tasks.feature_model import stored_model
-from bertwright.tasks.kinds import open_task
 from bertwright.tokenization.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
@@ -107,6 +104,8 @@ class Model:
         Raises:
             ModelError: it was not.
         """
+        from bertwright.tasks.kinds import open_task  # with all kinds of tasks, which few models need
+
         return open_task(self.folder)
 
     def fill_mask(self, text: str, top_k: int = 5) -> tuple[FilledMask, ...]:
@@ -303,6 +302,8 @@ class Model:
         """
         if isinstance(rows, str):
             raise UsageError(f"rows: expected a list of texts, got the text {quote(rows)}")
+        from bertwright.inference.prediction import predict
+
         return predict(self.task, self._task_model, rows, progress=progress)
 
     @cached_property
@@ -312,6 +313,8 @@ class Model:
 
     @cached_property
     def _task_model(self) -> nn.Module:
+        from bertwright.tasks.feature_model import stored_model
+
         return stored_model(self.task, self.folder).eval().to(self.device)
 
     @cached_property

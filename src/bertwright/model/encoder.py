@@ -15,7 +15,7 @@ from bertwright.model.activations import identity
 from bertwright.model.attention import attention_bias, causal_bias
 from bertwright.model.config import BertConfig
 from bertwright.model.embeddings import BertEmbeddings
-from bertwright.model.initialization import initialize
+from bertwright.model.initialization import initialize, without_numbers
 from bertwright.model.layer import BertLayer
 from bertwright.model.packing import packing_of
 
@@ -54,7 +54,7 @@ class BertEncoder(nn.Module):
     def __init__(self, config: BertConfig, *, seed: int | None = 0) -> None:
         super().__init__()
         self.config = config
-        with torch.device("meta"):
+        with without_numbers():
             self.embeddings = BertEmbeddings(config)
             self.layers = nn.ModuleList(BertLayer(config) for _ in range(config.num_hidden_layers))
             self.pooler = Pooler(config)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from bertwright.model.config import BertConfig
 from bertwright.model.encoder import BertEncoder
 from bertwright.model.heads import MaskedLanguageHead, NextSentenceHead
-from bertwright.model.initialization import initialize
+from bertwright.model.initialization import initialize, without_numbers
 
 
 class PretrainingOutput(NamedTuple):
@@ -43,7 +43,7 @@ class BertForPreTraining(nn.Module):
         self.config = config
         self.pairs = not config.is_decoder
         self.encoder = BertEncoder(config, seed=None)
-        with torch.device("meta"):
+        with without_numbers():
             self.masked_language_head = MaskedLanguageHead(config)
             self.next_sentence_head = NextSentenceHead(config)
         if seed is not None:

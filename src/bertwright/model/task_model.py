@@ -8,12 +8,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import ClassVar, Literal
 
-import torch
 from torch import Tensor, nn
 
 from bertwright.model.config import BertConfig
 from bertwright.model.encoder import BertEncoder
-from bertwright.model.initialization import initialize
+from bertwright.model.initialization import initialize, without_numbers
 
 HeadName = Literal["sequence", "token", "span", "choice"]
 
@@ -44,7 +43,7 @@ class TaskModel(nn.Module, ABC):
         self.encoder = BertEncoder(config, seed=seed) if encoder is None else encoder
         if not self.pools:
             self.encoder.pooler.requires_grad_(False)
-        with torch.device("meta"):
+        with without_numbers():
             layer = self._new_layer(config, num_labels)
         if seed is not None:
             initialize(layer, config.initializer_range, seed)

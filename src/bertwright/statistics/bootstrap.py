@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy.special import ndtr, ndtri
 
 from bertwright.randomness import generator
 from bertwright.statistics.measures import BLOCK, Floats, Measure, Values
@@ -80,6 +79,8 @@ def interval(
     values: Floats, actual: float, without: Floats | None, *, confidence: float, method: Method = "bca"
 ) -> Interval:
     """From the metric in every resample (R,), with all rows, and without each row (N,), if that is known."""
+    from scipy.special import ndtr, ndtri  # slow to import, and not needed to answer
+
     tails = np.array([(1.0 - confidence) / 2.0, (1.0 + confidence) / 2.0])
     if method == "bca" and np.ptp(values) > 0:
         half = 0.5 / len(values)  # of no resample or of all there is no finite quantile

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binomtest
 
 from bertwright.randomness import generator
 from bertwright.statistics.bootstrap import RESAMPLES, Interval, draws, interval, require
@@ -81,6 +80,8 @@ def differences(
 
 def mcnemar(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> McNemar:
     """The exact test of McNemar (1947) on which rows (N,) each model has right."""
+    from scipy.stats import binomtest  # slow to import, and not needed to answer
+
     only_one, only_other = int((one & ~other).sum()), int((other & ~one).sum())
     discordant = only_one + only_other
     p_value = float(binomtest(only_one, discordant).pvalue) if discordant else 1.0

@@ -18,7 +18,6 @@ import bertwright
 from bertwright.checkpoints.model_folder import open_model, save_model
 from bertwright.errors import InputError, ModelError, SettingsError, TableError
 from bertwright.model.span_classifier import SpanClassifier
-from bertwright.tasks import open_task
 from bertwright.tasks.answer import task as task_module
 from bertwright.tasks.answer.questions import Question, Reference
 from bertwright.tasks.answer.settings import AnswerSettings
@@ -28,6 +27,7 @@ from bertwright.tasks.batches import collate
 from bertwright.tasks.columns import Columns
 from bertwright.tasks.evaluation import evaluate, run_model
 from bertwright.tasks.finetuning import finetune
+from bertwright.tasks.kinds import open_task
 from bertwright.tasks.settings import FinetuneSettings
 from bertwright.tasks.summary import FinetuneSummary
 from bertwright.tokenization import Tokenizer

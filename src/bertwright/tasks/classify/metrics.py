@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn import metrics as sklearn_metrics
 
 Classes = Sequence[int] | NDArray[np.int64]
 
@@ -32,6 +31,8 @@ def classification_metrics(references: Classes, predictions: Classes, num_labels
 
     Macro and weighted F1 average over the classes that occur in either.
     """
+    from sklearn import metrics as sklearn_metrics  # slow to import, and not needed to answer
+
     truth, given = np.asarray(references), np.asarray(predictions)
     values = {
         "accuracy": sklearn_metrics.accuracy_score(truth, given),
@@ -50,12 +51,16 @@ def classification_metrics(references: Classes, predictions: Classes, num_labels
 
 def confusion_matrix(references: Classes, predictions: Classes, num_labels: int) -> list[list[int]]:
     """Counts [true class][given class]."""
+    from sklearn import metrics as sklearn_metrics
+
     matrix = sklearn_metrics.confusion_matrix(references, predictions, labels=list(range(num_labels)))
     counts: list[list[int]] = matrix.tolist()
     return counts
 
 
 def _matthews(truth: NDArray[np.int64], given: NDArray[np.int64]) -> float:
+    from sklearn import metrics as sklearn_metrics
+
     if len(np.unique(np.concatenate([truth, given]))) == 1:
         return 0.0  # scikit-learn's own answer, without its warning that there is a single label
     return float(sklearn_metrics.matthews_corrcoef(truth, given))

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
 
 from bertwright.statistics.calibration import calibration
 from bertwright.statistics.classes import ClassScore
@@ -28,6 +27,8 @@ def analyse_labels(
 
     Calibration is over all labels of all examples: how often a label of some probability is true.
     """
+    from scipy.special import expit  # slow to import, and not needed to answer
+
     right = (truth == given).all(axis=1)
     losses = np.logaddexp(0.0, np.where(truth, -logits, logits)).mean(axis=1)
     probabilities = expit(logits)

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn import metrics as sklearn_metrics
 
 NAMES = ("f1_micro", "f1_macro", "f1_samples", "exact_match")
 
 
 def label_metrics(truth: NDArray[np.bool_], given: NDArray[np.bool_]) -> dict[str, float]:
     """The metrics of :data:`NAMES`; both matrices are (N, C)."""
+    from sklearn import metrics as sklearn_metrics  # slow to import, and not needed to answer
+
     if not (truth.any() or given.any()):
         return dict.fromkeys(NAMES, 1.0)
     occurs = truth.any(axis=0) | given.any(axis=0)

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 Numbers = Sequence[float] | NDArray[np.float64]
 
@@ -19,6 +18,8 @@ def regression_metrics(references: Numbers, predictions: Numbers) -> dict[str, f
 
     A correlation is undefined, and counted as 0, when either side is constant or there is one row only.
     """
+    from scipy import stats  # slow to import, and not needed to answer
+
     truth, given = np.asarray(references, np.float64), np.asarray(predictions, np.float64)
     pearson = spearman = 0.0
     if len(truth) > 1 and np.ptp(truth) > 0 and np.ptp(given) > 0:

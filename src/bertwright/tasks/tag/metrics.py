@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from sklearn import metrics as sklearn_metrics
-
 from bertwright.tasks.tag.schemes import Entity, entities, strict_entities
 
 Tags = Sequence[Sequence[str]]
@@ -104,6 +102,8 @@ def entity_metrics(
 
 def tag_metrics(references: Tags, predictions: Tags) -> dict[str, float]:
     """What is reported of a tagger whose tags spell no entities: accuracy and F1 averaged over the tags."""
+    from sklearn import metrics as sklearn_metrics  # slow to import, and not needed to answer
+
     truth = [tag for tags in references for tag in tags]
     given = [tag for tags in predictions for tag in tags]
     values = {"accuracy": token_accuracy(references, predictions)}
