@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
@@ -98,6 +98,7 @@ def test_metrics_by_hand() -> None:
 matrices = arrays(np.bool_, (6, 3))
 
 
+@settings(deadline=None)
 @given(matrices, matrices)
 def test_metrics_are_those_of_scikit_learn(truth: NDArray[np.bool_], given: NDArray[np.bool_]) -> None:
     metrics = label_metrics(truth, given)
@@ -127,6 +128,7 @@ def test_thresholds_by_hand() -> None:
     assert fitted_thresholds(probable, truth) == pytest.approx((0.3, 0.25, 0.5))
 
 
+@settings(deadline=None)
 @given(
     arrays(np.float64, (8, 2), elements=st.sampled_from([0.1, 0.3, 0.5, 0.7, 0.9])), arrays(np.bool_, (8, 2))
 )

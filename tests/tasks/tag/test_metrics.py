@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from shared import shared_path
 
@@ -73,6 +73,7 @@ def test_plain_tags_by_hand() -> None:
     assert values["f1_weighted"] == pytest.approx(0.8 * 2 / 3)
 
 
+@settings(deadline=None)
 @given(st.lists(TAGS, min_size=1, max_size=4))
 def test_the_truth_itself_is_perfect(sentences: list[list[str]]) -> None:
     for strict in (False, True):
