@@ -56,6 +56,20 @@ def test_what_is_written_is_read(documents: list[list[str]], blanks: int) -> Non
     assert [list(document.lines) for document in found] == documents
 
 
+@given(st.lists(st.lists(st.sampled_from(["", " ", "\t\u3000", "a", " b"]), max_size=4), max_size=5))
+def test_groups_of_lines_are_read_as_if_they_were_one(groups: list[list[str]]) -> None:
+    firsts = [1 + sum(map(len, groups[:number])) for number in range(len(groups))]
+    found = list(documents_of_text(Path("x"), zip(firsts, groups, strict=True)))
+    flat = [line for group in groups for line in group]
+    expected: list[Document] = []
+    for number, line in enumerate(flat, 1):
+        if line.strip():
+            before = number > 1 and flat[number - 2].strip()
+            held = expected.pop() if before else Document((), "x", number)
+            expected.append(Document((*held.lines, line), "x", held.line))
+    assert found == expected
+
+
 def test_the_original_sample(tmp_path: Path) -> None:
     found = list(read_documents(shared_path("data/corpus/bert_sample_text.txt")))
     assert len(found) == 3

@@ -50,6 +50,15 @@ def test_a_good_file(tmp_path: Path) -> None:
     assert found == SMALL and TokenizerSettings(**settings) == TokenizerSettings()
 
 
+@pytest.mark.parametrize("tokens", [[], ['"', "\\", "##é", "𠀀", '"vocab":', "{"]])
+def test_the_file_is_what_json_would_write(tokens: list[str]) -> None:
+    vocabulary = Vocabulary.from_tokens([*SPECIAL_TOKENS, *tokens])
+    expected = json.dumps(
+        tokenizer_json.contents(vocabulary, TokenizerSettings()), ensure_ascii=False, indent=2
+    )
+    assert tokenizer_json.dump(vocabulary, TokenizerSettings()) == expected + "\n"
+
+
 def test_the_rust_engine_reads_what_is_written(tmp_path: Path) -> None:
     engine = RustTokenizer.from_str(json.dumps(edited()))
     encoding = engine.encode("Thes", "the")

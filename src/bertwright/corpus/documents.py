@@ -59,14 +59,18 @@ def documents_of_text(path: Path, lines: Lines) -> Iterator[Document]:
     held: list[str] = []
     start = size = 0
     for first, group in lines:
-        for index, line in enumerate(group):
-            if line and not line.isspace():
-                if not held:
-                    start = first + index
-                held.append(line)
-            elif held:
+        begin = 0
+        for blank in [index for index, line in enumerate(group) if not line or line.isspace()]:
+            if begin < blank and not held:
+                start = first + begin
+            held += group[begin:blank]
+            if held:
                 yield Document(tuple(held), source, start)
                 held, size = [], 0
+            begin = blank + 1
+        if begin < len(group) and not held:
+            start = first + begin
+        held += group[begin:]
         # ASCII or not, characters are a lower bound of bytes: good enough for a cap.
         size += sum(map(len, group)) if held else 0
         if size > MAX_DOCUMENT_BYTES:

@@ -2,17 +2,18 @@
 
 A word here is a stretch of text that the tokenizer treats the same wherever it stands: text between ASCII
 white space, cut again around ASCII punctuation and CJK ideographs, as the basic tokenizer will cut it. One
-pass over the bytes looks each word up in a table; only words never seen before go through the tokenizer.
+pass over the bytes looks each word up in a table; only words never seen before are cut into pieces: those of
+plain ASCII in a tree of the pieces, all others by the tokenizer.
 """
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from bertwright.data.piece_trie import PieceTrie, merged
 from bertwright.data.shards import Ids, Offsets, id_type
 from bertwright.data.word_cutting import ARENA_FULL, SLOTS_FULL, cut, gather, refill
 from bertwright.tokenization.tokenizer import Tokenizer
@@ -29,6 +30,7 @@ class WordTable:
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self._tokenizer = tokenizer
+        self._trie = PieceTrie(tokenizer)
         self._split_ideographs = tokenizer.settings.tokenize_chinese_chars
         self._dtype = id_type(len(tokenizer.vocabulary))
         self._clear()
@@ -96,10 +98,19 @@ class WordTable:
             return
         ends = self._word_ends[self._count : known + 1]
         first = int(ends[0])
-        data = self._arena[first : int(ends[-1])].tobytes()
-        bounds = (ends - first).tolist()
-        new = [data[a:b].decode() for a, b in pairwise(bounds)]
-        ids, offsets = self._tokenizer.words_to_ids(new)
-        self._id_offsets = np.concatenate([self._id_offsets, offsets[1:] + len(self._ids)])
+        text, bounds = self._arena[first : int(ends[-1])], ends - first
+        ids, counts = self._trie.cut(text, bounds)
+        others = np.flatnonzero(counts < 0)
+        if len(others):
+            starts, stops = bounds[others].tolist(), bounds[others + 1].tolist()
+            data = text.tobytes()
+            words = [data[start:stop].decode() for start, stop in zip(starts, stops, strict=True)]
+            ids, counts = merged(ids, counts, *self._others(words))
+        self._id_offsets = np.concatenate([self._id_offsets, np.cumsum(counts) + len(self._ids)])
         self._ids = np.concatenate([self._ids, ids.astype(self._dtype)])
         self._count = known
+
+    def _others(self, words: list[str]) -> tuple[Ids, Offsets]:
+        """Ids of words that are not plain ASCII, and how many each has."""
+        ids, offsets = self._tokenizer.words_to_ids(words)
+        return ids, np.diff(offsets)

@@ -69,7 +69,7 @@ def files(
         config["model_max_length"] = model_max_length
     return {
         VOCAB_TXT: vocabulary.to_text().encode(),
-        TOKENIZER_JSON: _json(tokenizer_json.contents(vocabulary, settings)),
+        TOKENIZER_JSON: tokenizer_json.dump(vocabulary, settings).encode(),
         TOKENIZER_CONFIG: _json(config),
         SPECIAL_TOKENS_MAP: _json(_NAMED),
     }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from json.encoder import encode_basestring
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -49,6 +51,20 @@ def contents(vocabulary: Vocabulary, settings: TokenizerSettings) -> dict[str, A
             "vocab": vocabulary.ids(),
         },
     }
+
+
+def dump(vocabulary: Vocabulary, settings: TokenizerSettings) -> str:
+    """The file as text.
+
+    The lines of the vocabulary are put in here: with indentation ``json`` writes in plain Python, and takes
+    longer over them than a small store takes for its text.
+    """
+    whole = contents(vocabulary, settings)
+    whole["model"]["vocab"] = {}
+    before, after = json.dumps(whole, ensure_ascii=False, indent=2).split('"vocab": {}')
+    lines = [f"      {encode_basestring(token)}: {index}" for token, index in vocabulary.ids().items()]
+    listed = ",\n".join(lines)
+    return f'{before}"vocab": {{\n{listed}\n    }}{after}\n'
 
 
 def read(path: Path) -> tuple[Vocabulary, dict[str, Any]]:
