@@ -17,7 +17,7 @@ FLOORS: list[set[str]] = [
     {"checkpoints"},
     {"export"},
     {"training", "features"},
-    {"pretraining", "tasks"},
+    {"pretraining", "tasks", "looking"},
     {"comparison"},
     {"inference", "reports"},
     {"demo", "exchange"},

@@ -17,10 +17,11 @@ from transformers import AutoModel
 from bertwright.errors import InputError, RunError
 from bertwright.features.hidden_states import hidden_states
 from bertwright.features.layers import select_layers
+from bertwright.features.piece_rows import piece_row
 from bertwright.inference import feature_file
 from bertwright.inference.feature_file import features_file
 from bertwright.inference.feature_request import FeatureRequest
-from bertwright.inference.feature_rows import piece_row, read_rows
+from bertwright.inference.feature_rows import read_rows
 from bertwright.inference.model import Model, load
 
 LINES = ["the sea was dark ||| good", "", "goods, booking.", "the night " * 30, "a door"]

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from small_models import tokenizer
 
 from bertwright.errors import InputError
-from bertwright.inference.feature_rows import GivenWords, piece_row, read_rows, split_line
+from bertwright.features.piece_rows import GivenWords, piece_row
+from bertwright.inference.feature_rows import read_rows, split_line
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,11 @@ def word_ranges(word_ids: Sequence[int]) -> list[tuple[int, int]]:
     return list(zip(starts, [*starts[1:], len(word_ids)], strict=True)) if starts else []
 
 
+def spelled(pieces: Sequence[str]) -> str:
+    """A word's pieces put together."""
+    return pieces[0] + "".join(piece.removeprefix("##") for piece in pieces[1:])
+
+
 def pool_words(vectors: Vectors, ranges: Sequence[tuple[int, int]], how: str) -> Vectors:
     """One vector a word.
 

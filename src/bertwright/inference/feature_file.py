@@ -15,6 +15,7 @@ import numpy as np
 from bertwright import durable, strict_json
 from bertwright.errors import TableError, UsageError
 from bertwright.features.hidden_states import hidden_states
+from bertwright.features.piece_rows import FeatureInput, piece_row
 from bertwright.inference.blocks import BlockAnswer, Blocks, check_count, check_input
 from bertwright.inference.embedding import sequence_length
 from bertwright.inference.feature_formats import (
@@ -25,7 +26,7 @@ from bertwright.inference.feature_formats import (
     index_path,
 )
 from bertwright.inference.feature_request import FeatureRequest
-from bertwright.inference.feature_rows import FeatureInput, piece_row, read_rows
+from bertwright.inference.feature_rows import read_rows
 from bertwright.inference.stages import Inner
 from bertwright.progress import Progress, Silent
 

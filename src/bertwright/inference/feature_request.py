@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from bertwright.errors import UsageError, quote
 from bertwright.features.layers import Selection
+from bertwright.features.piece_rows import PieceRow
 from bertwright.features.pooling import PoolingName, pooling
-from bertwright.features.words import WordPooling, check_word_pooling, pool_words
-from bertwright.inference.feature_rows import PieceRow
+from bertwright.features.words import WordPooling, check_word_pooling, pool_words, spelled
 
 Combining = Literal["none", "concat", "sum", "mean"]
 Alignment = Literal["pieces", "words"]
@@ -85,7 +85,7 @@ class FeatureRequest:
         if self.align == "words":
             words = row.words
             return {
-                "tokens": [_spelled(row.tokens[start:stop]) for start, stop in words],
+                "tokens": [spelled(row.tokens[start:stop]) for start, stop in words],
                 "offsets": [_span(row.offsets[start:stop]) for start, stop in words],
                 "segments": [row.token_type_ids[start] for start, _ in words],
                 "truncated": row.truncated,
@@ -97,10 +97,6 @@ class FeatureRequest:
             "segments": row.token_type_ids,
             "truncated": row.truncated,
         }
-
-
-def _spelled(pieces: list[str]) -> str:
-    return pieces[0] + "".join(piece.removeprefix("##") for piece in pieces[1:])
 
 
 def _span(offsets: list[tuple[int, int] | None]) -> list[int]:

@@ -111,11 +111,31 @@ class SelfAttention(nn.Module):
             return host_attention(fused, bias, self.num_heads, probability)
         return self._fused_attention(fused, bias, probability)
 
+    def probabilities(self, hidden: Tensor, bias: Tensor | None) -> Tensor:
+        """What each head attends to: softmax(Q K^T / sqrt(D) + bias), which the kernels keep to themselves.
+
+        Args:
+            hidden, bias: as in :meth:`forward`.
+
+        Returns:
+            (B, N, S, S): rows are the positions that attend and sum to 1, columns what they attend to.
+            Nothing is dropped, in training either.
+        """
+        query, key, _ = self._heads(self.query_key_value(hidden))  # (B, N, S, D)
+        if self.causal and bias is None:
+            bias = causal_bias(hidden.shape[1], query)
+        scores = query @ key.transpose(-1, -2) * key.shape[-1] ** -0.5  # (B, N, S, S)
+        return torch.softmax(scores if bias is None else scores + bias.to(scores.dtype), -1)
+
+    def _heads(self, fused: Tensor) -> tuple[Tensor, ...]:
+        """(B, S, 3H) -> queries, keys and values, three times (B, N, S, D)."""
+        rows, length, width = fused.shape[0], fused.shape[1], fused.shape[2] // 3
+        split = fused.view(rows, length, 3, self.num_heads, width // self.num_heads)  # (B, S, 3, N, D)
+        return split.permute(2, 0, 3, 1, 4).unbind(0)
+
     def _fused_attention(self, fused: Tensor, bias: Tensor | None, probability: float) -> Tensor:
         """PyTorch's own kernels: (B, S, 3H) -> (B, S, H)."""
-        rows, length, width = fused.shape[0], fused.shape[1], fused.shape[2] // 3
-        fused = fused.view(rows, length, 3, self.num_heads, width // self.num_heads)  # (B, S, 3, N, D)
-        query, key, value = fused.permute(2, 0, 3, 1, 4).unbind(0)  # three times (B, N, S, D)
+        query, key, value = self._heads(fused)
         context = F.scaled_dot_product_attention(
             query,
             key,
@@ -124,4 +144,4 @@ class SelfAttention(nn.Module):
             dropout_p=probability,
             is_causal=self.causal and bias is None,
         )  # (B, N, S, D)
-        return context.transpose(1, 2).reshape(rows, length, width)  # (B, S, H)
+        return context.transpose(1, 2).flatten(2)  # (B, S, H)

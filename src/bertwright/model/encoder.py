@@ -81,7 +81,7 @@ class BertEncoder(nn.Module):
         Raises:
             ModelError: S exceeds ``max_position_embeddings``.
         """
-        hidden, bias = self._embedded(input_ids, token_type_ids, attention_mask)
+        hidden, bias = self.embedded(input_ids, token_type_ids, attention_mask)
         states: tuple[Tensor, ...] | None = (hidden,) if output_hidden_states else None
         for layer in self.layers:
             hidden = layer(hidden, bias)
@@ -109,7 +109,7 @@ class BertEncoder(nn.Module):
         Returns:
             (K, H).
         """
-        hidden, bias = self._embedded(input_ids, token_type_ids, attention_mask)
+        hidden, bias = self.embedded(input_ids, token_type_ids, attention_mask)
         packing = None if attention_mask is None else packing_of(attention_mask, positions)
         if packing is not None:
             hidden, positions = packing.pack(hidden), packing.places[positions]  # (T, H), (K,)
@@ -155,7 +155,7 @@ class BertEncoder(nn.Module):
             return first_positions(input_ids)
         return last_positions(input_ids, attention_mask)
 
-    def _embedded(
+    def embedded(
         self, input_ids: Tensor, token_type_ids: Tensor | None, attention_mask: Tensor | None
     ) -> tuple[Tensor, Tensor | None]:
         """What the first block reads: embeddings (B, S, H), and what attention adds to its scores."""
