@@ -9,6 +9,7 @@ from cyclopts import Parameter
 
 from bertwright.cli.arguments import Common, Count, Device, Pooling
 from bertwright.cli.console import Console, amount
+from bertwright.cli.engines import EngineName, RayAddress, chosen_engine
 
 
 def embed(
@@ -35,6 +36,8 @@ def embed(
     resume: Annotated[bool, Parameter(help="Go on with work that was interrupted.")] = False,
     overwrite: Annotated[bool, Parameter(help="Replace OUTPUT.")] = False,
     device: Device = "auto",
+    engine: EngineName = "local",
+    ray_address: RayAddress = None,
     common: Common = Common(),
 ) -> None:
     """Turn every text of a file into one vector of float32, in the order of the file.
@@ -47,7 +50,7 @@ def embed(
     from bertwright.inference.embedding_file import embed_file
     from bertwright.inference.model import load
 
-    with Console(common) as console:
+    with Console(common) as console, chosen_engine(engine, ray_address, console.say) as cluster:
         opened = load(model, device=device)
         for note in opened.folder.notes:
             console.say(note)
@@ -61,6 +64,7 @@ def embed(
             max_length=max_length,
             resume=resume,
             overwrite=overwrite,
+            engine=cluster,
             progress=console,
         )
         if summary.truncated:

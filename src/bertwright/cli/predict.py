@@ -9,6 +9,7 @@ from cyclopts import Parameter
 
 from bertwright.cli.arguments import ColumnNames, Common, Device, PairColumn, TableFormat, TextColumn
 from bertwright.cli.console import Console, amount
+from bertwright.cli.engines import EngineName, RayAddress, chosen_engine
 
 if TYPE_CHECKING:
     from bertwright.inference.prediction_file import PredictionSummary
@@ -31,6 +32,8 @@ def predict(
     resume: Annotated[bool, Parameter(help="Go on with work that was interrupted.")] = False,
     overwrite: Annotated[bool, Parameter(help="Replace OUTPUT.")] = False,
     device: Device = "auto",
+    engine: EngineName = "local",
+    ray_address: RayAddress = None,
     common: Common = Common(),
 ) -> None:
     """Predict every row of a file, in its order, as JSON lines.
@@ -47,7 +50,7 @@ def predict(
     from bertwright.tasks.columns import Columns
     from bertwright.tasks.presets import stored_preset
 
-    with Console(common) as console:
+    with Console(common) as console, chosen_engine(engine, ray_address, console.say) as cluster:
         opened = load(model, device=device)
         chosen = Columns.of(text, text_pair, names=columns)
         preset, identities = stored_preset(opened.folder), None
@@ -65,6 +68,7 @@ def predict(
             strict=strict or submission is not None,
             resume=resume,
             overwrite=overwrite,
+            engine=cluster,
             progress=console,
         )
         if submission is not None:
@@ -84,12 +88,7 @@ def predict(
             console.warn(summary.failures)
         console.result(
             {
-                "rows": summary.rows,
-                "failed": summary.failed,
-                "truncated": summary.truncated,
-                "seconds": round(summary.seconds, 3),
-                "output": str(summary.output),
-                "errors": None if summary.errors is None else str(summary.errors),
+                **summary.as_json(),
                 **({} if submission is None else {"submission": str(submission)}),
             },
             _shown(summary),

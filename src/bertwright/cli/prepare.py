@@ -8,6 +8,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from bertwright.cli.arguments import Common, Count, Whole
+from bertwright.cli.engines import EngineName, RayAddress, chosen_engine
 from bertwright.corpus.formats import Format
 
 
@@ -19,7 +20,9 @@ def prepare(
     *,
     vocab: Annotated[Path, Parameter(help="Folder with tokenizer files, or a bare vocab.txt.")],
     output: Annotated[Path, Parameter(name=["--output", "-o"], help="The token store to be made.")],
-    workers: Annotated[Whole | None, Parameter(help="Processes; by default one a core.")] = None,
+    workers: Annotated[
+        Whole | None, Parameter(help="Processes, or parts at once on a cluster; by default one a core.")
+    ] = None,
     one_sentence_per_line: Annotated[bool, Parameter(help="Lines are sentences already.")] = False,
     language: Annotated[str, Parameter(help="Whose rules find the sentences: en, zh, de, …")] = "en",
     format: Annotated[
@@ -31,6 +34,8 @@ def prepare(
         bool, Parameter(help="For masked LM alone: one document, or documents of one sentence, will do.")
     ] = False,
     overwrite: Annotated[bool, Parameter(help="Replace a store that is there.")] = False,
+    engine: EngineName = "local",
+    ray_address: RayAddress = None,
     common: Common = Common(),
 ) -> None:
     """Turn raw text into a token store, ready for pre-training.
@@ -44,12 +49,15 @@ def prepare(
     from bertwright.cli.console import Console, table
     from bertwright.data.prepare import prepare as run
 
-    with Console(common) as console:
+    with (
+        Console(common) as console,
+        chosen_engine(engine, ray_address, console.say, workers=workers) as cluster,
+    ):
         summary = run(
             corpus,
             vocabulary=vocab,
             output=output,
-            workers=workers,
+            workers=workers if cluster is None else None,
             one_sentence_per_line=one_sentence_per_line,
             language=language,
             format=format,
@@ -57,6 +65,7 @@ def prepare(
             max_line_bytes=max_line_bytes,
             masked_lm_only=mlm_only,
             overwrite=overwrite,
+            engine=cluster,
             progress=console,
         )
         for warning in summary.warnings:
