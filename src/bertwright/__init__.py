@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from bertwright.data.store import TokenStore
     from bertwright.errors import BertwrightError
     from bertwright.exchange.extension import extend_model
+    from bertwright.inference.looking import look
     from bertwright.inference.model import Model, load
     from bertwright.pretraining.config import PretrainingSettings
     from bertwright.pretraining.run import pretrain
@@ -48,6 +49,7 @@ _HOME = {
     "finetune": "bertwright.tasks.finetuning",
     "learn_vocabulary": "bertwright.tokenization.learning.learn",
     "load": "bertwright.inference.model",
+    "look": "bertwright.inference.looking",
     "prepare": "bertwright.data.prepare",
     "pretrain": "bertwright.pretraining.run",
 }
@@ -64,6 +66,7 @@ __all__ = [
     "finetune",
     "learn_vocabulary",
     "load",
+    "look",
     "prepare",
     "pretrain",
 ]
