@@ -49,6 +49,7 @@ from bertwright.model.classifier import SequenceClassifier
 
 Numbers = NDArray[np.float32]
 Contestant = Callable[[Sequence[str]], Numbers]
+Clock = Callable[[], float]
 PEER, BF16, FLOAT, INT8 = (
     "sentence-transformers fp32",
     "sentence-transformers bf16",
@@ -76,12 +77,19 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=1500, help="of STS-B")
     parser.add_argument("--paragraphs", type=int, default=100, help="of SQuAD")
     parser.add_argument("--threads", type=int, help="for all of them; by default as each library likes")
+    parser.add_argument(
+        "--processor",
+        action="store_true",
+        help="count processor seconds: where others compute too, one thread",
+    )
     parser.add_argument("--quick", action="store_true", help="under a minute: fewer texts, three rounds")
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
     options = parser.parse_args()
     if options.quick:
         options.rounds, options.pairs, options.paragraphs = 3, 60, 6
     quieten()
+    if options.processor:
+        options.threads = 1
     if options.threads:
         torch.set_num_threads(options.threads)
     with tempfile.TemporaryDirectory() as folder:
@@ -105,27 +113,28 @@ def measured(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     pairs, scores = sentences(options.pairs)
     texts = sorted({text for pair in pairs for text in pair})
     contestants = contestants_in(folder, texts, options.threads)
-    results = taking_turns("SQuAD", paragraphs(options.paragraphs), contestants, options.rounds)[0]
-    of_sentences, found = taking_turns("STS-B", texts, contestants, options.rounds)
+    clock = processor_seconds if options.processor else time.perf_counter
+    results = taking_turns("SQuAD", paragraphs(options.paragraphs), contestants, options.rounds, clock)[0]
+    of_sentences, found = taking_turns("STS-B", texts, contestants, options.rounds, clock)
     exact = dict(zip(texts, found[PEER], strict=True))
     for result in of_sentences:
         if "labels" not in result["name"]:
             of = dict(zip(texts, found[result["name"]], strict=True))
             result["spearman"] = 100 * correlation(pairs, scores, of)
             result["cosine"] = least_cosine(of, exact)
-    first = first_answers(folder, options.rounds)
+    first = first_answers(folder, options.rounds, clock)
     return {"threads": torch.get_num_threads(), "results": of_sentences + results, "first_answer": first}
 
 
 def taking_turns(
-    texts: str, given: Sequence[str], contestants: Mapping[str, Contestant], rounds: int
+    texts: str, given: Sequence[str], contestants: Mapping[str, Contestant], rounds: int, clock: Clock
 ) -> tuple[list[dict[str, Any]], dict[str, Numbers]]:
     """Every contestant ``rounds`` times, one after the other: how fast each was, and its answers."""
     seconds: dict[str, list[float]] = {name: [] for name in contestants}
     found = {name: contestant(given) for name, contestant in contestants.items()}  # also warms up
     for _ in range(rounds):
         for name, contestant in contestants.items():
-            seconds[name].append(timed(partial(contestant, given)))
+            seconds[name].append(timed(partial(contestant, given), clock))
 
     def ratio(name: str, peer: str) -> float:
         return statistics.median(p / s for p, s in zip(seconds[peer], seconds[name], strict=True))
@@ -143,11 +152,16 @@ def taking_turns(
     return results, found
 
 
-def timed(work: Callable[[], object]) -> float:
+def timed(work: Callable[[], object], clock: Clock = time.perf_counter) -> float:
     """Seconds."""
-    begun = time.perf_counter()
+    begun = clock()
     work()
-    return time.perf_counter() - begun
+    return clock() - begun
+
+
+def processor_seconds() -> float:
+    """That this process and those that it started have taken."""
+    return sum(os.times()[:4])
 
 
 def sentences(pairs: int) -> tuple[list[tuple[str, str]], list[float]]:
@@ -305,7 +319,7 @@ def least_cosine(of: Mapping[str, Numbers], exact: Mapping[str, Numbers]) -> flo
     return min(float(vector @ exact[text] / np.linalg.norm(vector)) for text, vector in of.items())
 
 
-def first_answers(folder: Path, times: int) -> dict[str, float]:
+def first_answers(folder: Path, times: int, clock: Clock) -> dict[str, float]:
     """Seconds from the start of a process to the vector of one line on the disk; medians."""
     line, output, home = folder / "line.txt", folder / "line.npy", str(checkpoint())
     line.write_text("A man is playing a guitar.\n")
@@ -315,16 +329,17 @@ def first_answers(folder: Path, times: int) -> dict[str, float]:
     for _ in range(times):
         for name, program in programs.items():
             command = [sys.executable, *program]
-            taken[name].append(timed(partial(subprocess.run, command, check=True, capture_output=True)))
+            run = partial(subprocess.run, command, check=True, capture_output=True)
+            taken[name].append(timed(run, clock))
     return {name: statistics.median(seconds) for name, seconds in taken.items()}
 
 
 def show(found: Mapping[str, Any]) -> None:
     """One table for the texts of each kind, and the first answer."""
-    columns = ["", "texts a second", "of the peer in fp32", f"of {INT8}", "Spearman", "least cosine"]
+    columns = ["", "a second", "of fp32", "of ONNX int8", "Spearman", "cosine"]
     for name in ("STS-B", "SQuAD"):
         rows = [list(cells(result)) for result in found["results"] if result["texts"] == name]
-        title = f"texts of {name}, {found['threads']} threads"
+        title = f"texts of {name}, {found['threads']} threads; ratios to the peer in fp32 and to its int8"
         Console().print(table(title, columns, rows, right=range(1, len(columns))))
     for name, seconds in found["first_answer"].items():
         print(f"first answer, {name}: {seconds:.2f} s")
