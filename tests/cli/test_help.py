@@ -24,8 +24,8 @@ PAGES = ["", *COMMANDS, "config show", "config check", "config schema"]
 
 
 def test_sweep_is_complete() -> None:
-    assert len(COMMANDS) == 20
-    assert len(PAGES) == 24
+    assert len(COMMANDS) == 21
+    assert len(PAGES) == 25
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -37,6 +37,7 @@ COMMANDS = {
     "embed": ("bertwright.cli.embed:embed", "Using a model"),
     "features": ("bertwright.cli.features:features", "Using a model"),
     "convert": ("bertwright.cli.convert:convert", "Using a model"),
+    "look": ("bertwright.cli.look:look", "Looking"),
     "inspect": ("bertwright.cli.inspect:inspect", "Looking"),
     "report": ("bertwright.cli.report:report", "Looking"),
     "config": ("bertwright.cli.config:app", "Looking"),
