@@ -48,3 +48,14 @@ def test_refused(
     answer = command("look", pretrained_folder, *given, "-o", tmp_path / "look.html")
     assert answer.code == 2 and message in answer.err and answer.err.count("\n") == 1
     assert not list(tmp_path.iterdir())
+
+
+def test_the_same_page_each_time(command, pretrained_folder: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    for name in ("one.html", "two.html"):
+        assert command("look", pretrained_folder, "the sea", "-o", tmp_path / name).code == 0
+    assert (tmp_path / "one.html").read_bytes() == (tmp_path / "two.html").read_bytes()
+
+
+def test_a_long_text_is_cut_and_that_is_said(command, pretrained_folder: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    answer = command("look", pretrained_folder, "the sea " * 30, "-o", tmp_path / "look.html")
+    assert (answer.code, answer.err) == (0, "warning: text 1 is longer than 40 pieces and was cut\n")

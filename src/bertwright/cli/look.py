@@ -21,9 +21,7 @@ def look(
     ] = [],  # noqa: B006  (cyclopts reads the default; it is never changed)
     file: Annotated[
         Path | None,
-        Parameter(
-            help="Measure heads, and look for neighbours of words, on this: a text a line, or a table."
-        ),
+        Parameter(help="Measure heads and find neighbours in this: a text a line, or a table."),
     ] = None,
     text_column: Annotated[str | None, Parameter(help="The table's column with the texts.")] = None,
     text_pair: Annotated[str | None, Parameter(help="The column with the second texts of pairs.")] = None,
@@ -39,7 +37,7 @@ def look(
 
     One page of pictures; it needs no network and no other file.
 
-        bertwright look RUN/model "They sat on the bank." "The bank lent money." --word bank -o look.html
+        bertwright look RUN/model "on the bank of the river" "the bank lends money" --word bank -o look.html
     """
     from bertwright.durable import require_absent, write_file
     from bertwright.inference.feature_rows import split_line
@@ -65,7 +63,7 @@ def look(
         )
         for remark in found.remarks:
             console.warn(remark)
-        name = model.resolve().name
+        name = "/".join(model.resolve().parts[-2:])
         page = render(found, name, None if file is None else file.name)
         write_file(output, page, overwrite=overwrite)
         console.result({**found.to_dict(), "output": str(output)}, str(output))

@@ -45,7 +45,7 @@ def all_heads(number: int, found: TextMaps) -> str:
         axes.set_ylabel("layer", color=SOFT)
         _bare(axes)
 
-    height = 0.8 + 4.7 * layers / heads
+    height = 0.8 + 4.6 * layers / heads  # squares, as wide as high
     return drawing(f"Text {number}: all heads", paint, size=(5.4, min(9.0, max(2.2, height))))
 
 

@@ -23,9 +23,6 @@ from bertwright.reports.look_charts import (
     word_way,
 )
 
-Layers = tuple[tuple[Neighbour, ...], ...]
-"""The neighbours of one word, layer by layer."""
-
 MOST_TEXTS = 8
 """That are drawn."""
 
@@ -41,6 +38,9 @@ TITLES: dict[MeasureName, str] = {
     "distance": "Mean distance, in tokens",
     "entropy": "Entropy, in nats",
 }
+
+Layers = tuple[tuple[Neighbour, ...], ...]
+"""For each of L + 1 layers, the nearest first."""
 
 _AROUND = 6
 """Pieces on either side of a word that are shown."""
@@ -82,8 +82,8 @@ def strongest(measures: tuple[HeadMeasure, ...], found: TextMaps) -> list[tuple[
 def _text(result: page.Page, number: int, found: TextMaps, measures: tuple[HeadMeasure, ...]) -> None:
     cut = "" if len(found.row) <= MOST_PIECES else f" The first {MOST_PIECES} of {len(found.row)} are drawn."
     text = (
-        f"Every small square is one head: its rows are the {len(found.row)} pieces below, top to bottom, "
-        f"its columns what they attend to. The darker, the more.{cut}"
+        f"Every small field is one head: its rows are the {len(found.row)} pieces below, from top to "
+        f"bottom, its columns what they attend to. The darker, the more.{cut}"
     )
     enlarged = [
         (
@@ -96,7 +96,10 @@ def _text(result: page.Page, number: int, found: TextMaps, measures: tuple[HeadM
         f"Attention in text {number}",
         text,
         page.pieces(found.row.tokens),
-        page.figures([(all_heads(number, found), "Shades follow the square root of attention."), *enlarged]),
+        page.figures([(all_heads(number, found), "Shades follow the square root of attention.")]),
+        page.details(f"{len(enlarged)} heads enlarged", page.figures(enlarged))
+        if number > 1
+        else page.figures(enlarged),
     )
 
 
@@ -137,38 +140,40 @@ def _words(result: page.Page, found: Look) -> None:
         pairs = len(words.occurrences) * (len(words.occurrences) - 1) // 2
         which = f"; of {pairs} pairs the closest and the farthest" if pairs > MOST_PAIRS else ""
         drawings.insert(0, (word_similarity(words), f"Cosine of two occurrences{which}."))
-    result.section("Words over the layers", text, f'<div class="blank">{"".join(listed)}</div>')
-    result.sections[-1] = result.sections[-1].replace("</section>", page.figures(drawings) + "</section>")
+    places = f'<div class="blank">{"".join(listed)}</div>'
+    result.section("Words over the layers", text, places, page.figures(drawings))
     for number, layers in enumerate(found.neighbours, 1):
-        _neighbours(result, found, number, words.occurrences[number - 1], layers)
+        _neighbours(result, number, words.occurrences[number - 1], layers)
 
 
-def _neighbours(result: page.Page, found: Look, number: int, place: Occurrence, layers: Layers) -> None:
+def _neighbours(result: page.Page, number: int, place: Occurrence, layers: Layers) -> None:
     rows = [
-        [str(layer) if layer else "embeddings", *(f"{near.word} {near.similarity:.2f}" for near in nearest)]
+        [str(layer), " · ".join(f"{near.word}\xa0{near.similarity:.2f}" for near in nearest)]
         for layer, nearest in enumerate(layers)
     ]
-    count = len(layers[-1])
-    last = "".join(
-        f"<p>{near.similarity:.2f} {escape(near.before)}<mark>{escape(near.word)}</mark>"
-        f"{escape(near.after)}</p>"
-        for near in layers[-1]
-    )
+    last = "".join(f"<p>{near.similarity:.2f} {_in_file(near)}</p>" for near in layers[-1])
     result.section(
         f"Nearest to “{place.word}” in place {number}",
-        "Of words of the file that are spelled alike the nearest counts. Below, those of the last layer, "
-        "where they stand.",
-        page.table(["layer", *[""] * count], rows),
+        "Layer 0 is the embeddings. Of words of the file that are spelled alike the nearest counts. Below, "
+        "those of the last layer where they stand.",
+        page.table(["layer", "nearest, and cosine"], rows),
         f'<div class="blank">{last}</div>',
     )
+
+
+def _in_file(near: Neighbour) -> str:
+    """A neighbour marked in what stands around it."""
+    return f"{escape(near.before)}<mark>{escape(near.word)}</mark>{escape(near.after)}"
 
 
 def _in_text(found: Look, place: Occurrence) -> str:
     """The word marked among the pieces around it."""
     tokens = found.texts[place.text].row.tokens
     before, after = tokens[max(0, place.start - _AROUND) : place.start], tokens[place.stop :][:_AROUND]
+    left = "… " if place.start - _AROUND > 1 else ""
+    right = " …" if place.stop + _AROUND < len(tokens) - 1 else ""
     word = _read(tokens[place.start : place.stop])
-    return f"{escape(_read(before))} <mark>{escape(word)}</mark> {escape(_read(after))}"
+    return f"{left}{escape(_read(before))} <mark>{escape(word)}</mark> {escape(_read(after))}{right}"
 
 
 def _read(pieces: list[str]) -> str:

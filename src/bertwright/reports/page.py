@@ -53,7 +53,8 @@ pre { background: var(--back); border-radius: 8px; padding: .7rem .9rem; overflo
 .pieces code { background: var(--back); border-radius: 4px; padding: .05rem .35rem; margin: 0 .2rem .25rem 0;
   display: inline-block; overflow-wrap: anywhere; }
 details summary { cursor: pointer; color: var(--accent); margin: .4rem 0; }
-.scroll + .figures { margin-top: 1rem; }
+.scroll + .figures, .pieces + .figures, .figures + .figures, .blank + .figures, .scroll + .blank {
+  margin-top: 1rem; }
 .remark { border-top: 1px solid var(--line); padding: .55rem 0 .6rem; }
 .remark p { margin: 0; overflow-wrap: anywhere; }
 .remark dl { display: flex; flex-wrap: wrap; gap: .1rem 1.4rem; margin: .15rem 0 0; font-size: .9rem; }
