@@ -252,3 +252,11 @@ def test_the_settings_of_the_repository(file: Path, monkeypatch: pytest.MonkeyPa
     identity_of(chosen.model_copy(update={"corpus": chosen.corpus[-1:]}))
     tokenizer = Tokenizer.load(shared_path("data/vocab/bert-base-uncased-vocab.txt"))
     require_readable(plan_of("pretraining", chosen), tokenizer, Silent())
+
+
+def test_the_settings_for_the_layers_of_an_encoder(monkeypatch: pytest.MonkeyPatch) -> None:
+    shared_path("data/conll2003")
+    monkeypatch.chdir(Path(__file__).parents[2])
+    file = Path("benchmarks/encoder_layers.toml")
+    found = plan_of("features", load(ComparisonSettings, file=file, overrides={"model": "MODEL"}).value)
+    assert len(found.arms) == 7 and len(found.columns) >= 1
