@@ -6,30 +6,16 @@ Axes: B rows of a batch, S positions, N rows in all, H hidden size.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
 
 import numpy as np
-import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from bertwright.errors import NonFiniteError
 from bertwright.export.batches import ask_groups, groups_for
 from bertwright.features.pooling import pooling
 from bertwright.model.encoder import BertEncoder
+from bertwright.model.input_tensors import EncodedRow, InputTensors
 from bertwright.progress import Progress, Silent
-from bertwright.tokenization.padding import pad, padding_mask
-
-
-class EncodedRow(Protocol):
-    """Ids and segments of one row, without padding."""
-
-    @property
-    def input_ids(self) -> ArrayLike: ...
-
-    @property
-    def token_type_ids(self) -> ArrayLike: ...
-
-    def __len__(self) -> int: ...
 
 
 def extract(
@@ -60,15 +46,12 @@ def extract(
 
     def ask(group: NDArray[np.int64]) -> NDArray[np.float32]:
         chosen = [rows[index] for index in group.tolist()]
-        mask = padding_mask([len(row) for row in chosen])
-        attention = None if mask is None else torch.from_numpy(mask).to(device)
-        ids = torch.from_numpy(pad([row.input_ids for row in chosen], encoder.config.pad_token_id)).to(device)
-        types = torch.from_numpy(pad([row.token_type_ids for row in chosen], 0)).to(device)
+        batch = InputTensors.of(chosen, encoder.config.pad_token_id, device)
         if layer == -1:
-            hidden = encoder.at_tokens(ids, types, attention)
+            hidden = encoder.at_tokens(*batch)
         else:
-            hidden = encoder(ids, types, attention, output_hidden_states=True).hidden_states[layer]
-        return pooled(hidden.float(), attention).cpu().numpy()  # (B, H)
+            hidden = encoder(*batch, output_hidden_states=True).hidden_states[layer]
+        return pooled(hidden.float(), batch.attention_mask).cpu().numpy()  # (B, H)
 
     progress.start("extracting features", len(rows), "rows")
     groups = groups_for(encoder, [len(row) for row in rows], batch_tokens)

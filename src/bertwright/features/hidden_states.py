@@ -13,10 +13,9 @@ from numpy.typing import NDArray
 
 from bertwright.errors import NonFiniteError
 from bertwright.export.batches import ask_groups, groups_for
-from bertwright.features.extraction import EncodedRow
 from bertwright.model.encoder import BertEncoder
+from bertwright.model.input_tensors import EncodedRow, InputTensors
 from bertwright.progress import Progress, Silent
-from bertwright.tokenization.padding import pad, padding_mask
 
 Vectors = NDArray[np.float32]
 
@@ -49,13 +48,8 @@ def hidden_states(
 
     def ask(group: NDArray[np.int64]) -> Vectors:
         chosen = [rows[index] for index in group.tolist()]
-        mask = padding_mask([len(row) for row in chosen])
-        output = encoder(
-            torch.from_numpy(pad([row.input_ids for row in chosen], encoder.config.pad_token_id)).to(device),
-            torch.from_numpy(pad([row.token_type_ids for row in chosen], 0)).to(device),
-            None if mask is None else torch.from_numpy(mask).to(device),
-            output_hidden_states=True,
-        )
+        batch = InputTensors.of(chosen, encoder.config.pad_token_id, device)
+        output = encoder(*batch, output_hidden_states=True)
         stacked = torch.stack([output.hidden_states[layer] for layer in layers], dim=2)
         return stacked.float().cpu().numpy()  # (B, S, n, H)
 

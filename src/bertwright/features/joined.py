@@ -16,10 +16,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from bertwright.features.extraction import EncodedRow
 from bertwright.features.pooling import PoolingName, pooling
 from bertwright.features.store import FeatureStore, Number, cached_features
 from bertwright.model.encoder import BertEncoder
+from bertwright.model.input_tensors import EncodedRow
 from bertwright.progress import Progress
 
 STORE_BYTES = 512 << 20

@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 
 from bertwright.durable import Manifest, NewDirectory, check_free_space, digest_of, read_manifest, verify
 from bertwright.errors import DigestError, NonFiniteError, StoreError
-from bertwright.features.extraction import EncodedRow
 from bertwright.features.hidden_states import hidden_states
 from bertwright.model.encoder import BertEncoder
+from bertwright.model.input_tensors import EncodedRow
 from bertwright.progress import Progress, Silent
 
 Number = Literal["float32", "float16"]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from bertwright.errors import InputError, UsageError, quote
-from bertwright.inference.batching import InputTensors
+from bertwright.model.input_tensors import InputTensors
 from bertwright.model.pretraining_model import BertForPreTraining
 from bertwright.tokenization.encoding import ModelInput
 from bertwright.tokenization.tokenizer import Tokenizer

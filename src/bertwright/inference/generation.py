@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from bertwright import randomness
 from bertwright.errors import UsageError
-from bertwright.inference.batching import padded
+from bertwright.model.input_tensors import padded
 from bertwright.model.pretraining_model import BertForPreTraining
 from bertwright.progress import Progress, Silent
 from bertwright.tokenization.padding import length_groups, tokens_at_once

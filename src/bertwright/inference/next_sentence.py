@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 
 from bertwright.errors import InputError
-from bertwright.inference.batching import InputTensors
+from bertwright.model.input_tensors import InputTensors
 from bertwright.model.pretraining_model import BertForPreTraining
 from bertwright.tokenization.encoding import assemble
 from bertwright.tokenization.tokenizer import Tokenizer

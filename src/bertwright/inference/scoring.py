@@ -22,10 +22,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from bertwright.errors import NonFiniteError
-from bertwright.inference.batching import padded
 from bertwright.inference.fill_mask import Window, plan_windows
 from bertwright.model.bilm import BilmForPreTraining
 from bertwright.model.cross_entropy import cross_entropy
+from bertwright.model.input_tensors import padded
 from bertwright.model.pretraining_model import BertForPreTraining
 from bertwright.progress import Progress, Silent
 from bertwright.tokenization.padding import length_groups, tokens_at_once

@@ -15,8 +15,9 @@ from torch import Tensor
 from bertwright.features.piece_rows import PieceRow
 from bertwright.model.attention_maps import attention_maps
 from bertwright.model.encoder import BertEncoder
+from bertwright.model.input_tensors import InputTensors
 from bertwright.progress import Progress, Silent
-from bertwright.tokenization.padding import length_groups, pad, padding_mask, tokens_at_once
+from bertwright.tokenization.padding import length_groups, tokens_at_once
 
 
 @dataclass(frozen=True)
@@ -75,18 +76,15 @@ def pass_through(
         for group in length_groups([len(row) for row in rows], batch_tokens or tokens_at_once(device.type)):
             places = group.tolist()
             chosen = [rows[place] for place in places]
-            ids = torch.from_numpy(pad([row.input_ids for row in chosen], encoder.config.pad_token_id))
-            types = torch.from_numpy(pad([row.token_type_ids for row in chosen], 0))
-            padding = padding_mask([len(row) for row in chosen])
-            mask = None if padding is None else torch.from_numpy(padding).to(device)
+            inputs = InputTensors.of(chosen, encoder.config.pad_token_id, device)
             batch = Passing(
                 tuple(chosen),
                 tuple(places if numbers is None else (numbers[place] for place in places)),
-                _visible(mask, ids.shape[0], ids.shape[1], encoder.config.is_decoder).to(device),
+                _visible(inputs, encoder.config.is_decoder),
             )
             for watcher in watchers:
                 watcher.begin(batch)
-            layers = attention_maps(encoder, ids.to(device), types.to(device), mask)
+            layers = attention_maps(encoder, *inputs)
             for number, layer in enumerate(layers, 1):
                 for watcher in watchers:
                     if number == 1:
@@ -95,8 +93,9 @@ def pass_through(
             watch.advance(len(places))
 
 
-def _visible(mask: Tensor | None, rows: int, width: int, causal: bool) -> Tensor:
-    seen = torch.ones(rows, width, width, dtype=torch.bool)
-    if mask is not None:
-        seen &= mask.cpu()[:, None, :]
+def _visible(inputs: InputTensors, causal: bool) -> Tensor:
+    rows, width = inputs.input_ids.shape
+    seen = torch.ones(rows, width, width, dtype=torch.bool, device=inputs.input_ids.device)
+    if inputs.attention_mask is not None:
+        seen &= inputs.attention_mask[:, None, :]
     return seen.tril() if causal else seen

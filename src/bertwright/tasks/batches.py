@@ -14,9 +14,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from bertwright.model.input_tensors import InputTensors
 from bertwright.randomness import generator
 from bertwright.tokenization.encoding import ModelInput
-from bertwright.tokenization.padding import pad, padding_mask
+from bertwright.tokenization.padding import pad
 
 POOL_BATCHES = 32
 """Rows are sorted by length within pools of so many batches: little padding, yet other batches each epoch."""
@@ -87,11 +88,8 @@ class TaskBatch(NamedTuple):
 
 def collate(features: Sequence[Features], pad_id: int) -> TaskBatch:
     """``features`` side by side, padded to the longest of them."""
-    mask = padding_mask([len(row) for row in features])
     return TaskBatch(
-        torch.from_numpy(pad([row.input_ids for row in features], pad_id)),
-        torch.from_numpy(pad([row.token_type_ids for row in features], 0)),
-        None if mask is None else torch.from_numpy(mask),
+        *InputTensors.of(features, pad_id),
         _targets(features),
         torch.tensor([row.example for row in features]),
     )
