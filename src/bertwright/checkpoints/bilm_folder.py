@@ -11,7 +11,6 @@ from torch import Tensor, nn
 
 from bertwright.checkpoints import members
 from bertwright.checkpoints.conversion import Weights
-from bertwright.checkpoints.names import ENCODER
 from bertwright.checkpoints.opened_folder import Head, ModelFolder
 from bertwright.checkpoints.places import Place, require_fit
 from bertwright.checkpoints.tensor_file import read_tensors, require_finite
@@ -36,12 +35,7 @@ class BilmFolder(ModelFolder):
 
     def encoder(self) -> Any:
         """A :class:`BilmEncoder`, whose hidden states are asked for as a BERT's are."""
-        own = {
-            name.removeprefix(ENCODER): tensor
-            for name, tensor in self.weights.tensors.items()
-            if name.startswith(ENCODER)
-        }
-        return self._filled(BilmEncoder(self.config, seed=None), own)
+        return self._filled(BilmEncoder(self.config, seed=None), self._encoder_weights())
 
     def pretraining_model(self, require: Collection[Head] = _BOTH) -> Any:
         """A :class:`BilmForPreTraining`.

@@ -102,12 +102,7 @@ class ModelFolder:
 
     def encoder(self) -> BertEncoder:
         """The encoder. A pooler that is not stored (``BertForMaskedLM``) gets initial weights."""
-        own = {
-            name.removeprefix(ENCODER): tensor
-            for name, tensor in self.weights.tensors.items()
-            if name.startswith(ENCODER)
-        }
-        return self._filled(BertEncoder(self.config, seed=None), own)
+        return self._filled(BertEncoder(self.config, seed=None), self._encoder_weights())
 
     def pretraining_model(self, require: Collection[Head] = _PRETRAINING) -> BertForPreTraining:
         """The encoder with both pre-training heads.
@@ -151,6 +146,14 @@ class ModelFolder:
         """The encoder with a new output layer of ``num_labels`` outputs, drawn from ``seed``."""
         folder = replace(self, config=self.config.reading_rows()) if cls.pools else self
         return cls(folder.config, num_labels, encoder=folder.encoder(), seed=seed)
+
+    def _encoder_weights(self) -> dict[str, Tensor]:
+        """By their names in the encoder."""
+        return {
+            name.removeprefix(ENCODER): tensor
+            for name, tensor in self.weights.tensors.items()
+            if name.startswith(ENCODER)
+        }
 
     def _require(self, head: Head) -> None:
         if head not in self.heads:
