@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import tempfile
 import time
 from collections.abc import Iterator
@@ -13,8 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from bertwright.errors import CorpusError, SettingsError
 
 # A lost machine is noticed after a second instead of a quarter of a minute.
 _ATTENTIVE = {
@@ -46,6 +43,11 @@ class TwoMachines:
             self._second = self._cluster.add_node(num_cpus=1)
         self._cluster.wait_for_nodes()
 
+    def at_work(self, log: Path) -> bool:
+        """Whether the second machine was the last to begin a part that is :func:`noted` in ``log``."""
+        raylet = self._second.all_processes["raylet"][0].process.pid
+        return log.read_text().split()[-1] == str(raylet)
+
     def lose_one(self) -> None:
         """Kill the processes of the second machine."""
         second, self._second = self._second, None
@@ -74,27 +76,8 @@ def two_machines() -> Iterator[TwoMachines]:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def square(number: int) -> int:
-    time.sleep(0.02 if number % 3 == 0 else 0)
-    return number * number
-
-
-def refuse(number: int) -> int:
-    if number == 3:
-        raise CorpusError("file:3: bad")
-    if number == 30:
-        raise SettingsError(["one", "two"])
-    return number
-
-
 def crash(number: int) -> int:
     return 1 // (number - 2)
-
-
-def die(number: int) -> int:
-    if number == 4:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return number
 
 
 def noted(item: tuple[Path, int]) -> bytes:

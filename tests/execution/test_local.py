@@ -5,37 +5,18 @@ from __future__ import annotations
 import errno
 import multiprocessing.context
 import os
-import signal
 import time
 
 import pytest
+from small_work import die, refuse, square
 
 from bertwright.errors import CorpusError, SettingsError, WorkerError
 from bertwright.execution.engine import Need
 from bertwright.execution.local import Local, map_ordered
 
 
-def square(number: int) -> int:
-    time.sleep(0.02 if number % 3 == 0 else 0)
-    return number * number
-
-
-def refuse(number: int) -> int:
-    if number == 3:
-        raise CorpusError("file:3: bad")
-    if number == 30:
-        raise SettingsError(["one", "two"])
-    return number
-
-
 def crash(number: int) -> int:
     return 1 // (number - 2)
-
-
-def die(number: int) -> int:
-    if number == 4:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return number
 
 
 @pytest.mark.parametrize("workers", [0, 1, 2, 3])
