@@ -7,10 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import small_models
+import torch
 from export.conftest import exported
 
 from bertwright.checkpoints.model_folder import open_model
 from bertwright.errors import ModelError, UsageError
+from bertwright.execution.threads import threads_as_before
 from bertwright.export.folder import open_onnx
 from bertwright.features.layers import select_layers
 from bertwright.inference.embedding_file import embed_file
@@ -99,11 +101,12 @@ def test_blanks_and_next_sentences(pretrained: tuple[Path, Path]) -> None:
     assert graph.next_sentence(*pair) == pytest.approx(source.next_sentence(*pair), abs=1e-5)
 
 
-def test_threads_change_nothing(classifier: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_threads_change_nothing(classifier: tuple[Path, Path]) -> None:
     vectors = []
-    for threads in (1, 3):
-        monkeypatch.setattr("torch.get_num_threads", lambda threads=threads: threads)
-        vectors.append(load(classifier[1]).embed(TEXTS * 20))
+    with threads_as_before():
+        for threads in (1, 3):
+            torch.set_num_threads(threads)
+            vectors.append(load(classifier[1]).embed(TEXTS * 20))
     np.testing.assert_array_equal(*vectors)
 
 

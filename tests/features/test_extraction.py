@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from bertwright.errors import NonFiniteError, UsageError
+from bertwright.execution.threads import threads_as_before
 from bertwright.features.extraction import extract
 from bertwright.features.pooling import POOLINGS, PoolingName, SentencePoolingName, pooling
 from bertwright.model.encoder import BertEncoder
@@ -54,15 +55,13 @@ def test_equal_to_one_row_at_a_time(encoder: BertEncoder, pool: PoolingName, lay
 
 
 def test_however_many_threads(encoder: BertEncoder) -> None:
-    before, inputs = torch.get_num_threads(), rows(60)
+    inputs = rows(60)
     alone = extract(encoder, inputs, batch_tokens=1)
-    try:
+    with threads_as_before():
         for threads in (1, 3):
             torch.set_num_threads(threads)
             np.testing.assert_allclose(extract(encoder, inputs), alone, atol=1e-6)
             np.testing.assert_allclose(extract(encoder, inputs, batch_tokens=50), alone, atol=1e-6)
-    finally:
-        torch.set_num_threads(before)
 
 
 def test_no_rows(encoder: BertEncoder) -> None:
