@@ -56,7 +56,7 @@ PEER, BF16, FLOAT, INT8 = (
     "onnxruntime float",
     "onnxruntime int8",
 )
-OURS, OURS_FLOAT, OURS_INT8 = "ours fp32", "ours onnx float", "ours int8"
+OURS, OURS_BF16, OURS_FLOAT, OURS_INT8 = "ours fp32", "ours bf16", "ours onnx float", "ours onnx int8"
 THEIR_CLASSES, OUR_CLASSES = "transformers, labels", "ours fp32, labels"
 BATCH, LONGEST = 32, 256
 BATCHES = (16, 32, 64)
@@ -193,7 +193,8 @@ def contestants_in(folder: Path, texts: Sequence[str], threads: int | None) -> d
         BF16: library(texts[: 4 * BATCH], dtype=torch.bfloat16),
         FLOAT: onnx_peer(peer_file, threads),
         INT8: onnx_peer(folder / "peer-int8.onnx", threads),
-        OURS: load(checkpoint(), device="cpu").embed,
+        OURS: load(checkpoint(), device="cpu", precision="fp32").embed,
+        OURS_BF16: load(checkpoint(), device="cpu", precision="bf16").embed,
         OURS_FLOAT: load(folder / "float").embed,
         OURS_INT8: load(folder / "int8").embed,
         THEIR_CLASSES: their_classes(folder / "classifier"),

@@ -43,10 +43,13 @@ def test_only_what_is_needed_is_imported(pretrained_folder: Path, file: Path) ->
 
 def test_json(command, pretrained_folder: Path, file: Path) -> None:  # type: ignore[no-untyped-def]
     output = file.with_name("vectors.npy")
-    answer = command("embed", pretrained_folder, file, "-o", output, "--json")
+    answer = command("embed", pretrained_folder, file, "-o", output, "--precision", "fp32", "--json")
     assert answer.code == 0
     assert answer.json.pop("seconds") >= 0
-    found = {name: value for name, value in answer.json.items() if name not in ("seconds", "recipe")}
+    assert answer.json["precision"] == "fp32"
+    found = {
+        name: value for name, value in answer.json.items() if name not in ("seconds", "recipe", "precision")
+    }
     assert answer.json["recipe"] == SentenceRecipe().facts()
     assert found == {"rows": 4, "dimensions": 48, "truncated": 1, "empty": 1, "output": str(output)}
     assert answer.err.splitlines() == [
@@ -60,7 +63,7 @@ def test_columns_pooling_and_length(command, pretrained_folder: Path, tmp_path: 
     file = tmp_path / "rows.jsonl"
     file.write_text("".join(json.dumps({"id": n, "words": text}) + "\n" for n, text in enumerate(TEXTS)))
     output = tmp_path / "vectors.parquet"
-    options = ("--text", "words", "--pooling", "max", "--max-length", "10")
+    options = ("--text", "words", "--pooling", "max", "--max-length", "10", "--precision", "fp32")
     assert command("embed", pretrained_folder, file, "--output", output, *options).code == 0
     found = np.array(pq.read_table(output)["vector"].to_pylist(), np.float32)
     expected = load(pretrained_folder).embed(TEXTS, "max", max_length=10)
@@ -72,13 +75,22 @@ def test_a_sentence_transformers_folder(command, pretrained_folder: Path, file: 
     recipe = SentenceRecipe("cls", normalize=True, max_length=9)
     save_model(folder, source.folder.encoder(), source.tokenizer, task=None, provenance={}, sentences=recipe)
     output = file.with_name("vectors.npy")
-    answer = command("embed", folder, file, "-o", output, "--json")
+    answer = command("embed", folder, file, "-o", output, "--precision", "fp32", "--json")
     assert answer.code == 0
     assert answer.json["recipe"] == recipe.facts()
     said = "vectors of texts as modules.json says: cls pooling, scaled to length 1, at most 9 tokens"
     assert said in answer.err.splitlines()
     np.testing.assert_allclose(np.load(output), load(folder).embed(TEXTS), atol=1e-5)
-    flags = ("--no-normalize", "--pooling", "mean", "--max-length", "40", "--overwrite")
+    flags = (
+        "--no-normalize",
+        "--pooling",
+        "mean",
+        "--max-length",
+        "40",
+        "--precision",
+        "fp32",
+        "--overwrite",
+    )
     assert command("embed", folder, file, "-o", output, *flags).code == 0
     np.testing.assert_allclose(np.load(output), source.embed(TEXTS), atol=1e-5)
 
@@ -92,3 +104,13 @@ def test_existing_output(command, pretrained_folder: Path, file: Path) -> None: 
     assert output.read_text() == "mine"
     assert command("embed", pretrained_folder, file, "-o", output, "--overwrite", "--quiet").code == 0
     assert np.load(output).shape == (4, 48)
+
+
+def test_precision(command, pretrained_folder: Path, file: Path) -> None:  # type: ignore[no-untyped-def]
+    output = file.with_name("vectors.npy")
+    answer = command("embed", pretrained_folder, file, "-o", output, "--precision", "bf16", "--device", "cpu")
+    assert (answer.code, ", bf16): " in answer.out) == (0, True)
+    expected = load(pretrained_folder, device="cpu", precision="bf16").embed(TEXTS)
+    assert np.array_equal(np.load(output), expected)
+    answer = command("embed", pretrained_folder, file, "-o", output, "--precision", "fp64")
+    assert answer.code == 2

@@ -11,10 +11,11 @@ from small_models import LABELS
 def test_json(command, classifier_folder: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     file, output = tmp_path / "rows.tsv", tmp_path / "answers.jsonl"
     file.write_text("id\ttext\n1\tthe sea\n2\t\n3\tgood\n")
-    answer = command("predict", classifier_folder, file, "-o", output, "--json")
+    answer = command("predict", classifier_folder, file, "-o", output, "--precision", "bf16", "--json")
     assert answer.code == 0
+    assert answer.json["precision"] == "bf16"
     errors = tmp_path / "answers.errors.jsonl"
-    found = {name: value for name, value in answer.json.items() if name != "seconds"}
+    found = {name: value for name, value in answer.json.items() if name not in ("seconds", "precision")}
     assert found == {"rows": 3, "failed": 1, "truncated": 0, "output": str(output), "errors": str(errors)}
     assert answer.err == f"warning: 1 of 3 rows are unusable, the first at line 3: see {errors}\n"
     rows = [json.loads(line) for line in output.read_text().splitlines()]

@@ -69,6 +69,12 @@ Device = Annotated[
 ]
 """Where a model computes."""
 
+Precision = Annotated[
+    Literal["auto", "fp32", "bf16"],
+    Parameter(help="Of the matrix products; auto takes bf16 where there are matrix units for it."),
+]
+"""What a model multiplies in."""
+
 Pooling = Literal["mean", "cls", "max", "mean_sqrt_len_tokens", "weightedmean", "lasttoken"]
 """How the vectors of a text's tokens become one."""
 

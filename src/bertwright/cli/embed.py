@@ -7,7 +7,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from bertwright.cli.arguments import Common, Count, Device, Pooling
+from bertwright.cli.arguments import Common, Count, Device, Pooling, Precision
 from bertwright.cli.console import Console, amount
 from bertwright.cli.engines import EngineName, RayAddress, chosen_engine
 
@@ -36,6 +36,7 @@ def embed(
     resume: Annotated[bool, Parameter(help="Go on with work that was interrupted.")] = False,
     overwrite: Annotated[bool, Parameter(help="Replace OUTPUT.")] = False,
     device: Device = "auto",
+    precision: Precision = "auto",
     engine: EngineName = "local",
     ray_address: RayAddress = None,
     common: Common = Common(),
@@ -51,7 +52,7 @@ def embed(
     from bertwright.inference.model import load
 
     with Console(common) as console, chosen_engine(engine, ray_address, console.say) as cluster:
-        opened = load(model, device=device)
+        opened = load(model, device=device, precision=precision)
         for note in opened.folder.notes:
             console.say(note)
         summary = embed_file(
@@ -79,9 +80,10 @@ def embed(
                 "truncated": summary.truncated,
                 "empty": summary.empty,
                 "recipe": summary.recipe.facts(),
+                "precision": opened.precision,
                 "seconds": round(summary.seconds, 3),
                 "output": str(summary.output),
             },
             f"{summary.rows:,} vectors of {summary.dimensions} numbers in {summary.seconds:,.1f} s "
-            f"({amount(rate)} a second): {summary.output}",
+            f"({amount(rate)} a second, {opened.precision}): {summary.output}",
         )

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from bertwright.cli.arguments import ColumnNames, Common, Device, PairColumn, TableFormat, TextColumn
+from bertwright.cli.arguments import (
+    ColumnNames,
+    Common,
+    Device,
+    PairColumn,
+    Precision,
+    TableFormat,
+    TextColumn,
+)
 from bertwright.cli.console import Console, amount
 from bertwright.cli.engines import EngineName, RayAddress, chosen_engine
 
@@ -32,6 +40,7 @@ def predict(
     resume: Annotated[bool, Parameter(help="Go on with work that was interrupted.")] = False,
     overwrite: Annotated[bool, Parameter(help="Replace OUTPUT.")] = False,
     device: Device = "auto",
+    precision: Precision = "auto",
     engine: EngineName = "local",
     ray_address: RayAddress = None,
     common: Common = Common(),
@@ -51,7 +60,7 @@ def predict(
     from bertwright.tasks.presets import stored_preset
 
     with Console(common) as console, chosen_engine(engine, ray_address, console.say) as cluster:
-        opened = load(model, device=device)
+        opened = load(model, device=device, precision=precision)
         chosen = Columns.of(text, text_pair, names=columns)
         preset, identities = stored_preset(opened.folder), None
         if chosen == Columns():
@@ -89,14 +98,15 @@ def predict(
         console.result(
             {
                 **summary.as_json(),
+                "precision": opened.precision,
                 **({} if submission is None else {"submission": str(submission)}),
             },
-            _shown(summary),
+            _shown(summary, opened.precision),
         )
 
 
-def _shown(summary: PredictionSummary) -> str:
+def _shown(summary: PredictionSummary, precision: str) -> str:
     rate = summary.rows / max(summary.seconds, 1e-9)
     answered = f"{summary.rows - summary.failed:,} of {summary.rows:,} rows answered"
-    speed = f"in {summary.seconds:,.1f} s ({amount(rate)} a second)"
+    speed = f"in {summary.seconds:,.1f} s ({amount(rate)} a second, {precision})"
     return f"{answered} {speed}, {summary.truncated:,} of them cut: {summary.output}"

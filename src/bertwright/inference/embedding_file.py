@@ -89,7 +89,8 @@ def embed_file(
 
     answer = _Answer(model, pooling, normalize, max_length)
     source = {"model": model.digest, "file": durable.fingerprint(file), "column": column}
-    blocks = Blocks(output, source | {"recipe": recipe.facts()}, rows_per_block)
+    way = {"recipe": recipe.facts(), "precision": model.precision}
+    blocks = Blocks(output, source | way, rows_per_block)
     with blocks.open(resume=resume, overwrite=overwrite):
         watch.start("embedding", count, "texts")
         blocks.fill(read_texts(file, column), answer, watch, engine, model.need)

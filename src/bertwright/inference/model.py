@@ -18,10 +18,12 @@ from bertwright.errors import ModelError, RunError, UsageError, quote, shown_pat
 from bertwright.execution.engine import Need
 from bertwright.export.folder import OnnxFolder, open_for_use
 from bertwright.features.pooling import SentencePoolingName
+from bertwright.inference.devices import answering_device
 from bertwright.inference.embedding import Embedded, changed, embed
 from bertwright.inference.fill_mask import FilledMask, fill_mask
 from bertwright.inference.generation import MAX_TOKENS, Generated, generate
 from bertwright.inference.next_sentence import NextSentence, Question, next_sentence
+from bertwright.inference.precision import PrecisionName, chosen_precision, reduced, stored_precision
 from bertwright.inference.scoring import ScoreKind, TextScore, score, score_kind
 from bertwright.inference.stages import Inner
 from bertwright.model.bilm import BilmForPreTraining
@@ -42,16 +44,23 @@ class Model:
     Args:
         folder: what :func:`bertwright.export.folder.open_for_use` gave.
         device: where to compute; see :func:`load`.
+        precision: of :meth:`embed` and :meth:`predict`; see :func:`load`.
         lower_case: with which the folder was opened.
 
     A model travels to another process as the name of its folder, and is read and checked again there.
 
     Raises:
-        UsageError: there is no such device, or the model was exported to ONNX and it is no processor.
+        UsageError: there is no such device, or the model was exported to ONNX and it is no processor; or the
+            network does not compute in that precision.
     """
 
     def __init__(
-        self, folder: ModelFolder, device: torch.device | str = "auto", *, lower_case: bool | None = None
+        self,
+        folder: ModelFolder,
+        device: torch.device | str = "auto",
+        *,
+        precision: PrecisionName | None = None,
+        lower_case: bool | None = None,
     ) -> None:
         self.folder = folder.for_use()
         self._lower_case = lower_case
@@ -59,7 +68,8 @@ class Model:
             device = "cpu" if device == "auto" else device
             if torch.device(device).type != "cpu":
                 raise UsageError(f"device: expected auto or cpu for a model in ONNX, got {device}")
-        self.device = _device(device)
+        self.device = answering_device(device)
+        self.precision = chosen_precision(self.folder, precision, self.device)
 
     def __repr__(self) -> str:
         heads = ", ".join(sorted(self.folder.heads)) or "no heads"
@@ -71,6 +81,7 @@ class Model:
             place,
             self.digest,
             self.device.type,
+            self.precision,
             self._lower_case,
             torch.get_num_threads(),
         )
@@ -274,7 +285,7 @@ class Model:
         """
         _require_list(texts)
         return embed(
-            self.encoder,
+            self._embedding_encoder,
             self.tokenizer,
             texts,
             self.sentence_recipe(pooling, normalize, max_length),
@@ -308,14 +319,23 @@ class Model:
 
     @cached_property
     def encoder(self) -> BertEncoder:
-        """The network without heads, on :attr:`device`."""
+        """The network without heads, on :attr:`device`, as its weights are."""
         return self.folder.encoder().to(self.device)
+
+    @cached_property
+    def _embedding_encoder(self) -> BertEncoder:
+        if self.precision == stored_precision(self.folder):
+            return self.encoder
+        return reduced(self.folder.encoder(), self.precision).to(self.device)
 
     @cached_property
     def _task_model(self) -> nn.Module:
         from bertwright.tasks.feature_model import stored_model
 
-        return stored_model(self.task, self.folder).eval().to(self.device)
+        network = stored_model(self.task, self.folder).eval()
+        if self.precision != stored_precision(self.folder):
+            network = reduced(network, self.precision)
+        return network.to(self.device)
 
     @cached_property
     def _pretraining_model(self) -> BertForPreTraining:
@@ -333,28 +353,39 @@ class Model:
         return self._pretraining_model
 
 
-def load(path: str | Path, *, device: torch.device | str = "auto", lower_case: bool | None = None) -> Model:
+def load(
+    path: str | Path,
+    *,
+    device: torch.device | str = "auto",
+    precision: PrecisionName | None = None,
+    lower_case: bool | None = None,
+) -> Model:
     """The model in the folder ``path``: ours, Hugging Face's, a TensorFlow 1 checkpoint's, or one in ONNX.
 
     Args:
         path: the folder.
         device: where to compute: ``"cpu"``, ``"cuda"``, ``"cuda:1"``; ``"auto"`` is a GPU where there is one.
+        precision: of the matrix products of ``embed`` and ``predict``: ``"fp32"``, or ``"bf16"``; ``"auto"``
+            is bf16 where the device has matrix units for it. None leaves the network as it is stored.
         lower_case: overrides the casing that is stored.
 
     Raises:
         ModelError, VocabularyError: the folder is incomplete or malformed.
         DigestError: a file differs from what the folder's manifest says.
-        UsageError: there is no such device.
+        UsageError: there is no such device, or the network does not compute in that precision.
     """
-    _device(device)
-    return Model(open_for_use(path, lower_case=lower_case), device, lower_case=lower_case)
+    answering_device(device)
+    folder = open_for_use(path, lower_case=lower_case)
+    return Model(folder, device, precision=precision, lower_case=lower_case)
 
 
 @lru_cache(maxsize=1)
-def _opened_again(path: str, digest: str, device: str, lower_case: bool | None, threads: int) -> Model:
+def _opened_again(
+    path: str, digest: str, device: str, precision: PrecisionName, lower_case: bool | None, threads: int
+) -> Model:
     """A model in a process to which it travelled, which keeps it for all its parts of the work."""
     torch.set_num_threads(threads)
-    model = load(path, device=device, lower_case=lower_case)
+    model = load(path, device=device, precision=precision, lower_case=lower_case)
     if model.digest != digest:
         raise RunError(f"{shown_path(path)}: changed while it was used (start again)")
     return model
@@ -363,15 +394,3 @@ def _opened_again(path: str, digest: str, device: str, lower_case: bool | None, 
 def _require_list(texts: Sequence[str]) -> None:
     if isinstance(texts, str):
         raise UsageError(f"texts: expected a list of texts, got the text {quote(texts)}")
-
-
-def _device(name: torch.device | str) -> torch.device:
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        device = torch.device(name)
-    except RuntimeError:
-        raise UsageError(f"device: expected auto, cpu or cuda, got {quote(str(name))}") from None
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise UsageError(f"device: {device} was asked for, and this machine has none that torch can use")
-    return device

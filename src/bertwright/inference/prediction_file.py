@@ -98,7 +98,8 @@ def predict_file(
     count, failed = _look_through(file, stream, strict)
 
     request = {"model": model.digest, "file": durable.fingerprint(file), "columns": stream.columns.to_dict()}
-    blocks = Blocks(output, request | {"format": format}, rows_per_block)
+    request |= {"format": format, "precision": model.precision}
+    blocks = Blocks(output, request, rows_per_block)
     with blocks.open(resume=resume, overwrite=overwrite):
         watch.start("predicting", count, "rows")
         blocks.fill(stream.rows(), partial(_answer, model), watch, engine, model.need)

@@ -1,0 +1,57 @@
+"""In which numbers a model that answers multiplies."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeVar
+
+import torch
+from torch import nn
+
+from bertwright.checkpoints.bilm_folder import BilmFolder
+from bertwright.checkpoints.model_folder import ModelFolder
+from bertwright.errors import UsageError, quote
+from bertwright.export.folder import OnnxFolder
+from bertwright.training.precision import resolve
+
+Precision = Literal["fp32", "bf16", "int8"]
+PrecisionName = Literal["auto", "fp32", "bf16", "int8"]
+
+Network = TypeVar("Network", bound=nn.Module)
+
+
+def stored_precision(folder: ModelFolder) -> Precision:
+    """What ``folder`` computes in when nothing is asked: int8 where its graph was exported so."""
+    if isinstance(folder, OnnxFolder) and folder.facts["precision"] == "int8":
+        return "int8"
+    return "fp32"
+
+
+def chosen_precision(folder: ModelFolder, name: PrecisionName | None, device: torch.device) -> Precision:
+    """What to compute in: ``auto`` as in training, bf16 where ``device`` has matrix units for it.
+
+    Args:
+        name: None for what is stored.
+
+    Raises:
+        UsageError: no such precision, or another than that of the ONNX graph or of the LSTMs in ``folder``.
+    """
+    stored = stored_precision(folder)
+    if name is None or name == stored:
+        return stored
+    if name not in ("auto", "fp32", "bf16"):
+        raise UsageError(f"precision: expected auto, fp32 or bf16, got {quote(str(name))}")
+    if isinstance(folder, (OnnxFolder, BilmFolder)):
+        if name == "auto":
+            return stored
+        kind = "as it was exported" if isinstance(folder, OnnxFolder) else "as two LSTMs compute"
+        raise UsageError.at(folder.path, f"{stored}, {kind}", name, field="precision")
+    return resolve(name, device)
+
+
+def reduced(network: Network, precision: Precision) -> Network:
+    """``network`` with its blocks computing in ``precision``; it is changed, and only answers from now on."""
+    if precision == "bf16":
+        from bertwright.model.bf16_products import multiply_in_bf16
+
+        multiply_in_bf16(network)
+    return network
