@@ -70,7 +70,7 @@ def test_every_step_is_the_original_s(case: str) -> None:
 def test_one_step_by_hand() -> None:
     parameter = nn.Parameter(torch.tensor([1.0]))
     parameter.grad = torch.tensor([2.0])
-    optimizer = BertAdam([parameter], lr=0.1, betas=(0.9, 0.99), eps=0.5, weight_decay=0.01)
+    optimizer = BertAdam([{"params": [parameter]}], lr=0.1, betas=(0.9, 0.99), eps=0.5, weight_decay=0.01)
     optimizer.step()
     moment, variance = 0.2, 0.04
     assert parameter.item() == pytest.approx(1 - 0.1 * (moment / (variance**0.5 + 0.5) + 0.01))
@@ -78,5 +78,5 @@ def test_one_step_by_hand() -> None:
 
 def test_parameters_without_gradient_stay() -> None:
     parameter = nn.Parameter(torch.tensor([1.0]))
-    BertAdam([parameter], lr=0.1).step()
+    BertAdam([{"params": [parameter]}], lr=0.1).step()
     assert parameter.item() == 1.0

@@ -66,7 +66,6 @@ def pretrain(
     from bertwright.config.settings import parse_assignments
     from bertwright.errors import UsageError
     from bertwright.pretraining.run import pretrain as run
-    from bertwright.reports.run_report import write_report
 
     if resume is not None and overwrite:
         raise UsageError("--resume and --overwrite: expected one of them, got both")
@@ -90,6 +89,8 @@ def pretrain(
     with Console(common if speaks else Common(json=common.json, quiet=True)) as console:
         summary = run(data, output, settings, resume=mode or False, overwrite=overwrite, progress=console)
         if speaks:
+            from bertwright.reports.run_report import write_report  # draws, which the start need not wait for
+
             report = write_report(output)
             console.result({**summary.to_dict(), "report": str(report)}, _shown(summary, report))
 

@@ -26,7 +26,7 @@ from bertwright.model.bilm_config import BilmConfig
 from bertwright.model.bilstm import initialize_uniform
 from bertwright.model.dropout import Dropout
 from bertwright.model.encoder import EncoderOutput, last_positions
-from bertwright.model.initialization import initialize
+from bertwright.model.initialization import allocate, initialize
 from bertwright.model.pretraining_model import PretrainingOutput
 
 FORGET_BIAS = 1.0
@@ -51,7 +51,7 @@ class BilmEncoder(nn.Module):
             self.backward_layers = _layers(config)
         self.dropout = Dropout(config.hidden_dropout_prob)
         if seed is not None:
-            self.to_empty(device="cpu")
+            allocate(self)
             initialize(self.word_embeddings, config.initializer_range, seed)
             initialize_uniform(self, seed, leave="word_embeddings.")
             self._keep_at_first()

@@ -53,10 +53,19 @@ def initialize(module: nn.Module, initializer_range: float, seed: int) -> None:
 
     Source: ``modeling.create_initializer`` and ``tf.truncated_normal_initializer``.
     """
-    if any(parameter.is_meta for parameter in module.parameters()):
-        module.to_empty(device="cpu")
+    allocate(module)
     for name, parameter in module.named_parameters():
         _draw(name, parameter, initializer_range, seed)
+
+
+def allocate(module: nn.Module) -> None:
+    """Put every parameter of ``module`` that is on the meta device on the CPU, its numbers undefined.
+
+    ``Module.to_empty`` would import PyTorch's symbolic shapes for it, half a second of every start.
+    """
+    for name, parameter in list(module.named_parameters()):
+        if parameter.is_meta:
+            _given_storage(module, name, parameter)
 
 
 def initialize_absent(module: nn.Module, parts: Collection[str], initializer_range: float, seed: int) -> None:
@@ -67,10 +76,14 @@ def initialize_absent(module: nn.Module, parts: Collection[str], initializer_ran
     """
     for name, parameter in list(module.named_parameters()):
         if parameter.is_meta and name.removeprefix("encoder.").split(".")[0] in parts:
-            owner, _, leaf = name.rpartition(".")
-            fresh = nn.Parameter(torch.empty_like(parameter, device="cpu"), parameter.requires_grad)
-            _draw(name, fresh, initializer_range, seed)
-            setattr(module.get_submodule(owner), leaf, fresh)
+            _draw(name, _given_storage(module, name, parameter), initializer_range, seed)
+
+
+def _given_storage(module: nn.Module, name: str, parameter: nn.Parameter) -> nn.Parameter:
+    owner, _, leaf = name.rpartition(".")
+    held = nn.Parameter(torch.empty(parameter.shape, dtype=parameter.dtype), parameter.requires_grad)
+    setattr(module.get_submodule(owner), leaf, held)
+    return held
 
 
 def _draw(name: str, parameter: nn.Parameter, initializer_range: float, seed: int) -> None:

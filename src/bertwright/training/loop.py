@@ -23,6 +23,7 @@ from bertwright.training.gradients import gradients_of
 from bertwright.training.loop_settings import LoopSettings
 from bertwright.training.machine import matmul_peak
 from bertwright.training.metrics_log import MetricsLog, Window
+from bertwright.training.optimizer import Optimizer
 from bertwright.training.optimizers import named_state, restore_state
 from bertwright.training.pace import Moment, Pace
 from bertwright.training.parts import Carried, GlobalBatch, Part, StepLoss
@@ -61,7 +62,7 @@ class Loop(Generic[Part]):
     def __init__(
         self,
         model: nn.Module,
-        optimizer: torch.optim.Optimizer,
+        optimizer: Optimizer,
         schedule: LinearSchedule,
         pace: Pace,
         source: Callable[[Moment], GlobalBatch[Part]],
@@ -98,7 +99,7 @@ class Loop(Generic[Part]):
         self._evaluated: tuple[int, bool] = (0, False)  # at which step, and whether it was the last time
         self._agreed_at = self._saved_at = 0.0  # by the first rank's clock, so that all decide alike
         # The fused kernel can skip an update on the device, so that the host need not wait to see the norm.
-        self._deferred = self._device.type == "cuda" and bool(optimizer.defaults.get("fused"))
+        self._deferred = self._device.type == "cuda" and optimizer.fused
         self._unchecked: list[tuple[Moment, Tensor, Tensor]] = []
 
     # -- the course of a run ---------------------------------------------------------------
@@ -236,8 +237,8 @@ class Loop(Generic[Part]):
         most = self._settings.max_gradient_norm
         if self._deferred:
             bad = ~torch.isfinite(norm + loss)
-            self.optimizer.grad_scale = torch.clamp(norm / most, min=1.0)  # type: ignore[attr-defined]
-            self.optimizer.found_inf = bad.float()  # type: ignore[attr-defined]
+            self.optimizer.grad_scale = torch.clamp(norm / most, min=1.0)
+            self.optimizer.found_inf = bad.float()
             self._unchecked.append((moment, loss, norm))
             return
         length = norm.item()

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
+from bertwright.training.adamw import AdamW
 from bertwright.training.bert_adam import BertAdam
 from bertwright.training.choices import OptimizerName
+from bertwright.training.optimizer import Optimizer
 from bertwright.training.sharding import as_held, whole
 
 RateFactor = Callable[[str], float]
@@ -45,18 +46,16 @@ def build_optimizer(
     betas: tuple[float, float] = (0.9, 0.999),
     eps: float = 1e-6,
     rate_factor: RateFactor | None = None,
-) -> torch.optim.Optimizer:
+) -> Optimizer:
     """AdamW (one fused kernel) or BERT's own Adam over ``model``'s trainable parameters.
 
     The learning rate is set by the loop before every step: the schedule's times the group's ``rate_factor``.
     """
-    groups = parameter_groups(model, weight_decay, rate_factor)
-    if name == "bert-adam":
-        return BertAdam(groups, lr=0.0, betas=betas, eps=eps, weight_decay=weight_decay)
-    return torch.optim.AdamW(groups, lr=0.0, betas=betas, eps=eps, weight_decay=weight_decay, fused=True)
+    kind: type[Optimizer] = BertAdam if name == "bert-adam" else AdamW
+    return kind(parameter_groups(model, weight_decay, rate_factor), lr=0.0, betas=betas, eps=eps)
 
 
-def named_state(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+def named_state(model: nn.Module, optimizer: Optimizer) -> dict[str, Tensor]:
     """The optimizer's tensors as ``moment/parameter name``, e.g. ``exp_avg/encoder.pooler.weight``, whole."""
     names: dict[Tensor, str] = {parameter: name for name, parameter in model.named_parameters()}
     return {
@@ -66,7 +65,7 @@ def named_state(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str,
     }
 
 
-def restore_state(model: nn.Module, optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
+def restore_state(model: nn.Module, optimizer: Optimizer, tensors: dict[str, Tensor]) -> None:
     """Put back what :func:`named_state` returned.
 
     Raises:
@@ -85,6 +84,5 @@ def restore_state(model: nn.Module, optimizer: torch.optim.Optimizer, tensors: d
             raise ValueError(f"{name} has shape {list(value.shape)}, its parameter {list(parameter.shape)}")
         if key != "step":
             optimizer.state[parameter][key] = as_held(value, parameter)
-        else:  # a number, which only the fused kernel reads on the device
-            on_device = bool(optimizer.defaults.get("fused"))
-            optimizer.state[parameter][key] = value.to(parameter.device) if on_device else value
+        else:
+            optimizer.state[parameter][key] = value.to(parameter.device)

@@ -39,7 +39,7 @@ def test_the_loss_of_every_step() -> None:
         )
         batch = TaskBatch(ids, types, mask.bool(), labels, torch.arange(len(ids)))
         loss = task.loss(model(batch.input_ids, batch.token_type_ids, batch.attention_mask), batch)
-        optimizer.zero_grad()
+        model.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         for group in optimizer.param_groups:
