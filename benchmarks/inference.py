@@ -45,6 +45,7 @@ from bertwright.checkpoints.model_folder import open_model, save_model
 from bertwright.cli.console import table
 from bertwright.exchange.conversion import convert
 from bertwright.inference.model import load
+from bertwright.inference.precision import PrecisionName
 from bertwright.model.classifier import SequenceClassifier
 
 Numbers = NDArray[np.float32]
@@ -57,7 +58,12 @@ PEER, BF16, FLOAT, INT8 = (
     "onnxruntime int8",
 )
 OURS, OURS_BF16, OURS_FLOAT, OURS_INT8 = "ours fp32", "ours bf16", "ours onnx float", "ours onnx int8"
-THEIR_CLASSES, OUR_CLASSES = "transformers, labels", "ours fp32, labels"
+OURS_ROUNDED = "ours int8"
+THEIR_CLASSES, OUR_CLASSES, OUR_ROUNDED_CLASSES = (
+    "transformers, labels",
+    "ours fp32, labels",
+    "ours int8, labels",
+)
 BATCH, LONGEST = 32, 256
 BATCHES = (16, 32, 64)
 NAMES = ("input_ids", "attention_mask", "token_type_ids")
@@ -195,10 +201,12 @@ def contestants_in(folder: Path, texts: Sequence[str], threads: int | None) -> d
         INT8: onnx_peer(folder / "peer-int8.onnx", threads),
         OURS: load(checkpoint(), device="cpu", precision="fp32").embed,
         OURS_BF16: load(checkpoint(), device="cpu", precision="bf16").embed,
+        OURS_ROUNDED: load(checkpoint(), device="cpu", precision="int8").embed,
         OURS_FLOAT: load(folder / "float").embed,
         OURS_INT8: load(folder / "int8").embed,
         THEIR_CLASSES: their_classes(folder / "classifier"),
-        OUR_CLASSES: our_classes(folder / "classifier"),
+        OUR_CLASSES: our_classes(folder / "classifier", "fp32"),
+        OUR_ROUNDED_CLASSES: our_classes(folder / "classifier", "int8"),
     }
 
 
@@ -297,9 +305,9 @@ def by_length(tokenizer: Any, ask: Callable[[Any], Numbers], kind: str) -> Conte
     return answers
 
 
-def our_classes(folder: Path) -> Contestant:
+def our_classes(folder: Path, precision: PrecisionName) -> Contestant:
     """Through ``predict``: probabilities (N, C)."""
-    model = load(folder, device="cpu")
+    model = load(folder, device="cpu", precision=precision)
 
     def answers(texts: Sequence[str]) -> Numbers:
         found = (prediction.to_dict()["probabilities"] for prediction in model.predict(texts))

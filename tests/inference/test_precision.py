@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from scipy.stats import spearmanr
 from shared import shared_path
 from small_models import save_bilm, save_topped
 
@@ -18,6 +19,7 @@ from bertwright.errors import Interrupted, ResumeError, UsageError
 from bertwright.exchange.conversion import convert
 from bertwright.inference.embedding_file import embed_file
 from bertwright.inference.model import load
+from bertwright.inference.precision import PrecisionName
 from bertwright.training.precision import resolve
 
 TEXTS = ["the sea was dark", "", "good", "the night " * 30, "he walked to the door and opened it"]
@@ -77,15 +79,37 @@ def test_a_model_travels_with_its_precision(pretrained_folder: Path) -> None:
     assert np.array_equal(again.embed(TEXTS), model.embed(TEXTS))
 
 
-def test_labels_of_a_classifier(classifier_folder: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("precision", "equal"), [("bf16", 115), ("int8", 108)])
+def test_labels_of_a_classifier(
+    precision: PrecisionName, equal: int, classifier_folder: Path, tmp_path: Path
+) -> None:
     words = ["the", "film", "was", "good", "bad", "dull", "great", "old", "dark", "short", "long"]
     texts = [f"{first} {second} story" for first in words for second in words]
     for folder in (classifier_folder, save_topped(tmp_path / "topped")):
         exact = load(folder, device="cpu").predict(texts)
-        rounded = load(folder, device="cpu", precision="bf16").predict(texts)
+        rounded = load(folder, device="cpu", precision=precision).predict(texts)
         same = [a.to_dict()["label"] == b.to_dict()["label"] for a, b in zip(exact, rounded, strict=True)]
         assert len(same) == 121
-        assert sum(same) >= 115, folder
+        assert sum(same) >= equal, folder
+
+
+def test_int8_is_for_processors_and_never_chosen(
+    pretrained_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert load(pretrained_folder, device="cpu", precision="auto").precision != "int8"
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    with pytest.raises(UsageError, match="precision: expected fp32 or bf16 on cuda, got int8"):
+        load(pretrained_folder, device="cuda", precision="int8")
+
+
+def test_int8_vectors_do_not_depend_on_other_texts(pretrained_folder: Path) -> None:
+    model = load(pretrained_folder, device="cpu", precision="int8")
+    together = model.embed(TEXTS)
+    for text, vector in zip(TEXTS, together, strict=True):
+        np.testing.assert_allclose(model.embed([text])[0], vector, rtol=0, atol=2e-6)  # the order of a mean
+    again = pickle.loads(pickle.dumps(model))
+    assert again.precision == "int8"
+    assert np.array_equal(again.embed(TEXTS), together)
 
 
 def test_what_has_one_precision_refuses_others(pretrained_folder: Path, tmp_path: Path) -> None:
@@ -123,9 +147,24 @@ def test_work_in_one_precision_is_not_gone_on_with_in_another(
         embed_file(rounded, file, output, rows_per_block=2, resume=True)
 
 
-def test_sentences_of_sts_b() -> None:
+@pytest.mark.parametrize(("precision", "least"), [("bf16", 0.9995), ("int8", 0.98)])
+def test_sentences_of_sts_b(precision: PrecisionName, least: float) -> None:
     texts = sentences(60)
     assert len(texts) == 60
     exact = load(published(), device="cpu").embed(texts)
-    rounded = load(published(), device="cpu", precision="bf16").embed(texts)
-    assert (exact * rounded).sum(axis=1).min() > 0.999
+    rounded = load(published(), device="cpu", precision=precision).embed(texts)
+    assert (exact * rounded).sum(axis=1).min() > least
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("precision", ["bf16", "int8"])
+def test_all_of_sts_b(precision: PrecisionName) -> None:
+    lines = shared_path("data/glue/STS-B/dev.tsv").read_text(encoding="utf-8").splitlines()[1:]
+    rows = [line.split("\t") for line in lines]
+    assert len(rows) == 1500
+    found = {}
+    for name in ("fp32", precision):
+        model = load(published(), device="cpu", precision=name)
+        one, other = (model.embed([row[at] for row in rows]) for at in (7, 8))
+        found[name] = spearmanr((one * other).sum(axis=1), [float(row[9]) for row in rows]).statistic
+    assert abs(found[precision] - found["fp32"]) < 0.005, found

@@ -15,7 +15,6 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from bertwright.data.compilation import compiled
 from bertwright.data.epoch_plan import EpochPlans
 from bertwright.data.instance_settings import InstanceSettings
 from bertwright.data.masking import MaskRule, mask_rows
@@ -25,6 +24,7 @@ from bertwright.data.sentence_pairs import PairRule
 from bertwright.data.store import TokenStore
 from bertwright.data.truncation import truncate_rows
 from bertwright.errors import StoreError
+from bertwright.execution.compilation import compiled
 from bertwright.tokenization.vocabulary import Vocabulary
 
 _ALIGNMENT = 8  # columns are padded to a multiple of it: matrix units like that

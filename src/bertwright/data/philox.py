@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 
 from bertwright import randomness
-from bertwright.data.compilation import compiled
+from bertwright.execution.compilation import compiled
 
 WORDS = 1 << 32
 """A draw is a whole number in ``[0, WORDS)``."""

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bertwright.data.compilation import compiled
+from bertwright.execution.compilation import compiled
 from bertwright.tokenization.tokenizer import Tokenizer
 from bertwright.tokenization.vocabulary import CONTINUATION
 

@@ -28,9 +28,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from bertwright.data.compilation import compiled
 from bertwright.data.instance_settings import InstanceSettings
 from bertwright.data.philox import WORDS, Words, below, draw_below, philox, philox_block, threshold
+from bertwright.execution.compilation import compiled
 
 Integers = npt.NDArray[np.integer]
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from bertwright.data.compilation import compiled
 from bertwright.data.repetition import Digests
 from bertwright.data.store import TokenStore
+from bertwright.execution.compilation import compiled
 
 Int64s = npt.NDArray[np.int64]
 

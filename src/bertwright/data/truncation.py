@@ -13,8 +13,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from bertwright.data.compilation import compiled
 from bertwright.data.philox import philox, philox_block
+from bertwright.execution.compilation import compiled
 
 Int64s = npt.NDArray[np.int64]
 Uint64s = npt.NDArray[np.uint64]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from bertwright.data.compilation import compiled
+from bertwright.execution.compilation import compiled
 
 SLOTS_FULL, ARENA_FULL = 1, 2
 """Why :func:`cut` stopped early."""

@@ -33,18 +33,23 @@ def chosen_precision(folder: ModelFolder, name: PrecisionName | None, device: to
         name: None for what is stored.
 
     Raises:
-        UsageError: no such precision, or another than that of the ONNX graph or of the LSTMs in ``folder``.
+        UsageError: no such precision, or another than that of the ONNX graph or of the LSTMs in ``folder``;
+            int8 on a GPU.
     """
     stored = stored_precision(folder)
     if name is None or name == stored:
         return stored
-    if name not in ("auto", "fp32", "bf16"):
-        raise UsageError(f"precision: expected auto, fp32 or bf16, got {quote(str(name))}")
+    if name not in ("auto", "fp32", "bf16", "int8"):
+        raise UsageError(f"precision: expected auto, fp32, bf16 or int8, got {quote(str(name))}")
     if isinstance(folder, (OnnxFolder, BilmFolder)):
         if name == "auto":
             return stored
         kind = "as it was exported" if isinstance(folder, OnnxFolder) else "as two LSTMs compute"
         raise UsageError.at(folder.path, f"{stored}, {kind}", name, field="precision")
+    if name == "int8":
+        if device.type != "cpu":
+            raise UsageError(f"precision: expected fp32 or bf16 on {device}, got int8 (give device = cpu)")
+        return "int8"
     return resolve(name, device)
 
 
@@ -54,4 +59,8 @@ def reduced(network: Network, precision: Precision) -> Network:
         from bertwright.model.bf16_products import multiply_in_bf16
 
         multiply_in_bf16(network)
+    elif precision == "int8":
+        from bertwright.model.int8.layer import multiply_in_int8  # compiled kernels, which are slow to load
+
+        multiply_in_int8(network)
     return network

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from bertwright.data.compilation import compiled
+from bertwright.execution.compilation import compiled
 
 _BYTE = np.uint32(0xFF)
 

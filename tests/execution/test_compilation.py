@@ -8,7 +8,7 @@ from typing import Any
 import numba
 import pytest
 
-from bertwright.data.compilation import compiled, kernels_digest
+from bertwright.execution.compilation import compiled, kernels_digest
 
 
 def add(a: int, b: int) -> int:
@@ -37,14 +37,14 @@ def test_without_a_place_for_the_cache(monkeypatch: pytest.MonkeyPatch) -> None:
 SCRIPT = """
 import os, sys
 from pathlib import Path
-from bertwright.data import compilation
 folder = Path.cwd()
-compilation.kernels_digest.__wrapped__.__defaults__ = (folder,)
 sys.path.insert(0, str(folder))
 import outer
 print(outer.outer(1), sum(outer.outer.stats.cache_hits.values()))
 """
-INNER = "from bertwright.data.compilation import compiled\n\n@compiled\ndef inner(x):\n    return x + {}\n"
+INNER = (
+    "from bertwright.execution.compilation import compiled\n\n@compiled\ndef inner(x):\n    return x + {}\n"
+)
 OUTER = (
     INNER.replace("inner", "outer")
     .replace("x + {}", "inner(x)")
