@@ -1,9 +1,9 @@
 """All benchmarks in one table.
 
-    python -m benchmarks [--quick] [--json]
+    python -m benchmarks [--quick] [--only NAME ...] [--json]
 
 Each is a program of its own beside this file and says what it measures; they run one after the other, so that
-none disturbs another.
+none disturbs another. The one for GPUs runs where there is one.
 """
 
 from __future__ import annotations
@@ -14,21 +14,23 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from rich.console import Console
 
+from benchmarks.records import mean_and_deviation
 from bertwright.cli.console import table
 
-HERE = Path(__file__).parent
+ROOT = Path(__file__).resolve().parents[1]
 
 
 def run(name: str, quick: bool) -> dict[str, Any]:
     """The JSON object of one benchmark."""
-    command = [sys.executable, str(HERE / f"{name}.py"), "--json", *(["--quick"] if quick else [])]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    command = [sys.executable, "-m", f"benchmarks.{name}", "--json", *(["--quick"] if quick else [])]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, cwd=ROOT)
     result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return result
 
@@ -54,6 +56,56 @@ def vocabulary_rows(result: dict[str, Any]) -> Iterator[list[str]]:
             f"{ours['pieces_per_word']:.4f} pieces a word",
             f"{theirs['pieces_per_word']:.4f} (tokenizers)",
             f"{case['seconds_ratio']:.2f} of its time",
+        ]
+
+
+def preparation_rows(result: dict[str, Any]) -> Iterator[list[str]]:
+    """Text to store, text to instances, and the first step of a run."""
+    for case in result["engine"]:
+        yield [
+            f"text to store: {case['megabytes']} MB, {case['text']}",
+            f"{case['seconds']:.1f} s",
+            f"{case['their_seconds']:.1f} s (encode_batch_fast, ids dropped)",
+            f"{case['ratio']:.2f} times",
+        ]
+    for case in result["original"]:
+        yield [
+            f"text to instances: {case['megabytes']} MB, passes: {case['passes']}",
+            f"{case['seconds_with_start']:.1f} s",
+            f"{case['their_seconds_with_start']:.1f} s (the original, recorded)",
+            f"{case['ratio_with_start']:.1f} times",
+        ]
+    for case in result["size"]:
+        yield [
+            f"text to store: {case['megabytes']} MB",
+            f"{case['tokens_per_second'] / 1e6:.1f} M tokens/s, {case['memory_megabytes']:,} MB of memory",
+            "",
+            "",
+        ]
+    for case in result["start"]:
+        yield [f"first step on {case['tokens'] / 1e6:,.0f} M tokens", f"{case['seconds']:.1f} s", "", ""]
+
+
+def engine_rows(result: dict[str, Any]) -> Iterator[list[str]]:
+    """The same command by this machine's processes and by a Ray cluster on it."""
+    for case in result["results"]:
+        for way, ratio in list(case["ratio"].items())[1:]:
+            yield [
+                f"on Ray, cluster {way}: {case['case']}",
+                f"{case['seconds'][way]:.1f} s",
+                f"{case['seconds']['local']:.1f} s (local)",
+                f"{ratio:.2f} of its time",
+            ]
+
+
+def finetuning_rows(result: dict[str, Any]) -> Iterator[list[str]]:
+    """Fine-tuning, model folder and all."""
+    for case in result["results"]:
+        yield [
+            f"fine-tuning: {case['task']}, {case['train_rows']:,} rows",
+            f"{mean_and_deviation(case['ours'])} {case['metric'].replace('_', ' ')}",
+            f"{mean_and_deviation(case['theirs'])} (Trainer)",
+            f"{case['ratio_theirs']:.2f} times",
         ]
 
 
@@ -107,6 +159,17 @@ def inference_rows(result: dict[str, Any]) -> Iterator[list[str]]:
     ]
 
 
+def gpu_rows(result: dict[str, Any]) -> Iterator[list[str]]:
+    """A pre-training step on a GPU."""
+    for case in result["results"]:
+        yield [
+            f"{case['device']}, step: {case['size']}, {case['rows']} x {case['length']}",
+            f"{case['tokens_per_second']:,} tokens/s, {case['share_of_peak']:.2f} of the peak",
+            f"{case['their_tokens_per_second']:,} (transformers, compiled)",
+            f"{case['ratio']:.2f} times",
+        ]
+
+
 def scaling_rows(result: dict[str, Any]) -> Iterator[list[str]]:
     """Two processes against one."""
     several = result["processes"]
@@ -120,32 +183,41 @@ def scaling_rows(result: dict[str, Any]) -> Iterator[list[str]]:
         ]
 
 
-BENCHMARKS = {
-    "instances": instance_rows,
+BENCHMARKS: Mapping[str, Callable[[dict[str, Any]], Iterator[list[str]]]] = {
     "vocabulary": vocabulary_rows,
+    "preparation": preparation_rows,
+    "engines": engine_rows,
+    "instances": instance_rows,
     "pretraining_step": step_rows,
     "scaling": scaling_rows,
+    "finetuning_speed": finetuning_rows,
     "loading": loading_rows,
     "inference": inference_rows,
+    **({"gpu_step": gpu_rows} if torch.cuda.is_available() else {}),
 }
 
 
 def machine() -> str:
     """What it ran on, in a line."""
-    return f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
+    return f"{platform.machine()}, {os.cpu_count()} cores, {gpu}, Python {platform.python_version()}"
 
 
 def main() -> None:
     """Run all and print one table, or one JSON object."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="about a minute each")
+    parser.add_argument("--only", nargs="+", choices=list(BENCHMARKS), default=list(BENCHMARKS))
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
     arguments = parser.parse_args()
-    results = {name: run(name, arguments.quick) for name in BENCHMARKS}
+    results: dict[str, dict[str, Any]] = {}
+    for name in arguments.only:
+        print(f"{len(results) + 1} of {len(arguments.only)}: {name}", file=sys.stderr, flush=True)
+        results[name] = run(name, arguments.quick)
     if arguments.json:
         print(json.dumps({"machine": machine(), **results}))
         return
-    rows = [row for name, rows_of in BENCHMARKS.items() for row in rows_of(results[name])]
+    rows = [row for name, result in results.items() for row in BENCHMARKS[name](result)]
     Console().print(table(machine(), ["what", "ours", "peer", "ratio"], rows))
 
 

@@ -35,7 +35,7 @@ def write_text(path: Path, language: str, size: int) -> Path:
         return path
     random = np.random.default_rng(0)
     with path.with_suffix(".part").open("wb") as file:
-        for part in _parts(_SOURCES[language], random):
+        for part in _parts(_SOURCES[language], size, random):
             room = size - file.tell()
             whole = part if len(part) <= room else part[: part.rfind(b"\n\n", 0, room) + 2]
             file.write(whole)
@@ -44,12 +44,13 @@ def write_text(path: Path, language: str, size: int) -> Path:
     return path.with_suffix(".part").rename(path)
 
 
-def _parts(sources: Sequence[str], random: np.random.Generator) -> Iterator[bytes]:
+def _parts(sources: Sequence[str], size: int, random: np.random.Generator) -> Iterator[bytes]:
+    """Source by source, again and again; of each no more than exceeds ``size`` while it is as it was."""
     perturbed = False
     while True:
         for name in sources:
             with lzma.open(DATA / "corpus" / f"{name}.txt.xz") as stream:
-                data = stream.read().rstrip(b"\n") + b"\n\n"
+                data = stream.read(-1 if perturbed else size + 1).rstrip(b"\n") + b"\n\n"
             yield exchanged(data, random) if perturbed else data
         perturbed = True
 
