@@ -30,6 +30,12 @@ def processor_seconds() -> float:
     return sum(sum(resource.getrusage(who)[:2]) for who in _WHO)
 
 
+def own_peak() -> int:
+    """Peak memory of this process in KiB; ``ru_maxrss`` may be that of the process that started it."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0])
+
+
 def store(corpus: Path, vocabulary: Path, language: str, output: Path, passes: int) -> dict[str, float]:
     """Prepare ``corpus``, then make the instances of so many epochs; seconds of each, without imports."""
     from bertwright.data.prepare import prepare
@@ -45,9 +51,7 @@ def store(corpus: Path, vocabulary: Path, language: str, output: Path, passes: i
     prepared, worked = time.perf_counter(), processor_seconds() - worked
     made = instances(output, passes) if passes else 0
     ended = time.perf_counter()
-    own, workers = (
-        resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-    )
+    workers = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     cores = len(os.sched_getaffinity(0))
     return {
         "seconds": prepared - started,
@@ -57,7 +61,7 @@ def store(corpus: Path, vocabulary: Path, language: str, output: Path, passes: i
         "instance_tokens": made,
         "tokens": summary.counts.tokens,
         "bytes": summary.counts.bytes,
-        "memory": 1024 * (own + cores * workers),
+        "memory": 1024 * (own_peak() + cores * workers),
     }
 
 

@@ -18,7 +18,7 @@ from bertwright.data.shards import Ids, Offsets, id_type
 from bertwright.data.word_cutting import ARENA_FULL, SLOTS_FULL, cut, gather, refill
 from bertwright.tokenization.tokenizer import Tokenizer
 
-MAX_WORDS = 1 << 20
+MAX_WORDS = 1 << 18
 """Beyond so many words the table starts anew: text of ever new words must not fill the memory."""
 MAX_ARENA_BYTES = 64 << 20
 
