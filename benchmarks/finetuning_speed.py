@@ -15,8 +15,8 @@ import json
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -61,11 +61,15 @@ class Clock:
     def outcome(self, score: float) -> Outcome:
         """What a training that ends now came to."""
         seconds, processor_seconds = np.subtract(self._now(), self._begun).tolist()
-        return Outcome(score, seconds, processor_seconds)
+        return Outcome(score, round(seconds, 1), round(processor_seconds, 1))
 
     @staticmethod
     def _now() -> tuple[float, float]:
         return time.perf_counter(), time.process_time()
+
+
+Training = Callable[[LabelledData, tuple[Path, Path], Path, int, int], Outcome]
+"""Of a task with its files, in a folder, with a seed, for so many epochs."""
 
 
 def main() -> None:
@@ -95,45 +99,36 @@ def main() -> None:
 
 
 def measured(name: str, options: argparse.Namespace) -> Iterator[dict[str, Any]]:
-    """The runs of one task, seed by seed; those of an earlier time from the file."""
-    file: Path | None = options.output
-    done = records.read(file, "task", "seed") if file else {}
-    for seed in range(options.seeds):
-        if (name, seed) not in done:
-            run = done[name, seed] = measure(name, seed, options)
-            if file:
-                records.append(file, run)
-        yield done[name, seed]
-
-
-def measure(name: str, seed: int, options: argparse.Namespace) -> dict[str, Any]:
-    """One seed of one task, ours and theirs; who begins goes by the seed."""
-    task = TASKS[name]
+    """The seeds of one task, each with every way's outcome; those of an earlier time from the file."""
+    task, file = TASKS[name], options.output
+    done = records.read(file, "task", "seed", "way") if file else {}
     count = min(ROWS[name], options.rows or ROWS[name])
-    run: dict[str, Any] = {"task": name, "metric": task.metric, "train_rows": count, "seed": seed}
-    ways: list[tuple[str, Callable[..., Outcome]]] = [
-        ("ours", our_training),
-        ("theirs", partial(their_training, bf16=False)),
-    ]
-    if options.bf16:
-        ways.append(("theirs_bf16", partial(their_training, bf16=True)))
-    start = seed % len(ways)
+    ways = [way for way in WAYS if options.bf16 or way != "theirs_bf16"]
+    for seed in range(options.seeds):
+        start = seed % len(ways)  # who begins goes by the seed
+        for way in [*ways[start:], *ways[:start]]:
+            if (name, seed, way) not in done:
+                result = run(task, WAYS[way], count, seed, options.epochs)
+                done[name, seed, way] = record = {"task": name, "seed": seed, "way": way, **asdict(result)}
+                if file:
+                    records.append(file, record)
+        outcomes = {way: done[name, seed, way] for way in ways}
+        yield {"task": name, "metric": task.metric, "train_rows": count, "seed": seed, **outcomes}
+
+
+def run(task: LabelledData, training: Training, count: int, seed: int, epochs: int) -> Outcome:
+    """One training on ``count`` rows."""
     with tempfile.TemporaryDirectory() as folder:
-        files = task.files(count, None, Path(folder))
-        for way, training in [*ways[start:], *ways[:start]]:
-            done = training(task, files, Path(folder), seed, options.epochs)
-            run |= {way: done.score, f"{way}_seconds": round(done.seconds, 1)}
-            run[f"{way}_processor_seconds"] = round(done.processor_seconds, 1)
-    return run
+        return training(task, task.files(count, None, Path(folder)), Path(folder), seed, epochs)
 
 
 def outcome(name: str, runs: Sequence[dict[str, Any]], unit: str) -> dict[str, Any]:
     """Scores of all seeds, medians of the ratios of time in ``unit``, and whether ours is as good."""
     result: dict[str, Any] = {"task": name, **{key: runs[0][key] for key in ("metric", "train_rows")}}
-    ways = [way for way in ("ours", "theirs", "theirs_bf16") if way in runs[0]]
-    result |= {way: [run[way] for run in runs] for way in ways}
+    ways = [way for way in WAYS if way in runs[0]]
+    result |= {way: [run[way]["score"] for run in runs] for way in ways}
     for way in ways[1:]:
-        ratios = [run[f"{way}_{unit}"] / run[f"ours_{unit}"] for run in runs]
+        ratios = [run[way][unit] / run["ours"][unit] for run in runs]
         result[f"ratio_{way}"] = statistics.median(ratios)
     spread = statistics.stdev(result["theirs"]) if len(runs) > 1 else 0.0
     result["as_good"] = statistics.fmean(result["ours"]) >= statistics.fmean(result["theirs"]) - spread
@@ -147,7 +142,7 @@ def show(results: Sequence[dict[str, Any]]) -> None:
             r["task"],
             r["metric"],
             f"{r['train_rows']:,}",
-            *(mean_and_deviation(r[way]) if way in r else "" for way in ("ours", "theirs", "theirs_bf16")),
+            *(mean_and_deviation(r[way]) if way in r else "" for way in WAYS),
             *(f"{r[key]:.2f}" if key in r else "" for key in ("ratio_theirs", "ratio_theirs_bf16")),
         ]
         for r in results
@@ -282,6 +277,13 @@ def scorer(
         return metrics
 
     return score
+
+
+WAYS: Mapping[str, Training] = {
+    "ours": our_training,
+    "theirs": partial(their_training, bf16=False),
+    "theirs_bf16": partial(their_training, bf16=True),
+}
 
 
 if __name__ == "__main__":

@@ -125,15 +125,35 @@ def test_what_is_kept(rows: int, length: int, seed: int) -> None:
     if found is None:
         return
     assert isinstance(found, Packing)
-    tokens, padding = found.tokens.tolist(), found.padding.tolist()
+    tokens, padding = found.selection.chosen.tolist(), found.selection.left_out.tolist()
     assert sorted(tokens + padding) == list(range(rows * length))
-    assert tokens == sorted(tokens)
-    assert len(tokens) % 4 == 0
     wanted = set(mask.flatten().nonzero().flatten().tolist()) | set(positions.tolist())
     empty = {row * length + s for row in range(rows) if not mask[row].any() for s in range(length)}
     assert wanted | empty <= set(tokens)
     assert len(tokens) < len(wanted | empty) + 4
-    assert found.places[found.tokens].tolist() == list(range(len(tokens)))
+    assert found.places[tokens].tolist() == list(range(len(tokens)))
+    assert sorted(torch.cat([band.rows for band in found.bands]).tolist()) == list(range(rows))
+    within = [
+        int(band.rows[place // band.length]) * length + place % band.length
+        for band in found.bands
+        for place in band.selection.chosen.tolist()
+    ]
+    assert within == tokens
+
+
+def test_bands_by_hand() -> None:
+    lengths = torch.tensor([3, 8, 1, 8, 7, 2, 2, 4])
+    mask = torch.arange(8) < lengths[:, None]
+    found = packing_of(mask, torch.arange(8) * 8)
+    assert isinstance(found, Packing)
+    # 6 is the least that goes with 8, and 3 with 4; of 35 tokens one is added to make a multiple of 4.
+    assert [(band.rows.tolist(), band.length) for band in found.bands] == [
+        ([1, 3, 4], 8),
+        ([7, 0], 4),
+        ([5, 6], 2),
+        ([2], 1),
+    ]
+    assert [len(band.selection.chosen) for band in found.bands] == [24, 7, 4, 1]
 
 
 def test_there_and_back() -> None:
@@ -142,8 +162,8 @@ def test_there_and_back() -> None:
     assert isinstance(found, Packing)
     hidden = torch.randn(4, 16, 3)
     packed = found.pack(hidden)
-    assert packed.shape == (len(found.tokens), 3)
-    assert torch.equal(found.pack(found.pad(packed)), packed)
+    assert packed.shape == (len(found.selection.chosen), 3)
+    assert torch.equal(found.attended(packed, None, lambda rows, _: rows), packed)
 
 
 def test_full_batches_are_left_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Batches of rows: every row once an epoch, similar lengths together, a pure function of seed and step."""
+"""Batches of rows: every row once an epoch, a pure function of seed and step; by length, little padding."""
 
 from __future__ import annotations
 
@@ -44,19 +44,33 @@ def test_features_of_an_assembled_row() -> None:
     assert (len(features), features.truncated, features.example, features.target) == (5, True, 4, "x")
 
 
-@given(st.lists(st.integers(1, 50), min_size=1, max_size=300), st.integers(1, 9), st.integers(0, 3))
+@given(
+    st.lists(st.integers(1, 50), min_size=1, max_size=300),
+    st.integers(1, 9),
+    st.integers(0, 3),
+    st.booleans(),
+)
 @settings(max_examples=60, deadline=None)
-def test_every_row_once(lengths: list[int], batch_size: int, seed: int) -> None:
-    plan = plan_epoch(np.array(lengths), batch_size, np.random.default_rng(seed))
+def test_every_row_once(lengths: list[int], batch_size: int, seed: int, by_length: bool) -> None:
+    plan = plan_epoch(np.array(lengths), batch_size, np.random.default_rng(seed), by_length=by_length)
     assert sorted(np.concatenate(plan).tolist()) == list(range(len(lengths)))
     assert len(plan) == -(-len(lengths) // batch_size), "only one batch is smaller"
     assert max(map(len, plan)) <= batch_size
 
 
-def test_little_padding() -> None:
+def test_a_batch_is_a_sample_of_all_rows() -> None:
+    lengths = np.arange(4000)
+    plan = plan_epoch(lengths, 32, np.random.default_rng(0), by_length=False)
+    means = np.array([lengths[batch].mean() for batch in plan])
+    expected = lengths.std() / np.sqrt(32)
+    assert len(means) == 125
+    assert 0.85 * expected < means.std() < 1.15 * expected  # that of independent draws
+
+
+def test_by_length_little_padding() -> None:
     chance = np.random.default_rng(0)
     lengths = np.clip(chance.lognormal(3.2, 0.6, 4000), 4, 128).astype(np.int64)
-    plan = plan_epoch(lengths, 32, chance)
+    plan = plan_epoch(lengths, 32, chance, by_length=True)
     computed = sum(int(lengths[batch].max()) * len(batch) for batch in plan)
     shuffled = chance.permutation(len(lengths)).reshape(-1, 32)
     unsorted = sum(int(lengths[batch].max()) * 32 for batch in shuffled)

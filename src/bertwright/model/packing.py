@@ -1,12 +1,12 @@
 """Padding left out: a batch as the list of its tokens, put into rows only inside attention.
 
-A sixth of the positions of a pre-training batch of length 128, and half at 512, are padding. Linear layers,
-normalization, activations and dropout work on each token alone, so they can skip it. Attention needs rows:
-in training those of the batch, padded, in few large products; where nothing is trained, one rectangle after
-the other of rows that are equally long, so that padding is computed nowhere. What is computed for the tokens
-is the same.
+A sixth of the positions of a pre-training batch of length 128, half at 512, and of the rows of a task as they
+come two thirds are padding. Linear layers, normalization, activations and dropout work on each token alone,
+so they can skip it. Attention needs rows: in training in a few bands of similar lengths, each padded for
+itself; where nothing is trained, one rectangle after the other of rows that are equally long, so that padding
+is computed nowhere. What is computed for the tokens is the same.
 
-Axes: B rows of a batch, S positions, T tokens that are kept, H hidden size.
+Axes: B rows of a batch, S positions, T tokens that are kept, R rows of a band, H hidden size, W any width.
 """
 
 from __future__ import annotations
@@ -27,32 +27,88 @@ _MULTIPLE = 128
 _WORTHWHILE = 0.95
 """Share of positions above which packing saves less than its copies cost."""
 
+_SIMILAR = 0.75
+"""A row that is shorter than so much of a band's longest one begins another band, ..."""
+
+_MOST_BANDS = 8
+"""... if the band has its share of the rows: many small products cost more than a little padding."""
+
+
+class Selection(NamedTuple):
+    """Some of N places, in an order of their own."""
+
+    chosen: Tensor
+    """(T,) int64: the places."""
+    places: Tensor
+    """(N,) int64: where each place is among the chosen; 0 for those left out."""
+    left_out: Tensor
+    """(N - T,) int64, the other places."""
+
+    @classmethod
+    def of(cls, chosen: Tensor, count: int) -> Selection:
+        """The ``chosen`` of so many places."""
+        places = torch.zeros(count, dtype=torch.int64)
+        places[chosen] = torch.arange(len(chosen))
+        others = torch.ones(count, dtype=torch.bool)
+        others[chosen] = False
+        return cls(chosen, places, others.nonzero().squeeze(1))
+
+    def pack(self, flat: Tensor) -> Tensor:
+        """(N, W) -> (T, W)."""
+        packed: Tensor = _Pack.apply(flat, self)  # type: ignore[no-untyped-call]
+        return packed
+
+    def spread(self, packed: Tensor) -> Tensor:
+        """(T, W) -> (N, W). At places left out stands another, which must not reach the result."""
+        flat: Tensor = _Spread.apply(packed, self)  # type: ignore[no-untyped-call]
+        return flat
+
+
+class Band(NamedTuple):
+    """Rows that go through attention together, padded to the longest of them."""
+
+    rows: Tensor
+    """(R,) int64, which of the batch."""
+    length: int
+    selection: Selection
+    """Their tokens among R * length places."""
+
+    def attended(self, fused: Tensor, bias: Tensor | None, attention: Attention) -> Tensor:
+        """``attention`` over the rows: (tokens of the band, 3H) -> (the same, H)."""
+        rows = self.selection.spread(fused).view(len(self.rows), self.length, -1)
+        return self.selection.pack(attention(rows, self._bias(bias)).flatten(0, 1))
+
+    def _bias(self, bias: Tensor | None) -> Tensor | None:
+        """What concerns the band, of a whole batch's (B or 1, 1, 1 or S, S)."""
+        if bias is None:
+            return None
+        own = bias if len(bias) == 1 else bias.index_select(0, self.rows)
+        return own[:, :, : self.length, : self.length]  # of a query dimension of 1, that one
+
 
 class Packing(NamedTuple):
-    """Which positions of a batch are kept."""
+    """Which positions of a batch are kept, and how they go through attention."""
 
-    rows: int
-    length: int
-    tokens: Tensor
-    """(T,) int64, flat positions (row * S + position), ascending."""
-    padding: Tensor
-    """(B * S - T,) int64, the flat positions left out."""
-    places: Tensor
-    """(B * S,) int64: where each flat position is among the tokens; 0 for those left out."""
+    selection: Selection
+    """T of the B * S flat positions (row * S + position): band by band, in each row by row."""
+    bands: tuple[Band, ...]
+
+    @property
+    def places(self) -> Tensor:
+        """(B * S,) int64: where each flat position is among the tokens; 0 for those left out."""
+        return self.selection.places
 
     def pack(self, hidden: Tensor) -> Tensor:
         """(B, S, W) -> (T, W)."""
-        packed: Tensor = _Pack.apply(hidden.flatten(0, 1), self)  # type: ignore[no-untyped-call]
-        return packed
-
-    def pad(self, packed: Tensor) -> Tensor:
-        """(T, W) -> (B, S, W). At padding stands some token: what is done there must not reach the result."""
-        padded: Tensor = _Pad.apply(packed, self)  # type: ignore[no-untyped-call]
-        return padded.view(self.rows, self.length, -1)
+        return self.selection.pack(hidden.flatten(0, 1))
 
     def attended(self, fused: Tensor, bias: Tensor | None, attention: Attention) -> Tensor:
-        """``attention`` over the padded rows: (T, 3H) -> (T, H)."""
-        return self.pack(attention(self.pad(fused), bias))
+        """``attention`` over each band: (T, 3H) -> (T, H)."""
+        parts = fused.split_with_sizes([len(band.selection.chosen) for band in self.bands])
+        contexts = [
+            band.attended(part, bias, attention) for part, band in zip(parts, self.bands, strict=True)
+        ]
+        return contexts[0] if len(contexts) == 1 else torch.cat(contexts)
 
 
 class Rectangles(NamedTuple):
@@ -120,39 +176,65 @@ def _packing(visible: Tensor, positions: Tensor) -> Packing | None:
     rows, length = visible.shape
     kept = (visible | ~visible.any(1, keepdim=True)).flatten()
     kept[positions] = True
-    count = int(kept.sum())
-    count += -count % _MULTIPLE
-    if count > _WORTHWHILE * kept.numel():
+    if int(kept.sum()) > _WORTHWHILE * kept.numel():
         return None
-    order = kept.to(torch.uint8).argsort(descending=True, stable=True)  # kept ones first
-    tokens, padding = order[:count].sort().values, order[count:]
-    places = torch.zeros_like(order)
-    places[tokens] = torch.arange(count)
-    return Packing(rows, length, tokens, padding, places)
+    kept = kept.view(rows, length)
+    lengths = (kept * torch.arange(1, length + 1)).amax(1)
+    order = lengths.argsort(descending=True, stable=True)
+    starts = _band_starts(lengths[order].tolist())
+    longest = lengths[order[starts]].repeat_interleave(
+        torch.tensor([*starts[1:], rows]) - torch.tensor(starts)
+    )
+    kept = _rounded(kept[order], torch.arange(length) < longest[:, None])
+    tokens = kept.nonzero()  # (T, 2): a row's rank by length, and the position
+    bands = []
+    for start, end in zip(starts, [*starts[1:], rows], strict=True):
+        size = int(longest[start])
+        inside = kept[start:end, :size].flatten().nonzero().squeeze(1)
+        bands.append(Band(order[start:end], size, Selection.of(inside, (end - start) * size)))
+    chosen = order[tokens[:, 0]] * length + tokens[:, 1]
+    return Packing(Selection.of(chosen, rows * length), tuple(bands))
+
+
+def _band_starts(lengths: list[int]) -> list[int]:
+    """Where bands begin, in rows of falling length."""
+    least = -(-len(lengths) // _MOST_BANDS)
+    starts = [0]
+    for row, length in enumerate(lengths):
+        if length < _SIMILAR * lengths[starts[-1]] and row - starts[-1] >= least:
+            starts.append(row)
+    return starts
+
+
+def _rounded(kept: Tensor, inside: Tensor) -> Tensor:
+    """``kept`` (B, S), and padding that attention computes anyway, up to a multiple if there is enough."""
+    wanted = -int(kept.sum()) % _MULTIPLE
+    spare = (inside & ~kept).flatten().nonzero().squeeze(1)[:wanted]
+    return kept.flatten().index_fill(0, spare, True).view_as(kept)
 
 
 class _Pack(torch.autograd.Function):
-    """Select the tokens; backward, padding gets zeros."""
+    """Select the tokens; backward, what was left out gets zeros."""
 
     @staticmethod
-    def forward(ctx: Any, flat: Tensor, packing: Packing) -> Tensor:
-        ctx.packing = packing
-        return flat.index_select(0, packing.tokens)
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
-        padded = gradients[0].index_select(0, ctx.packing.places)
-        return padded.index_fill_(0, ctx.packing.padding, 0), None
-
-
-class _Pad(torch.autograd.Function):
-    """Spread the tokens; backward, the gradient at padding is dropped (it is 0: see :meth:`Packing.pad`)."""
-
-    @staticmethod
-    def forward(ctx: Any, packed: Tensor, packing: Packing) -> Tensor:
-        ctx.packing = packing
-        return packed.index_select(0, packing.places)
+    def forward(ctx: Any, flat: Tensor, selection: Selection) -> Tensor:
+        ctx.selection = selection
+        return flat.index_select(0, selection.chosen)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
-        return gradients[0].index_select(0, ctx.packing.tokens), None
+        flat = gradients[0].index_select(0, ctx.selection.places)
+        return flat.index_fill_(0, ctx.selection.left_out, 0), None
+
+
+class _Spread(torch.autograd.Function):
+    """Spread the tokens; backward, the gradient at padding is dropped (it is 0)."""
+
+    @staticmethod
+    def forward(ctx: Any, packed: Tensor, selection: Selection) -> Tensor:
+        ctx.selection = selection
+        return packed.index_select(0, selection.places)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        return gradients[0].index_select(0, ctx.selection.chosen), None

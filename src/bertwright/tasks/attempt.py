@@ -65,6 +65,7 @@ class Attempt:
             task.tokenizer.vocabulary.pad_id,
             chance,
             together=task.rows_together,
+            by_length=settings.group_by_length,
         )
         self.evaluations: list[dict[str, float]] = []
         self.best: dict[str, float] = {}

@@ -1,4 +1,4 @@
-"""Encoded rows and the batches made of them: rows of similar length share a batch, and chance is keyed.
+"""Encoded rows and the batches made of them, by keyed chance.
 
 Axes: B rows of a batch, S positions.
 """
@@ -119,6 +119,7 @@ class TrainingBatches:
         batch_size: rows a batch; the last batch of an epoch may be smaller.
         seed: of the order.
         together: keep the rows of one example in one batch, which then has ``batch_size`` examples.
+        by_length: let rows of similar length share a batch.
     """
 
     def __init__(
@@ -129,12 +130,14 @@ class TrainingBatches:
         seed: int,
         *,
         together: bool = False,
+        by_length: bool = False,
     ) -> None:
         self._features = features
         self._batch_size = batch_size
         self._pad_id = pad_id
         self._seed = seed
         self._together = together
+        self._by_length = by_length
         self._units = _units(features, together)
         self._epoch = -1
         self._plan: list[NDArray[np.int64]] = []
@@ -166,7 +169,7 @@ class TrainingBatches:
         if epoch != self._epoch:
             random = generator(self._seed, "fine-tuning order", epoch)
             lengths = np.array([max(len(self._features[row]) for row in unit) for unit in self._units])
-            plan = plan_epoch(lengths, self._batch_size, random)
+            plan = plan_epoch(lengths, self._batch_size, random, by_length=self._by_length)
             self._plan = [np.concatenate([self._units[index] for index in batch]) for batch in plan]
             self._epoch = epoch
         return self._plan
@@ -183,10 +186,16 @@ def _units(features: Sequence[Features], together: bool) -> list[NDArray[np.int6
 
 
 def plan_epoch(
-    lengths: NDArray[np.int64], batch_size: int, random: np.random.Generator
+    lengths: NDArray[np.int64], batch_size: int, random: np.random.Generator, *, by_length: bool
 ) -> list[NDArray[np.int64]]:
-    """Shuffled rows in batches of similar length, the batches in random order."""
+    """Shuffled rows in batches; ``by_length`` in batches of similar length, the batches in random order.
+
+    A batch by length is no sample of the rows: what goes with length (short headlines without a verb, two
+    long texts that share much) comes in streaks, and in a mean over tokens those of short rows count more.
+    """
     order = random.permutation(len(lengths))
+    if not by_length:
+        return [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
     batches: list[NDArray[np.int64]] = []
     for start in range(0, len(order), batch_size * POOL_BATCHES):
         pool = order[start : start + batch_size * POOL_BATCHES]

@@ -39,7 +39,7 @@ FREE_TO_CHANGE = frozenset({"checkpoint_interval"})
 WITHOUT_FEATURES = (
     *("batch_size", "epochs", "learning_rate", "patience", "dropout", "weight_decay", "from_scratch"),
     *("freeze", "freeze_layers", "layer_decay", "warmup", "optimizer", "schedule", "max_gradient_norm"),
-    *("evaluations_per_epoch", "precision", "micro_batch_size", "top", "top_size"),
+    *("evaluations_per_epoch", "precision", "micro_batch_size", "group_by_length", "top", "top_size"),
 )
 """Settings of fine-tuning that mean nothing to the method ``features``."""
 
@@ -67,6 +67,9 @@ class FinetuneSettings(Settings):
     vectors, as ``features`` below says; batches, rates and epochs are then those of ``features``."""
     batch_size: Annotated[int, Field(ge=1)] = 32
     """Rows an update."""
+    group_by_length: bool = False
+    """Let rows of similar length share a batch, which on a GPU saves padding (on a CPU none is computed).
+    By default a batch is a sample of all rows, as in the paper."""
     micro_batch_size: Annotated[int, Field(ge=1)] | None = None
     """Rows (``choose``: questions) that go through the network at once, where a batch does not fit into the
     memory. Gradients are added up: the update is that of the whole batch, but for the dropout drawn."""
