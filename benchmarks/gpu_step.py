@@ -34,6 +34,8 @@ from bertwright.training.machine import matmul_peak
 CASES = [("base", 128, 256), ("base", 512, 64), ("large", 512, 32)]
 """Size, length, rows."""
 TURN = 5
+KEPT = 12
+"""Batches that are made before; ``data_share`` is the time of making one, which a run does between steps."""
 CUDA = torch.device("cuda")
 
 
@@ -108,12 +110,14 @@ def measure(size: str, length: int, rows: int, seconds: float, compiled: bool) -
     model.to(CUDA)
     ours = our_step(model, compiled)
     made = instances(length, rows)
-    stream = itertools.cycle([made.batch(step) for step in range(12)])
+    began = time.perf_counter()
+    stream = itertools.cycle([made.batch(step) for step in range(KEPT)])
+    making = (time.perf_counter() - began) / KEPT
     began = time.perf_counter()
     for step in (ours, theirs):
         turn(step, list(itertools.islice(stream, 6)))  # compiles
     warm = time.perf_counter() - began
-    ratios, shares, speeds = [], [], []
+    ratios, shares, speeds, waits = [], [], [], []
     end = time.perf_counter() + seconds
     peak = matmul_peak("cuda", "bf16")
     while time.perf_counter() < end or len(ratios) < 3:
@@ -127,6 +131,7 @@ def measure(size: str, length: int, rows: int, seconds: float, compiled: bool) -
         ratios.append(other / mine)
         shares.append(operations / mine / peak)
         speeds.append((tokens / mine, tokens / other))
+        waits.append(making / (making + mine / TURN))
     return {
         "size": size,
         "length": length,
@@ -134,6 +139,7 @@ def measure(size: str, length: int, rows: int, seconds: float, compiled: bool) -
         "compiled": compiled,
         "ratio": round(statistics.median(ratios), 3),
         "share_of_peak": round(statistics.median(shares), 3),
+        "data_share": round(statistics.median(waits), 4),
         "tokens_per_second": round(statistics.median(mine for mine, _ in speeds)),
         "their_tokens_per_second": round(statistics.median(other for _, other in speeds)),
         "peak_teraflops": round(peak / 1e12, 1),

@@ -87,11 +87,13 @@ def batches(rows: int) -> Iterator[Batch]:
         )
 
 
-def our_step(config: BertConfig, precision: str, compiled: bool) -> tuple[Step, BertForPreTraining]:
+def our_step(
+    config: BertConfig, precision: str, compiled: bool, rate: float = 1e-4
+) -> tuple[Step, BertForPreTraining]:
     """A training step of this package's model."""
     model = BertForPreTraining(config).train()
     forward = torch.compile(model, dynamic=True) if compiled else model
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, fused=True)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=rate, fused=True)
 
     def step(batch: Batch) -> float:
         with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
@@ -108,7 +110,7 @@ def our_step(config: BertConfig, precision: str, compiled: bool) -> tuple[Step, 
     return step, model
 
 
-def their_step(config: BertConfig, precision: str, weights: dict[str, Tensor]) -> Step:
+def their_step(config: BertConfig, precision: str, weights: dict[str, Tensor], rate: float = 1e-4) -> Step:
     """The same step with transformers' ``BertForPreTraining``."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -116,7 +118,7 @@ def their_step(config: BertConfig, precision: str, weights: dict[str, Tensor]) -
 
     model = transformers.BertForPreTraining(transformers.BertConfig(**config.to_dict())).train()
     model.load_state_dict(weights, strict=False)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, fused=True)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=rate, fused=True)
 
     def step(batch: Batch) -> float:
         labels = torch.full_like(batch.input_ids, -100)
