@@ -35,11 +35,21 @@ from bertwright.tasks.finetuning import finetune
 from bertwright.tasks.kinds import task_kind
 from bertwright.tasks.settings import FinetuneSettings
 
-ROWS = {"SST-2": 10_000, "MRPC": 3_668, "STS-B": 5_749, "RTE": 2_490, "CoNLL-2003": 14_041}
+ROWS = {
+    "SST-2": 10_000,
+    "MRPC": 3_668,
+    "STS-B": 5_749,
+    "RTE": 2_490,
+    "CoNLL-2003": 14_041,
+    "SQuAD-1.1": 1_000,
+}
+DEV_ROWS = {"SQuAD-1.1": 300}
+"""Of tasks whose development rows are not all scored."""
 CLASSES = {
     "classify": "SequenceClassification",
     "regress": "SequenceClassification",
     "tag": "TokenClassification",
+    "answer": "QuestionAnswering",
 }
 
 
@@ -108,7 +118,7 @@ def measured(name: str, options: argparse.Namespace) -> Iterator[dict[str, Any]]
         start = seed % len(ways)  # who begins goes by the seed
         for way in [*ways[start:], *ways[:start]]:
             if (name, seed, way) not in done:
-                result = run(task, WAYS[way], count, seed, options.epochs)
+                result = run(name, WAYS[way], count, seed, options.epochs)
                 done[name, seed, way] = record = {"task": name, "seed": seed, "way": way, **asdict(result)}
                 if file:
                     records.append(file, record)
@@ -116,10 +126,12 @@ def measured(name: str, options: argparse.Namespace) -> Iterator[dict[str, Any]]
         yield {"task": name, "metric": task.metric, "train_rows": count, "seed": seed, **outcomes}
 
 
-def run(task: LabelledData, training: Training, count: int, seed: int, epochs: int) -> Outcome:
+def run(name: str, training: Training, count: int, seed: int, epochs: int) -> Outcome:
     """One training on ``count`` rows."""
+    task = TASKS[name]
     with tempfile.TemporaryDirectory() as folder:
-        return training(task, task.files(count, None, Path(folder)), Path(folder), seed, epochs)
+        files = task.files(count, DEV_ROWS.get(name), Path(folder))
+        return training(task, files, Path(folder), seed, epochs)
 
 
 def outcome(name: str, runs: Sequence[dict[str, Any]], unit: str) -> dict[str, Any]:
@@ -186,21 +198,23 @@ def our_training(
 class Rows(Dataset[dict[str, Any]]):
     """Encoded rows as the Trainer takes them: both train on the very same ids."""
 
-    def __init__(self, features: Sequence[Any]) -> None:
-        self._features = features
+    def __init__(self, features: Sequence[Any], kind: str) -> None:
+        self._features, self._kind = features, kind
 
     def __len__(self) -> int:
         return len(self._features)
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         row = self._features[index]
-        target = row.target.tolist() if isinstance(row.target, np.ndarray) else row.target
-        return {
+        inputs = {
             "input_ids": row.input_ids.tolist(),
             "token_type_ids": row.token_type_ids.tolist(),
             "attention_mask": [1] * len(row),
-            "labels": float(target) if isinstance(target, (float, np.floating)) else target,
         }
+        target = np.asarray(row.target).tolist()
+        if self._kind == "answer":
+            return {**inputs, "start_positions": target[0], "end_positions": target[1]}
+        return {**inputs, "labels": target}
 
 
 def their_training(
@@ -234,8 +248,8 @@ def their_training(
             disable_tqdm=True,
             logging_steps=10**9,
         ),
-        train_dataset=Rows(rows),
-        eval_dataset=Rows(dev_rows),
+        train_dataset=Rows(rows, task.kind),
+        eval_dataset=Rows(dev_rows, task.kind),
         data_collator=collator(task, model_folder),
         compute_metrics=scorer(task, posed.task, dev_rows, dev.examples),
     )
@@ -249,6 +263,8 @@ def their_training(
 def their_model(task: LabelledData, posed: Any) -> Any:
     """A new output layer of theirs on the same encoder."""
     cls = getattr(transformers, f"AutoModelFor{CLASSES[task.kind]}")
+    if task.kind == "answer":
+        return cls.from_pretrained(checkpoint())
     labels = getattr(posed, "labels", None)
     return cls.from_pretrained(checkpoint(), num_labels=1 if labels is None else len(labels))
 
@@ -269,7 +285,8 @@ def scorer(
     """Our metrics of their outputs."""
 
     def score(prediction: Any) -> dict[str, float]:
-        logits = np.asarray(prediction.predictions, dtype=np.float32)
+        found = prediction.predictions  # of answers, starts and ends apart
+        logits = np.stack(found, -1) if isinstance(found, tuple) else np.asarray(found, dtype=np.float32)
         outputs = [
             row[: len(f)] if logits.ndim == 3 else row for row, f in zip(logits, features, strict=True)
         ]
