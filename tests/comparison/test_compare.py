@@ -239,6 +239,30 @@ def test_a_row_of_ones_own(files: Path, tmp_path: Path, unbroken: Unbroken) -> N
     assert result.to_dict()["rows"][0]["title"] == "whole words"
 
 
+def test_words_against_characters(files: Path, tmp_path: Path) -> None:
+    """One store with words serves both rows: that of characters is the one without them."""
+    corpus = tmp_path / "zh.txt"
+    documents = [
+        f"我爱研究{n}号的模型。\n中华人民共和国的研究人员发布了{n}个模型。\n由模型研究。" for n in range(40)
+    ]
+    corpus.write_text("\n\n".join(documents))
+    changes = {
+        "corpus": [str(corpus)],
+        "only": ["bert", "words"],
+        "arms.words.pretraining.whole_word": True,
+        "seeds": [0],
+    }
+    result = small_comparison.run(
+        "pretraining", files, tmp_path / "words", changes={**changes, "words": "rjieba"}
+    )
+    assert set(result.figures) == {"bert", "words"}
+    small_comparison.run("pretraining", files, tmp_path / "plain", changes=changes)
+    words, plain = weights(tmp_path / "words"), weights(tmp_path / "plain")
+    assert words["model-bert"] == plain["model-bert"]
+    assert plain["model-words"] == plain["model-bert"]  # without words every character is one
+    assert words["model-words"] != words["model-bert"]
+
+
 def test_a_wrong_task_file_is_told_before_anything_is_pre_trained(files: Path, tmp_path: Path) -> None:
     wrong = tmp_path / "dev.tsv"
     wrong.write_text("text\tlabel\na film\tgood\na book\tso-so\n")

@@ -176,6 +176,7 @@ def test_figures_of_the_paper() -> None:
 WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("pretraining", {"corpus": None}, "corpus, store: expected one of them to pre-train on, got none"),
     ("pretraining", {"store": "store"}, "corpus, store: expected one .* got both"),
+    ("pretraining", {"corpus": None, "store": "store", "words": "rjieba"}, "words: expected none with store"),
     ("pretraining", {"pretraining.steps": None}, "pretraining: expected tokens, or one of .* got none"),
     ("pretraining", {"tokens": 100}, "pretraining: expected tokens, or one of .* got steps and tokens"),
     ("pretraining", {"pretraining.budget": "1m"}, "got steps and budget"),

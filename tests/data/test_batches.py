@@ -88,7 +88,15 @@ def plain_instance(
     if settings.next_token:
         return tuple(ids), (0,) * len(ids), tuple(range(len(ids) - 1)), tuple(ids[1:]), None
     special = [0, len(a) + 1, len(a) + len(b) + 2]
-    candidates = mask_candidates(ids, special, v.starts_word.tolist() if settings.whole_word else None)
+    begins = None
+    if settings.whole_word and store.has_words:
+        parts = [(pair.a_start + cut_a[0], len(a)), (pair.b_start + cut_b[0], len(b))]
+        found = [store.word_starts(start, start + length) for start, length in parts if length]
+        flags = [[True], *([*part.tolist(), True] for part in found if part is not None)]  # around specials
+        begins = list(chain.from_iterable(flags))
+    elif settings.whole_word:
+        begins = v.starts_word[ids].tolist()
+    candidates = mask_candidates(ids, special, begins)
     masked = mask_tokens(
         ids,
         candidates,
@@ -104,7 +112,26 @@ def plain_instance(
 
 @pytest.mark.parametrize("mode", MODES)
 def test_equal_to_the_plain_definitions(store: TokenStore, mode: str) -> None:
-    settings, seed = MODES[mode], 9
+    check_plain(store, MODES[mode])
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_equal_where_the_store_has_words(store: TokenStore, mode: str) -> None:
+    """Also of a selection of its documents, whose flags lie elsewhere."""
+    flags = np.random.default_rng(1).random(store.num_tokens) < 0.6
+    documents = [store.document(number) for number in range(store.num_documents)]
+    with_words = TokenStore.from_documents(documents, SIZE, flags.tolist())
+    assert with_words.digest != store.digest
+    training, _ = with_words.split(0.1, seed=2)
+    for part in (with_words, training):
+        check_plain(part, MODES[mode])
+    if not MODES[mode].whole_word:  # then it makes no difference
+        found = PretrainingBatches(with_words, VOCABULARY, MODES[mode], 8, 4).batch(1)
+        assert digest(found) == digest(PretrainingBatches(store, VOCABULARY, MODES[mode], 8, 4).batch(1))
+
+
+def check_plain(store: TokenStore, settings: InstanceSettings) -> None:
+    seed = 9
     rule = PairRule.of(settings)
     expected = []
     for epoch in range(2):

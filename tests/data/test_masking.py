@@ -32,7 +32,7 @@ def kernel(
         np.array([len(a) for a, _ in rows], np.int64),
         np.array([len(b) for _, b in rows], np.int64),
         np.array(counts, np.int64),
-        STARTS if whole_word else np.zeros(0, np.bool_),
+        STARTS[table] if whole_word else np.zeros((0, 0), np.bool_),
         np.full(len(rows), key, np.uint64),
         np.arange(len(rows), dtype=np.uint64),
         rule,
@@ -59,8 +59,8 @@ def test_words_are_grouped_by_their_pieces() -> None:
     ids = [CLS, 10, 40, 41, 11, SEP, 42, 12, SEP]
     assert mask_candidates(ids, [0, 5, 8], None) == [[1], [2], [3], [4], [6], [7]]
     # 42 is a piece at the beginning of B: it belongs to A's last word, as in the original.
-    assert mask_candidates(ids, [0, 5, 8], STARTS.tolist()) == [[1, 2, 3], [4, 6], [7]]
-    assert mask_candidates([CLS, 40, 10, SEP], [0, 3], STARTS.tolist()) == [[1], [2]]
+    assert mask_candidates(ids, [0, 5, 8], STARTS[ids].tolist()) == [[1, 2, 3], [4, 6], [7]]
+    assert mask_candidates([CLS, 40, 10, SEP], [0, 3], STARTS[[CLS, 40, 10, SEP]].tolist()) == [[1], [2]]
 
 
 def test_draws_decide(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,7 +95,7 @@ def test_kernel_equals_definition(
     ids, positions, labels = kernel(rows, counts, whole_word, key, RULE)
     for index, (a, b) in enumerate(rows):
         plain = assembled(a, b)
-        candidates = mask_candidates(plain, special(a, b), STARTS.tolist() if whole_word else None)
+        candidates = mask_candidates(plain, special(a, b), STARTS[plain].tolist() if whole_word else None)
         groups = copy.deepcopy(candidates)
         expected = mask_tokens(plain, candidates, counts[len(plain)], key, index, RULE)
         assert (ids[index], positions[index], labels[index]) == tuple(expected)

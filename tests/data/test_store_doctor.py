@@ -103,6 +103,24 @@ def test_a_healthy_store_has_no_findings() -> None:
     assert any(token.truth for token in diagnosis.samples[0].a + diagnosis.samples[0].b)
 
 
+def test_whole_words_of_text_without_blanks() -> None:
+    vocabulary = Vocabulary.from_tokens([*SPECIAL_TOKENS, *(chr(0x4E00 + n) for n in range(5, SIZE))])
+    documents = healthy()
+    store = TokenStore.from_documents(documents, SIZE)
+    count = store.num_tokens
+    whole = InstanceSettings(whole_word=True)
+    (finding,) = examine_store(store, vocabulary, whole).findings
+    assert (finding.name, finding.severity, finding.count) == ("characters_as_words", Severity.WARNING, count)
+    assert "100% of the tokens" in finding.message
+    assert not examine_store(store, vocabulary).findings
+    flags = [number % 3 == 0 for number in range(count)]
+    diagnosis = examine_store(TokenStore.from_documents(documents, SIZE, flags), vocabulary, whole)
+    assert not diagnosis.findings
+    assert diagnosis.facts["words"] == sum(flags)
+    assert diagnosis.facts["tokens_per_word"] == pytest.approx(3, abs=1e-3)
+    assert "words" not in examine_store(store, vocabulary).facts
+
+
 def test_masked_lm_alone_needs_no_documents() -> None:
     store = TokenStore.from_documents(one_document(healthy()), SIZE)
     diagnosis = examine_store(store, VOCABULARY, InstanceSettings(next_sentence=False))

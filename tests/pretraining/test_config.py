@@ -59,6 +59,7 @@ def test_runs_by_time_have_their_own_defaults() -> None:
     assert hasty.betas == (0.9, 0.98)
     assert hasty.instances(128).masked_lm_probability == 0.25
     assert hasty.held_out_instances(128).masked_lm_probability == 0.15
+    assert not _settings(whole_word=True).held_out_instances(128).whole_word
     assert hasty.bert_config(100).initializer_range == 0.02  # for the paper's width
     assert _settings(steps=None, budget="1m").bert_config(100).hidden_dropout_prob == 0.0
     assert _settings(steps=None, budget="1m", dropout=0.2).bert_config(100).hidden_dropout_prob == 0.2

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
 from bertwright.cli.arguments import Common, Count, Whole
 from bertwright.cli.engines import EngineName, RayAddress, chosen_engine
 from bertwright.corpus.formats import Format
+
+Words = Annotated[
+    Literal["rjieba"] | None,
+    Parameter(help="Find the words of Chinese text, for whole-word masking; the tokens stay the same."),
+]
+"""Of ``--words``."""
 
 
 def prepare(
@@ -30,6 +36,7 @@ def prepare(
     ] = "auto",
     text_field: Annotated[str, Parameter(help="Column or key of the text.")] = "text",
     max_line_bytes: Annotated[Count, Parameter(help="Longer lines are refused.")] = 16 << 20,
+    words: Words = None,
     mlm_only: Annotated[
         bool, Parameter(help="For masked LM alone: one document, or documents of one sentence, will do.")
     ] = False,
@@ -63,6 +70,7 @@ def prepare(
             format=format,
             text_field=text_field,
             max_line_bytes=max_line_bytes,
+            words=words,
             masked_lm_only=mlm_only,
             overwrite=overwrite,
             engine=cluster,

@@ -123,6 +123,8 @@ def _missing(kind: str, settings: ComparisonSettings, drafts: Sequence[Draft]) -
     if kind == "masking" and settings.pretraining.next_token:
         objective = settings.pretraining.objective
         found.append(f"pretraining.objective: expected one that masks for compare masking, got {objective}")
+    if settings.words is not None and settings.store is not None:
+        found.append(f"words: expected none with store, which has its words or none, got {settings.words}")
     learning = [draft for draft in drafts if draft.model is None]
     if learning:
         if (settings.store is None) == (not settings.corpus):

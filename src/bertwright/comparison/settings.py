@@ -9,6 +9,7 @@ from typing import Annotated, Any, Self
 from pydantic import Field, model_validator
 
 from bertwright.config.settings import Settings
+from bertwright.data.prepare_settings import SegmenterName
 from bertwright.model.config import Size
 from bertwright.pretraining.config import PretrainingSettings
 from bertwright.tasks.columns import Columns
@@ -89,6 +90,8 @@ class ComparisonSettings(Settings):
     """Whose rules find the sentences of the corpus."""
     one_sentence_per_line: bool = False
     """Lines are sentences already."""
+    words: SegmenterName | None = None
+    """What finds the words of Chinese text (rjieba), for rows with whole_word; the tokens are the same."""
     store: str | None = None
     """A token store that `bertwright prepare` made, in place of a corpus."""
 

@@ -9,6 +9,7 @@ from bertwright.comparison.settings import ComparisonSettings
 from bertwright.comparison.work import Work
 from bertwright.corpus import find_corpus
 from bertwright.data.prepare import prepare
+from bertwright.data.segmenter import require_words
 from bertwright.data.store import TokenStore
 from bertwright.durable import digest_of_file
 from bertwright.progress import Progress
@@ -22,16 +23,23 @@ def identity_of(settings: ComparisonSettings) -> dict[str, Any]:
 
     Raises:
         CorpusError, StoreError, VocabularyError: it cannot be read.
+        UsageError: what finds its words is not there.
     """
     if settings.store is not None:
         return {"store": TokenStore.open(settings.store).digest}
     vocabulary: Any = {"size": settings.vocabulary_size, "cased": settings.cased}
+    cutting = TokenizerSettings(do_lower_case=not settings.cased)
     if settings.vocabulary is not None:
-        vocabulary = Tokenizer.load(settings.vocabulary).digest
+        tokenizer = Tokenizer.load(settings.vocabulary)
+        vocabulary, cutting = tokenizer.digest, tokenizer.settings
+    words: dict[str, Any] = {}
+    if settings.words is not None:
+        words = {"words": [settings.words, require_words(settings.words, cutting)]}
     return {
         "corpus": [digest_of_file(file.path) for file in find_corpus(settings.corpus).files],
         "vocabulary": vocabulary,
         "language": None if settings.one_sentence_per_line else settings.language,
+        **words,
     }
 
 
@@ -65,6 +73,7 @@ def prepared(settings: ComparisonSettings, work: Work, progress: Progress) -> Pa
         output=store,
         language=settings.language,
         one_sentence_per_line=settings.one_sentence_per_line,
+        words=settings.words,
         progress=progress,
     )
     for warning in done.warnings:

@@ -9,8 +9,8 @@ and what was made before do not matter, and resuming is a multiplication.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -24,7 +24,7 @@ from bertwright.data.sentence_pairs import PairRule
 from bertwright.data.store import TokenStore
 from bertwright.data.truncation import truncate_rows
 from bertwright.errors import StoreError
-from bertwright.execution.compilation import compiled
+from bertwright.execution.compilation import Kernel, compiled
 from bertwright.tokenization.vocabulary import Vocabulary
 
 _ALIGNMENT = 8  # columns are padded to a multiple of it: matrix units like that
@@ -75,7 +75,7 @@ class PretrainingBatches:
         self.batch_size, self.seed, self.phase = batch_size, seed, phase
         self._mask_rule = MaskRule.of(settings, vocabulary.mask_id, len(vocabulary))
         self._mask_counts = np.array(settings.prediction_counts(), np.int64)
-        self._starts_word = np.array(vocabulary.starts_word if settings.whole_word else [], np.bool_)
+        self._starts_word = vocabulary.starts_word
         self._epochs = EpochPlans(store, PairRule.of(settings), seed, phase)
         if self.instances_in_epoch(0) == 0:
             raise StoreError("the store gives no instances: every sentence is a single token")
@@ -161,7 +161,7 @@ class PretrainingBatches:
         room = int(self._mask_counts[lengths].sum())
         positions, labels = np.empty(room, np.int64), np.empty(room, np.int64)
         masked = mask_rows(
-            input_ids, rows.a_length, rows.b_length, self._mask_counts, self._starts_word,
+            input_ids, rows.a_length, rows.b_length, self._mask_counts, self._word_starts(input_ids, rows),
             rows.masking_keys, rows.indices, self._mask_rule, positions, labels,
         )  # fmt: skip
         return positions[:masked], labels[:masked]
@@ -173,17 +173,40 @@ class PretrainingBatches:
         input_ids[:, 0] = self.vocabulary.cls_id
         input_ids[numbers, rows.a_length + 1] = self.vocabulary.sep_id
         input_ids[numbers, lengths - 1] = self.vocabulary.sep_id
-        self._copy(rows.a_start, rows.a_length, input_ids, np.ones_like(numbers))
-        if self.settings.paired:
-            self._copy(rows.b_start, rows.b_length, input_ids, rows.a_length + 2)
+        self._copy_segments(copy_tokens, self.store.shard_tokens, rows, input_ids)
         return input_ids
 
-    def _copy(self, starts: Int64s, lengths: Int64s, input_ids: Int64s, columns: Int64s) -> None:
+    def _word_starts(self, input_ids: Int64s, rows: Rows) -> npt.NDArray[np.bool_]:
+        """Where words begin, for :func:`mask_rows`: by the store's words, else by pieces ``##...``."""
+        if not self.settings.whole_word:
+            return np.zeros((0, 0), np.bool_)
+        if not self.store.has_words:
+            return self._starts_word.take(input_ids)
+        begins = np.ones(input_ids.shape, np.bool_)
+        self._copy_segments(copy_bits, self.store.shard_word_starts, rows, begins)
+        return begins
+
+    def _copy_segments(
+        self, kernel: Kernel, shards: Sequence[npt.NDArray[Any]], rows: Rows, target: npt.NDArray[Any]
+    ) -> None:
+        """Copy what ``shards`` have of the segments A and B of ``rows`` to their places in ``target``."""
+        self._copy(kernel, shards, rows.a_start, rows.a_length, target, np.ones_like(rows.a_start))
+        if self.settings.paired:
+            self._copy(kernel, shards, rows.b_start, rows.b_length, target, rows.a_length + 2)
+
+    def _copy(
+        self,
+        kernel: Kernel,
+        shards: Sequence[npt.NDArray[Any]],
+        starts: Int64s,
+        lengths: Int64s,
+        target: npt.NDArray[Any],
+        columns: Int64s,
+    ) -> None:
         shard_of, offsets = self.store.locate(starts)
         for shard in np.unique(shard_of):
             rows = np.flatnonzero(shard_of == shard)
-            tokens = self.store.shard_tokens[shard]
-            copy_tokens(tokens, offsets[rows], lengths[rows], input_ids, rows, columns[rows])
+            kernel(shards[shard], offsets[rows], lengths[rows], target, rows, columns[rows])
 
 
 def held_out_batches(
@@ -222,3 +245,19 @@ def copy_tokens(
     for i in range(len(starts)):
         for j in range(lengths[i]):
             input_ids[rows[i], columns[i] + j] = tokens[starts[i] + j]
+
+
+@compiled
+def copy_bits(
+    bits: npt.NDArray[np.uint8],
+    starts: Int64s,
+    lengths: Int64s,
+    flags: npt.NDArray[np.bool_],
+    rows: Int64s,
+    columns: Int64s,
+) -> None:
+    """The same for bits, of which a byte holds eight, the lowest first."""
+    for i in range(len(starts)):
+        for j in range(lengths[i]):
+            place = starts[i] + j
+            flags[rows[i], columns[i] + j] = (bits[place >> 3] >> (place & 7)) & 1

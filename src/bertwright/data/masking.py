@@ -2,9 +2,10 @@
 
 As the original's ``create_masked_lm_predictions``: an exact number of tokens (not a coin for each), drawn
 from all but [CLS] and [SEP]; 80 % become [MASK], 10 % a random entry of the *whole* vocabulary (special and
-unused entries too, even the same token again), 10 % stay. With whole words the candidates are words, a piece
-``##...`` belonging to the word before it; a word that would exceed the number is passed over, and what
-stands in its place is still drawn for each piece.
+unused entries too, even the same token again), 10 % stay. With whole words the candidates are words: a token
+at which none begins (a piece ``##...``, or an ideograph inside a word that a segmenter found) belongs to the
+one before it. A word that would exceed the number is passed over, and what stands in its place is still
+drawn for each piece.
 
 :func:`mask_tokens` is the definition, :func:`mask_rows` the kernel for a batch.
 """
@@ -52,17 +53,17 @@ class MaskedTokens(NamedTuple):
 
 
 def mask_candidates(
-    ids: Sequence[int], special: Sequence[int], starts_word: Sequence[bool] | None
+    ids: Sequence[int], special: Sequence[int], begins: Sequence[bool] | None
 ) -> list[list[int]]:
-    """Positions that are masked together: words when ``starts_word``, a flag for each entry, is given.
+    """Positions that are masked together: words when ``begins``, whether one begins at each, is given.
 
     A piece ``##...`` that begins B after truncation belongs to A's last word, as in the original.
     """
     candidates: list[list[int]] = []
-    for position, token in enumerate(ids):
+    for position in range(len(ids)):
         if position in special:
             continue
-        if starts_word is not None and candidates and not starts_word[token]:
+        if begins is not None and candidates and not begins[position]:
             candidates[-1].append(position)
         else:
             candidates.append([position])
@@ -100,7 +101,7 @@ def mask_rows(
     a_length: Int64s,
     b_length: Int64s,
     counts: Int64s,
-    starts_word: npt.NDArray[np.bool_],
+    begins: npt.NDArray[np.bool_],
     keys: Uint64s,
     indices: Uint64s,
     rule: MaskRule,
@@ -113,7 +114,7 @@ def mask_rows(
         input_ids: int64 (rows, columns): [CLS] A [SEP] B [SEP], or [CLS] A [SEP] where ``b_length`` is 0.
         a_length, b_length: int64 (rows,).
         counts: int64 (max_length + 1,), tokens to mask by length of the instance.
-        starts_word: bool (vocab_size,), or of length 0 to mask single pieces.
+        begins: bool (rows, columns), whether a word begins there; or (0, 0) to mask single pieces.
         keys, indices: uint64 (rows,), the stream of each instance.
         positions, labels: int64, room for the results: flat ``row * columns + column``, ascending.
     """
@@ -123,9 +124,11 @@ def mask_rows(
     order = np.empty(columns, np.int64)  # words, shuffled as far as needed
     truth = np.full(columns, -1, np.int64)  # the true id of a masked column, else -1
     total = 0
+    whole, none = len(begins) > 0, np.empty(0, np.bool_)
     for row in range(rows):
         ids = input_ids[row]
-        words = _list_words(ids, a_length[row], b_length[row], starts_word, cells, first, order)
+        starts = begins[row] if whole else none
+        words = _list_words(starts, a_length[row], b_length[row], cells, first, order)
         length = a_length[row] + b_length[row] + (3 if b_length[row] else 2)
         _mask_row(ids, words, counts[length], cells, first, order, truth, keys[row], indices[row], rule)
         for column in range(length):
@@ -139,10 +142,9 @@ def mask_rows(
 
 @compiled
 def _list_words(
-    ids: Int64s,
+    begins: npt.NDArray[np.bool_],
     a_length: int,
     b_length: int,
-    starts_word: npt.NDArray[np.bool_],
     cells: Int64s,
     first: Int64s,
     order: Int64s,
@@ -151,7 +153,7 @@ def _list_words(
     for column in range(1, a_length + b_length + 2):
         if column == a_length + 1:
             continue
-        if words == 0 or len(starts_word) == 0 or starts_word[ids[column]]:
+        if words == 0 or len(begins) == 0 or begins[column]:
             first[words] = count
             order[words] = words
             words += 1

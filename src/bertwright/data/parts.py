@@ -18,6 +18,7 @@ from bertwright.corpus import Chunk, read_chunk
 from bertwright.data.counts import Counts
 from bertwright.data.prepare_settings import PrepareSettings
 from bertwright.data.segment_builder import SegmentBuilder
+from bertwright.data.segmenter import Segmenter
 from bertwright.data.shards import ShardWriter
 from bertwright.data.word_table import WordTable
 from bertwright.errors import DigestError, OutputExistsError, RunError, StoreError, shown_path
@@ -38,6 +39,8 @@ class PartTask:
     vocabulary: Path
     tokenizer_digest: str
     settings: PrepareSettings
+    words_version: str | None = None
+    """Of the segmenter, where words are found."""
 
     def __str__(self) -> str:
         return str(self.chunk)
@@ -67,9 +70,12 @@ def make_part(task: PartTask) -> Part:
     tokenizer, table = _tools(task.vocabulary, task.tokenizer_digest)
     settings = task.settings
     documents = read_chunk(task.chunk, text_field=settings.text_field, max_line_bytes=settings.max_line_bytes)
-    builder = SegmentBuilder(table, tokenizer, settings.language)
+    segmenter = None
+    if settings.words is not None:
+        segmenter = _segmenter(settings.words, task.words_version, task.vocabulary, task.tokenizer_digest)
+    builder = SegmentBuilder(table, tokenizer, settings.language, segmenter)
     with durable.NewDirectory(target, kind=_KIND, overwrite=True) as new:
-        writer = ShardWriter(new.open(_SHARD), len(tokenizer.vocabulary))
+        writer = ShardWriter(new.open(_SHARD), len(tokenizer.vocabulary), words=segmenter is not None)
         for segment in builder.segments(documents):
             writer.write(segment)
         writer.close()
@@ -85,6 +91,15 @@ def _tools(vocabulary: Path, digest: str) -> tuple[Tokenizer, WordTable]:
     if tokenizer.digest != digest:
         raise RunError(f"{shown_path(vocabulary)}: changed while it was used (start again)")
     return tokenizer, WordTable(tokenizer)
+
+
+@lru_cache(maxsize=1)
+def _segmenter(name: str, version: str | None, vocabulary: Path, digest: str) -> Segmenter:
+    """Likewise; the parts of a store have one version of it, on whatever machines they are made."""
+    segmenter = Segmenter(name, _tools(vocabulary, digest)[0].basic)
+    if segmenter.version != version:
+        raise RunError(f"words: expected {name} {version} on every machine, got {segmenter.version}")
+    return segmenter
 
 
 class PartsFolder:

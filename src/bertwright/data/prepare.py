@@ -18,6 +18,7 @@ from bertwright.corpus.lines import MAX_LINE_BYTES
 from bertwright.data.counts import Counts
 from bertwright.data.parts import Part, PartsFolder, PartTask, make_part, remove_abandoned
 from bertwright.data.prepare_settings import PrepareSettings
+from bertwright.data.segmenter import require_words
 from bertwright.data.sentences import check_language
 from bertwright.data.store import KIND
 from bertwright.errors import CorpusError, Interrupted, UsageError, WorkerError
@@ -72,6 +73,7 @@ def prepare(
     format: str = "auto",
     text_field: str = "text",
     max_line_bytes: int = MAX_LINE_BYTES,
+    words: str | None = None,
     masked_lm_only: bool = False,
     overwrite: bool = False,
     engine: Engine | None = None,
@@ -94,8 +96,8 @@ def prepare(
         format: ``auto``, ``text``, ``jsonl``, ``csv``, ``tsv`` or ``parquet``.
         text_field: column or key of the text, in formats with one.
         max_line_bytes: longer lines are refused.
-        masked_lm_only: the store is for masked LM alone: a single document, and documents of one sentence,
-            are then no mistake.
+        words: what finds the words of Chinese text for whole-word masking: ``rjieba``, or nothing.
+        masked_lm_only: for masked LM alone: a single document, or all of one sentence, is then no mistake.
         overwrite: replace a store that is there.
         engine: where parts are made, in place of ``workers`` processes here.
         progress: told how many bytes of the corpus are done.
@@ -114,13 +116,15 @@ def prepare(
             "text_field": text_field,
             "language": None if one_sentence_per_line else check_language(language),
             "max_line_bytes": max_line_bytes,
+            "words": words,
         },
     ).value
     _check_workers(workers, engine)
     tokenizer = Tokenizer.load(vocabulary)
+    version = require_words(words, tokenizer.settings) if words else None
     found = find_corpus(corpus, format=settings.format, output=target)
     durable.check_free_space(target, int(found.text_bytes * _STORED_SHARE))
-    job = _Job(found, Path(vocabulary), tokenizer, settings, target)
+    job = _Job(found, Path(vocabulary), tokenizer, settings, target, version)
     with durable.lock(target):
         remove_abandoned(target)
         parts, reused = job.make_parts(engine or Local(_workers_for(found, workers)), watch)
@@ -142,13 +146,20 @@ def prepare(
 
 class _Job:
     def __init__(
-        self, corpus: Corpus, vocabulary: Path, tokenizer: Tokenizer, settings: PrepareSettings, target: Path
+        self,
+        corpus: Corpus,
+        vocabulary: Path,
+        tokenizer: Tokenizer,
+        settings: PrepareSettings,
+        target: Path,
+        words_version: str | None,
     ) -> None:
         self._corpus = corpus
         self._vocabulary = vocabulary.absolute()
         self._tokenizer = tokenizer
         self._settings = settings
         self._target = target
+        self._words_version = words_version
         self._part_bytes = min(max(corpus.text_bytes // _PARTS, _MIN_PART_BYTES), _MAX_PART_BYTES)
         self.folder = PartsFolder(target, self._request())
 
@@ -194,8 +205,9 @@ class _Job:
                     **asdict(counts),
                     "vocabulary_digest": self._tokenizer.vocabulary.digest,
                     "tokenizer_digest": self._tokenizer.digest,
-                    "settings": self._settings.model_dump(mode="json"),
+                    "settings": self._settings.told(),
                     "shards": names,
+                    **self._words(),
                 }
             )
         return len(names)
@@ -205,8 +217,20 @@ class _Job:
         for number, chunk in enumerate(chunks):
             if number not in finished:
                 yield PartTask(
-                    number, chunk, self.folder.path, self._vocabulary, self._tokenizer.digest, self._settings
+                    number,
+                    chunk,
+                    self.folder.path,
+                    self._vocabulary,
+                    self._tokenizer.digest,
+                    self._settings,
+                    self._words_version,
                 )
+
+    def _words(self) -> dict[str, Any]:
+        """What found the words, where any were looked for."""
+        if self._settings.words is None:
+            return {}
+        return {"words": {"segmenter": self._settings.words, "version": self._words_version}}
 
     def _need(self) -> Need:
         """Workers read the corpus and write the parts by their paths."""
@@ -229,8 +253,9 @@ class _Job:
                 "version": bertwright.__version__,
                 "files": files,
                 "tokenizer": self._tokenizer.digest,
-                "settings": self._settings.model_dump(mode="json"),
+                "settings": self._settings.told(),
                 "part_bytes": self._part_bytes,
+                **self._words(),
             }
         )
 

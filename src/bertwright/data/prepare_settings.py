@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any, Literal
+
 from pydantic import Field
 
 from bertwright.config.settings import Settings
 from bertwright.corpus.formats import Format
 from bertwright.corpus.lines import MAX_LINE_BYTES
+
+SegmenterName = Literal["rjieba"]
+"""rjieba: Rust bindings of jieba (a dictionary, and a hidden Markov model for what is not in it)."""
 
 
 class PrepareSettings(Settings):
@@ -20,3 +25,9 @@ class PrepareSettings(Settings):
     """Language whose rules find the sentences; None: each line is one sentence."""
     max_line_bytes: int = Field(default=MAX_LINE_BYTES, ge=1, le=1 << 30)
     """Longer lines are refused."""
+    words: SegmenterName | None = None
+    """What finds the words of text without blanks; None: every ideograph is a word."""
+
+    def told(self) -> dict[str, Any]:
+        """As JSON values; ``words`` only where they are found."""
+        return self.model_dump(mode="json", exclude={"words"} if self.words is None else None)

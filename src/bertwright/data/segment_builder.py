@@ -10,9 +10,10 @@ import numpy.typing as npt
 
 from bertwright.corpus import Document
 from bertwright.data.counts import Counts
+from bertwright.data.segmenter import Segmenter
 from bertwright.data.sentences import split_sentences
 from bertwright.data.shards import Offsets, Segment
-from bertwright.data.token_axis import cumulated
+from bertwright.data.token_axis import cumulated, packed
 from bertwright.data.word_table import WordTable
 from bertwright.errors import shown_path
 from bertwright.tokenization.tokenizer import Tokenizer
@@ -25,17 +26,25 @@ _SEGMENT_TOKENS = 1 << 21  # ids held before a segment is given out
 
 
 class SegmentBuilder:
-    """Tokenizes documents and gathers them into segments; keeps count."""
+    """Tokenizes documents and gathers them into segments; keeps count. ``segmenter`` finds their words."""
 
-    def __init__(self, table: WordTable, tokenizer: Tokenizer, language: str | None) -> None:
+    def __init__(
+        self,
+        table: WordTable,
+        tokenizer: Tokenizer,
+        language: str | None,
+        segmenter: Segmenter | None = None,
+    ) -> None:
         self.counts = Counts()
         self._table = table
         self._unk_id = tokenizer.vocabulary.unk_id
         self._starts_word = tokenizer.vocabulary.starts_word
         self._language = language
+        self._segmenter = segmenter
         self._waiting: list[str] = []
         self._waiting_characters = 0
         self._ids: list[npt.NDArray[Any]] = []
+        self._begins: list[npt.NDArray[np.bool_]] = []
         self._lengths: list[npt.NDArray[np.int64]] = []
         self._tokens = 0
         self._sentences_of: list[int] = []
@@ -65,9 +74,15 @@ class SegmentBuilder:
 
     def _encode(self) -> None:
         if self._waiting:
-            text = "\n".join([*self._waiting, ""]).encode()
-            self.counts.bytes += len(text) - len(self._waiting)
-            ids, offsets = self._table.encode(text, len(self._waiting))
+            joined = "\n".join([*self._waiting, ""])
+            text, count = joined.encode(), len(self._waiting)
+            self.counts.bytes += len(text) - count
+            if self._segmenter is None:
+                ids, offsets = self._table.encode(text, count)
+            else:  # no word reaches across a line feed
+                found = self._segmenter.ideograph_starts(joined)
+                ids, offsets, begins = self._table.encode_with_words(text, count, found)
+                self._begins.append(begins)
             self._ids.append(ids)
             self._lengths.append(np.diff(offsets))
             self._tokens += len(ids)
@@ -83,12 +98,16 @@ class SegmentBuilder:
             sentences = _sums(pieces, self._sentences_of)
             present = np.flatnonzero(sentences)
             segment = Segment(
-                ids, self._sentence_offsets(ids, lengths, pieces), cumulated(sentences[present].tolist())
+                ids,
+                self._sentence_offsets(ids, lengths, pieces),
+                cumulated(sentences[present].tolist()),
+                packed(np.concatenate(self._begins)) if self._segmenter else None,
             )
             self._count(segment, [self._places[number] for number in present.tolist()])
             self.counts.cut_sentences += int((pieces > 1).sum())
             yield segment
         self._ids, self._lengths, self._sentences_of, self._places, self._tokens = [], [], [], [], 0
+        self._begins = []
 
     def _sentence_offsets(
         self, ids: npt.NDArray[Any], lengths: npt.NDArray[np.int64], pieces: npt.NDArray[np.int64]

@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from bertwright import durable
-from bertwright.data.shards import Ids, Offsets, Segment, id_type, read_segments
-from bertwright.data.token_axis import TokenAxis, cumulated
+from bertwright.data.shards import Bits, Ids, Offsets, Segment, id_type, read_segments
+from bertwright.data.token_axis import TokenAxis, cumulated, packed
 from bertwright.errors import DigestError, StoreError, shown_path
 from bertwright.randomness import generator
 
@@ -73,8 +73,11 @@ class TokenStore:
         if verify:
             durable.verify(manifest)
         vocab_size = int(manifest.fields["vocab_size"])
+        words = manifest.fields.get("words") is not None
         segments = [
-            s for name in manifest.fields["shards"] for s in read_segments(manifest.path / name, vocab_size)
+            segment
+            for name in manifest.fields["shards"]
+            for segment in read_segments(manifest.path / name, vocab_size, words)
         ]
         store = cls(TokenAxis.whole(segments), vocab_size, manifest.digest, manifest)
         found = [vocab_size, store.num_documents, store.num_sentences, store.num_tokens]
@@ -85,11 +88,20 @@ class TokenStore:
         return store
 
     @classmethod
-    def from_documents(cls, documents: Sequence[Sequence[Sequence[int]]], vocab_size: int) -> TokenStore:
+    def from_documents(
+        cls,
+        documents: Sequence[Sequence[Sequence[int]]],
+        vocab_size: int,
+        word_starts: Sequence[bool] | None = None,
+    ) -> TokenStore:
         """A store in memory: documents of sentences of ids.
 
+        Args:
+            word_starts: whether a word begins at each token, of all documents one after the other.
+
         Raises:
-            StoreError: no documents, an empty document or sentence, an id outside the vocabulary.
+            StoreError: no documents, an empty document or sentence, an id outside the vocabulary, or not as
+                many flags as tokens.
         """
         sentences = [sentence for document in documents for sentence in document]
         if not documents or not all(documents) or not all(len(sentence) for sentence in sentences):
@@ -97,8 +109,13 @@ class TokenStore:
         flat = np.fromiter((number for sentence in sentences for number in sentence), dtype=np.int64)
         if flat.min() < 0 or flat.max() >= vocab_size:
             raise StoreError(f"expected ids in [0, {vocab_size:,}), got {flat.min():,} to {flat.max():,}")
+        if word_starts is not None and len(word_starts) != len(flat):
+            raise StoreError(f"word_starts: expected {len(flat):,} flags, got {len(word_starts):,}")
         segment = Segment(
-            flat.astype(id_type(vocab_size)), cumulated(map(len, sentences)), cumulated(map(len, documents))
+            flat.astype(id_type(vocab_size)),
+            cumulated(map(len, sentences)),
+            cumulated(map(len, documents)),
+            None if word_starts is None else packed(np.asarray(word_starts, np.bool_)),
         )
         return cls(TokenAxis.whole([segment]), vocab_size, _digest_of(segment, vocab_size))
 
@@ -134,6 +151,20 @@ class TokenStore:
         ranges = zip(np.asarray(starts).tolist(), np.asarray(stops).tolist(), strict=True)
         none = np.empty(0, dtype=id_type(self.vocab_size))
         return np.concatenate([none, *(self._axis.tokens(start, stop) for start, stop in ranges)])
+
+    @property
+    def has_words(self) -> bool:
+        """Whether a segmenter found words, and the store says where they begin."""
+        return self._axis.segments[0].word_starts is not None
+
+    def word_starts(self, start: int, stop: int) -> npt.NDArray[np.bool_] | None:
+        """Whether a word begins at each token of such a range: bool (stop - start,); None without words."""
+        return self._axis.word_starts(start, stop)
+
+    @property
+    def shard_word_starts(self) -> list[Bits]:
+        """The bits of each of :attr:`shard_tokens`, the lowest first, a token each; none without words."""
+        return [s.word_starts for s in self._axis.segments if s.word_starts is not None]
 
     @property
     def shard_tokens(self) -> list[Ids]:
@@ -220,8 +251,9 @@ class TokenStore:
 
 def _digest_of(segment: Segment, vocab_size: int) -> str:
     digest = hashlib.sha256(str(vocab_size).encode())
-    for part in (segment.ids, segment.sentence_offsets, segment.document_offsets):
-        digest.update(np.ascontiguousarray(part).tobytes())
+    for part in (segment.ids, segment.sentence_offsets, segment.document_offsets, segment.word_starts):
+        if part is not None:
+            digest.update(np.ascontiguousarray(part).tobytes())
     return digest.hexdigest()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from bertwright.data.repetition import Repetition, repetition
 from bertwright.data.samples import decode_samples
 from bertwright.data.store import TokenStore
 from bertwright.data.store_survey import StoreSurvey
+from bertwright.tokenization.characters import is_ideograph
 from bertwright.tokenization.vocabulary import UNK, Vocabulary
 
 _BATCH = 256
@@ -88,6 +90,7 @@ def _facts(measured: Measured) -> Facts:
         "sentences_per_document": store.num_sentences / store.num_documents,
         "tokens_per_sentence": store.num_tokens / store.num_sentences,
         "longest_sentence": int(np.diff(store.sentence_offsets).max()),
+        **_words(store),
         "unk_rate": int(measured.survey.unknown.sum()) / store.num_tokens,
         "vocabulary_used": int((measured.survey.uses > 0).sum()) / store.vocab_size,
         "duplicate_documents": measured.documents.copies,
@@ -102,6 +105,16 @@ def _facts(measured: Measured) -> Facts:
         "replaced_by_random": random,
         "kept": kept,
     }
+
+
+def _words(store: TokenStore) -> Facts:
+    """How long the words are that a segmenter found."""
+    if not store.has_words:
+        return {}
+    bounds = store.sentence_offsets[store.document_offsets].tolist()
+    starts = (store.word_starts(start, stop) for start, stop in pairwise(bounds))
+    count = sum(int(np.count_nonzero(part)) for part in starts if part is not None)
+    return {"words": count, "tokens_per_word": store.num_tokens / max(1, count)}
 
 
 def _of_documents(measured: Measured) -> Iterator[Finding]:
@@ -184,7 +197,25 @@ def _of_words(measured: Measured) -> Iterator[Finding]:
             "Remove them: they are in a script that the vocabulary does not know.",
             hollow,
         )
+    yield from _of_characters(measured)
     yield from _of_entries(measured)
+
+
+def _of_characters(measured: Measured) -> Iterator[Finding]:
+    """Text without blanks, of which whole words are asked and none are known."""
+    if not measured.settings.whole_word or measured.store.has_words:
+        return
+    entries = np.array([len(token) == 1 and is_ideograph(token) for token in measured.vocabulary.tokens])
+    characters = int(measured.survey.uses[entries].sum())
+    if severity := graded(characters / measured.store.num_tokens, note=0.05, warning=0.3):
+        yield Finding(
+            severity,
+            "characters_as_words",
+            f"{characters / measured.store.num_tokens:.0%} of the tokens are Chinese characters, and each is "
+            "masked as a word of its own: the store has no words.",
+            "Prepare the corpus again with --words rjieba (pip install 'bertwright[chinese]').",
+            characters,
+        )
 
 
 def _of_entries(measured: Measured) -> Iterator[Finding]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from bertwright.data.shards import Ids, Offsets, Segment
+from bertwright.data.shards import Bits, Ids, Offsets, Segment
 
 
 @dataclass(frozen=True)
@@ -38,15 +38,27 @@ class TokenAxis:
 
     def tokens(self, start: int, stop: int) -> Ids:
         """A view of the flat range [start, stop), which lies within one document."""
+        segment, place = self._place(start)
+        return segment.ids[place : place + stop - start]
+
+    def word_starts(self, start: int, stop: int) -> npt.NDArray[np.bool_] | None:
+        """Whether a word begins at each token of the same range, a copy; None where no words were found."""
+        segment, place = self._place(start)
+        if segment.word_starts is None:
+            return None
+        end = place + stop - start
+        bits = segment.word_starts[place >> 3 : -(-end >> 3)]
+        return np.unpackbits(bits, bitorder="little")[place & 7 :][: stop - start].astype(np.bool_)
+
+    def _place(self, start: int) -> tuple[Segment, int]:
+        """The segment of a token, and its place there."""
         if self.origins is not None and self.starts is not None:
             document = int(self.starts.searchsorted(start, side="right")) - 1
-            shift = int(self.origins[document] - self.starts[document])
-            start, stop = start + shift, stop + shift
+            start += int(self.origins[document] - self.starts[document])
         if len(self.segments) == 1:
-            return self.segments[0].ids[start:stop]
+            return self.segments[0], start
         number = int(self.bounds.searchsorted(start, side="right")) - 1
-        base = int(self.bounds[number])
-        return self.segments[number].ids[start - base : stop - base]
+        return self.segments[number], start - int(self.bounds[number])
 
     def locate(self, starts: Offsets) -> tuple[Offsets, Offsets]:
         """The segment of each token of the flat axis, and its place there, each (n,)."""
@@ -77,6 +89,11 @@ def cumulated(lengths: Iterable[int]) -> Offsets:
     result = np.zeros(len(counts) + 1, dtype=np.int64)
     np.cumsum(counts, out=result[1:])
     return result
+
+
+def packed(flags: npt.NDArray[np.bool_]) -> Bits:
+    """A bit for each flag, the lowest first: uint8 (ceil(n / 8),)."""
+    return np.packbits(flags, bitorder="little")
 
 
 def _chained(offsets: Sequence[Offsets]) -> Offsets:

@@ -13,6 +13,8 @@ from bertwright.execution.compilation import compiled
 
 SLOTS_FULL, ARENA_FULL = 1, 2
 """Why :func:`cut` stopped early."""
+CONTINUES, STARTS, IDEOGRAPH = 0, 1, 2
+"""What a token is to words: inside one, the first of one, or as the segmenter says."""
 
 _PLAIN, _SPACE, _PUNCTUATION, _WIDE, _SIGMA = 0, 1, 2, 4, 8
 _SIGMA_LEAD, _SIGMA_TAIL = 0xCE, 0xA3  # of U+03A3 in UTF-8
@@ -211,3 +213,38 @@ def gather(words, sentence_ends, ids, id_offsets):  # type: ignore[no-untyped-de
                 place += 1
         offsets[sentence] = place
     return flat, offsets
+
+
+@compiled
+def count_ideographs(arena, ends):  # type: ignore[no-untyped-def]
+    """How many CJK ideographs each word has: int64 (words,)."""
+    counts = np.zeros(len(ends) - 1, dtype=np.int64)
+    for word in range(len(counts)):
+        for at in range(ends[word], ends[word + 1]):
+            if _KINDS[arena[at]] == _WIDE and _ideograph_width(arena, at):
+                counts[word] += 1
+    return counts
+
+
+@compiled
+def gather_starts(words, id_offsets, places, ideograph_starts):  # type: ignore[no-untyped-def]
+    """Whether a word begins at each id of ``words``, and how many of these are ideographs.
+
+    Args:
+        places: uint8, of the ids of all known words: :data:`CONTINUES`, :data:`STARTS` or :data:`IDEOGRAPH`.
+        ideograph_starts: bool, of the ideographs of ``words`` in order.
+    """
+    total = 0
+    for word in words:
+        total += id_offsets[word + 1] - id_offsets[word]
+    starts = np.empty(total, dtype=np.bool_)
+    place, asked = 0, 0
+    for word in words:
+        for at in range(id_offsets[word], id_offsets[word + 1]):
+            if places[at] == IDEOGRAPH:
+                starts[place] = asked < len(ideograph_starts) and ideograph_starts[asked]
+                asked += 1
+            else:
+                starts[place] = places[at] == STARTS
+            place += 1
+    return starts, asked

@@ -15,8 +15,23 @@ import numpy.typing as npt
 
 from bertwright.data.piece_trie import PieceTrie, merged
 from bertwright.data.shards import Ids, Offsets, id_type
-from bertwright.data.word_cutting import ARENA_FULL, SLOTS_FULL, cut, gather, refill
+from bertwright.data.word_cutting import (
+    ARENA_FULL,
+    CONTINUES,
+    IDEOGRAPH,
+    SLOTS_FULL,
+    STARTS,
+    count_ideographs,
+    cut,
+    gather,
+    gather_starts,
+    refill,
+)
+from bertwright.tokenization.characters import is_ideograph
 from bertwright.tokenization.tokenizer import Tokenizer
+
+Bools = npt.NDArray[np.bool_]
+Places = npt.NDArray[np.uint8]
 
 MAX_WORDS = 1 << 18
 """Beyond so many words the table starts anew: text of ever new words must not fill the memory."""
@@ -43,6 +58,10 @@ class WordTable:
         self._count = 0
         self._ids: npt.NDArray[Any] = np.zeros(0, dtype=self._dtype)
         self._id_offsets: Offsets = np.zeros(1, dtype=np.int64)
+        self._places: Places = np.zeros(
+            0, dtype=np.uint8
+        )  # of each id in its word, for as many as were asked
+        self._placed = 0
 
     def encode(self, sentences: bytes, count: int) -> tuple[Ids, Offsets]:
         """The ids of ``count`` sentences, one after the other, exactly those of ``Tokenizer.encode``.
@@ -53,6 +72,28 @@ class WordTable:
         Returns:
             ids uint16 or uint32 (n,), and offsets int64 (count + 1,).
         """
+        words, sentence_ends = self._cut(sentences, count)
+        ids, offsets = gather(words, sentence_ends, self._ids, self._id_offsets)
+        return ids, offsets
+
+    def encode_with_words(
+        self, sentences: bytes, count: int, ideograph_starts: Bools
+    ) -> tuple[Ids, Offsets, Bools]:
+        """The same, and whether a word begins at each token: bool (n,).
+
+        None begins at a piece ``##...``; whether one does at an ideograph is asked of ``ideograph_starts``,
+        bool (ideographs of the sentences,); one begins at everything else.
+        """
+        words, sentence_ends = self._cut(sentences, count)
+        self._place()
+        ids, offsets = gather(words, sentence_ends, self._ids, self._id_offsets)
+        starts, asked = gather_starts(words, self._id_offsets, self._places, ideograph_starts)
+        if asked != len(ideograph_starts):
+            raise RuntimeError(f"{asked:,} tokens are ideographs, of {len(ideograph_starts):,} in the text")
+        return ids, offsets, starts
+
+    def _cut(self, sentences: bytes, count: int) -> tuple[npt.NDArray[np.int32], Offsets]:
+        """Numbers of the words of ``sentences``, all of them known, and where the sentences end."""
         if self._count > MAX_WORDS or int(self._word_ends[self._count]) > MAX_ARENA_BYTES:
             self._clear()
         text = np.frombuffer(sentences, dtype=np.uint8)
@@ -80,8 +121,7 @@ class WordTable:
             else:
                 break
         self._learn(int(state[3]))
-        ids, offsets = gather(words[: state[1]], sentence_ends, self._ids, self._id_offsets)
-        return ids, offsets
+        return words[: state[1]], sentence_ends
 
     def _grow_slots(self) -> None:
         size = len(self._slots) * 4
@@ -114,3 +154,24 @@ class WordTable:
         """Ids of words that are not plain ASCII, and how many each has."""
         ids, offsets = self._tokenizer.words_to_ids(words)
         return ids, np.diff(offsets)
+
+    def _place(self) -> None:
+        """Say of the ids of all words since the last time whether they begin a word, or are ideographs."""
+        if self._placed == self._count:
+            return
+        first = int(self._id_offsets[self._placed])
+        starts = self._tokenizer.vocabulary.starts_word[self._ids[first:]]
+        places = np.where(starts, STARTS, CONTINUES).astype(np.uint8)
+        ends = self._word_ends[self._placed : self._count + 1]
+        ideographs = count_ideographs(self._arena, ends)
+        for number in np.flatnonzero(ideographs).tolist() if self._split_ideographs else ():
+            start, stop = self._id_offsets[self._placed + number : self._placed + number + 2] - first
+            if stop - start == 1:
+                places[start] = IDEOGRAPH
+                continue
+            text = self._arena[ends[number] : ends[number + 1]].tobytes().decode()  # with a capital sigma
+            for at, (place, _) in enumerate(self._tokenizer.encode(text).offsets, start):
+                if is_ideograph(text[place]):
+                    places[at] = IDEOGRAPH
+        self._places = np.concatenate([self._places, places])
+        self._placed = self._count

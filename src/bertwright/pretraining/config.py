@@ -155,7 +155,8 @@ class PretrainingSettings(Settings):
     random_share: float = Field(default=0.1, ge=0, le=1)
     """Share of those that become a random token."""
     whole_word: bool = False
-    """Mask all pieces of a word or none."""
+    """Mask all pieces of a word or none; words are those that `prepare --words` found, else what has blanks
+    around it. Evaluation masks single pieces."""
     held_out_share: float = Field(default=0.02, gt=0, le=0.5)
     """Share of the documents kept for evaluation."""
 
@@ -376,11 +377,7 @@ class PretrainingSettings(Settings):
     def held_out_instances(self, length: int) -> InstanceSettings:
         """The same for evaluation: masked as in the paper, whatever the recipe, so that runs compare."""
         paper = InstanceSettings()
-        return self.instances(length).model_copy(
-            update={
-                name: getattr(paper, name) for name in ("masked_lm_probability", "mask_share", "random_share")
-            }
-        )
+        return self.instances(length).model_copy(update={name: getattr(paper, name) for name in OF_MASKING})
 
     def _default(self, value: float | None, *, paper: float, hasty: float) -> float:
         """``value``, or if it is None the default: ``paper``, and ``hasty`` for runs by a time budget.
