@@ -5,6 +5,7 @@ from __future__ import annotations
 import lzma
 import sys
 import unicodedata
+from importlib.metadata import PackageNotFoundError
 from itertools import pairwise
 from pathlib import Path
 
@@ -272,6 +273,16 @@ class TestRefused:
         assert "pip install 'bertwright[chinese]'" in line
         assert sorted(path.name for path in tmp_path.iterdir()) == ["zh.txt"]
 
+    def test_the_package_only_lies_about(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A folder of that name, which nothing has installed: its version could not be told."""
+
+        def missing(name: str) -> str:
+            raise PackageNotFoundError(name)
+
+        monkeypatch.setattr("importlib.metadata.version", missing)
+        with pytest.raises(UsageError, match="expected the package rjieba"):
+            require_words("rjieba", TokenizerSettings())
+
     def test_no_such_segmenter(self) -> None:
         with pytest.raises(UsageError, match="words: expected rjieba, got"):
             require_words("ltp", TokenizerSettings())
@@ -290,6 +301,7 @@ class TestRefused:
             def cut(self, text: str) -> list[str]:
                 return [text, "more"]
 
-        monkeypatch.setattr(segmenter_module, "_imported", lambda name: type("M", (), {"Jieba": Changing}))
+        package = type("Package", (), {"Jieba": Changing})
+        monkeypatch.setattr(segmenter_module, "_imported", lambda name: (package, "1"))
         with pytest.raises(RunError, match="changed the text"):
             Segmenter("rjieba", LOWER.basic).ideograph_starts("研究")

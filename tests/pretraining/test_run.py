@@ -19,6 +19,7 @@ from torch import nn
 
 from bertwright.checkpoints.model_folder import open_model
 from bertwright.config.settings import flatten
+from bertwright.data.store import TokenStore
 from bertwright.durable import lock
 from bertwright.errors import (
     DigestError,
@@ -37,6 +38,8 @@ from bertwright.pretraining.run import pretrain
 from bertwright.pretraining.run_folder import RunFolder
 from bertwright.pretraining.step import PretrainingPart, PretrainingStep
 from bertwright.progress import Silent
+from bertwright.tokenization.tokenizer import Tokenizer
+from bertwright.tokenization.vocabulary import SPECIAL_TOKENS, Vocabulary
 from bertwright.training import ranks
 from bertwright.training.parts import StepLoss
 from bertwright.training.ranks import Ranks
@@ -47,6 +50,16 @@ Breaker = Callable[[int], None]
 
 class Stopped(BaseException):
     """Stands for a death: nothing handles it."""
+
+
+class Said(Silent):
+    """What a run says."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def say(self, message: str) -> None:
+        self.lines.append(message)
 
 
 @pytest.fixture(scope="module")
@@ -335,6 +348,24 @@ def test_a_store_that_is_too_small(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="at least 4 documents"):
         pretrain(store, tmp_path / "run", small_run.settings(), tokenizer=words)
     assert not list(tmp_path.iterdir())
+
+
+def test_characters_that_are_masked_as_words_are_told(tmp_path: Path) -> None:
+    """Of Chinese text without words; not where the store has words, nor where characters are asked for."""
+    words = Tokenizer(Vocabulary.from_tokens([*SPECIAL_TOKENS, *"我爱研究模型的人员"]))
+    sentence = [5, 6, 7, 8, 9, 10]
+    documents = [[sentence, sentence[::-1]] for _ in range(8)]
+    plain = TokenStore.from_documents(documents, len(words.vocabulary))
+    found = TokenStore.from_documents(documents, len(words.vocabulary), [True, False] * (3 * 2 * 8))
+    for name, store, whole_word, told in (
+        ("characters", plain, True, 1),
+        ("words", found, True, 0),
+        ("not asked", plain, False, 0),
+    ):
+        said = Said()
+        settings = small_run.settings(steps=1, whole_word=whole_word)
+        pretrain(store, tmp_path / name, settings, tokenizer=words, progress=said)
+        assert sum("whole_word: 100% of the tokens are Chinese" in line for line in said.lines) == told, name
 
 
 # -- checkpoints and runs that do not belong together ---------------------------------------------------

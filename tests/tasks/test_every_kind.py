@@ -20,6 +20,7 @@ from tasks.test_finetuning_resumed import StopAfter, same
 from bertwright.checkpoints.model_folder import open_model, save_model
 from bertwright.errors import Interrupted, ModelError, SettingsError, UsageError
 from bertwright.inference.model import load
+from bertwright.inference.precision import Precision, reduced
 from bertwright.model.pretraining_model import BertForPreTraining
 from bertwright.tasks.batches import TrainingBatches
 from bertwright.tasks.columns import Columns
@@ -204,6 +205,25 @@ def test_it_is_evaluated_and_predicts(request_of: dict[str, Any], trained: Path)
     predictions = load(trained).predict(given)
     assert len(predictions) == result.rows == 64
     assert [p.to_dict() for p in predictions] == [p.to_dict() for p in result.predictions]
+
+
+@pytest.mark.parametrize(("precision", "most"), [("bf16", 0.03), ("int8", 0.06)])
+def test_every_kind_answers_in_fewer_bits(
+    precision: Precision, most: float, request_of: dict[str, Any], trained: Path
+) -> None:
+    folder = open_model(trained)
+    task = open_task(folder)
+    features = task.encode(task.read(request_of["dev"], request_of["columns"]).examples)
+    exact, rounded = (
+        run_model(network, features, task.tokenizer.vocabulary.pad_id)
+        for network in (stored_model(task, folder), reduced(stored_model(task, folder), precision))
+    )
+    scale = max(float(np.abs(row).max()) for row in exact)
+    furthest = max(float(np.abs(a - b).max()) for a, b in zip(exact, rounded, strict=True))
+    assert len(exact) >= 64
+    assert 0 < furthest < most * scale
+    given = [row.input for row in task.stream(request_of["dev"]).rows()]
+    assert len(load(trained, device="cpu", precision=precision).predict(given)) == 64
 
 
 @pytest.mark.parametrize("head", ["linear", "bilstm"])

@@ -73,7 +73,7 @@ Precision = Annotated[
     Literal["auto", "fp32", "bf16", "int8"],
     Parameter(
         help="Of the matrix products; auto takes bf16 where there are matrix units for it, else fp32. "
-        "int8 is fastest on most processors, and rounds."
+        "int8 is fastest on processors with VNNI, and rounds."
     ),
 ]
 """What a model multiplies in."""

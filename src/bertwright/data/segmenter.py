@@ -42,8 +42,7 @@ def require_words(name: str, settings: TokenizerSettings) -> str:
             "words: expected a tokenizer that puts every ideograph apart, got one with "
             "tokenize_chinese_chars = false, whose tokens are not characters (prepare without words)"
         )
-    _imported(name)
-    return importlib.metadata.version(name)
+    return _imported(name)[1]
 
 
 class Segmenter:
@@ -59,7 +58,7 @@ class Segmenter:
 
     def __init__(self, name: str, basic: BasicTokenizer) -> None:
         self.version = require_words(name, basic.settings)
-        self._cut = _imported(name).Jieba().cut
+        self._cut = _imported(name)[0].Jieba().cut
         self._basic = basic
         self._kinds = np.zeros(_CODE_POINTS, np.uint8)  # of each code point that was met
 
@@ -113,9 +112,10 @@ def _with_stand_ins(codes: npt.NDArray[np.uint32], kinds: npt.NDArray[np.uint8])
     return codes.tobytes().decode("utf-32-le")
 
 
-def _imported(name: str) -> Any:
+def _imported(name: str) -> tuple[Any, str]:
+    """The package ``name`` and its version; one that is not installed, but only lies about, has none."""
     try:
-        return importlib.import_module(name)
+        return importlib.import_module(name), importlib.metadata.version(name)
     except ImportError as problem:
         raise UsageError(
             f"words: expected the package {name}, got none that can be imported: {problem} "

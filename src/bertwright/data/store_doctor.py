@@ -16,7 +16,6 @@ from bertwright.data.repetition import Repetition, repetition
 from bertwright.data.samples import decode_samples
 from bertwright.data.store import TokenStore
 from bertwright.data.store_survey import StoreSurvey
-from bertwright.tokenization.characters import is_ideograph
 from bertwright.tokenization.vocabulary import UNK, Vocabulary
 
 _BATCH = 256
@@ -205,8 +204,7 @@ def _of_characters(measured: Measured) -> Iterator[Finding]:
     """Text without blanks, of which whole words are asked and none are known."""
     if not measured.settings.whole_word or measured.store.has_words:
         return
-    entries = np.array([len(token) == 1 and is_ideograph(token) for token in measured.vocabulary.tokens])
-    characters = int(measured.survey.uses[entries].sum())
+    characters = int(measured.survey.uses[measured.vocabulary.ideographs].sum())
     if severity := graded(characters / measured.store.num_tokens, note=0.05, warning=0.3):
         yield Finding(
             severity,

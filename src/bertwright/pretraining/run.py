@@ -11,6 +11,7 @@ from typing import Any, Literal, cast
 
 from bertwright.checkpoints.model_folder import save_model
 from bertwright.data.store import TokenStore
+from bertwright.data.store_survey import ideograph_share
 from bertwright.durable import require_elsewhere
 from bertwright.execution.threads import threads_as_before
 from bertwright.model.pretraining_model import BertForPreTraining
@@ -28,6 +29,9 @@ from bertwright.training.ranks import Ranks
 
 BLANKS = 12
 """Held-out sentences with a blank that a run leaves for people to look at."""
+
+_MANY_CHARACTERS = 0.05
+"""Share of the tokens above which a run without the words of Chinese text says so, as the doctor does."""
 
 _FIGURES = (
     *("mlm_loss", "mlm_accuracy", "mlm_perplexity"),
@@ -145,6 +149,8 @@ def pretrain(
             settings = decided(settings, read.initial)
             for note in read.initial.notes:
                 watch.say(note)
+        if settings.whole_word and (missing := _missing_words(read)):
+            watch.say(missing)
         assembly = Assembly(settings, folder, read, ranks, watch)
         with folder.held() if ranks.first else contextlib.nullcontext():
             if mode is None and ranks.first:
@@ -153,6 +159,19 @@ def pretrain(
             loop = assembly.loop(mode, begun)
             loop.run("pre-training")
             return _finished(assembly, loop)
+
+
+def _missing_words(data: RunData) -> str | None:
+    """What to say where whole words are asked for, and the text has no blanks to find them by."""
+    if data.store.has_words:
+        return None
+    share = ideograph_share(data.store, data.tokenizer.vocabulary)
+    if share < _MANY_CHARACTERS:
+        return None
+    return (
+        f"whole_word: {share:.0%} of the tokens are Chinese characters, and each is masked as a word of its "
+        "own: the store has no words (prepare the corpus again with --words rjieba)"
+    )
 
 
 def _finished(assembly: Assembly, loop: Loop[Any]) -> PretrainingSummary:

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from bertwright.errors import VocabularyError, quote
-from bertwright.tokenization.characters import SPACES
+from bertwright.tokenization.characters import SPACES, is_ideograph
 
 CONTINUATION = "##"
 """Begins the pieces that continue a word."""
@@ -98,6 +98,13 @@ class Vocabulary:
     def starts_word(self) -> np.ndarray[Any, np.dtype[np.bool_]]:
         """bool ``(len(self),)``: False for the pieces ``##...`` that continue a word."""
         found = np.array([not token.startswith(CONTINUATION) for token in self.tokens], dtype=np.bool_)
+        found.flags.writeable = False
+        return found
+
+    @cached_property
+    def ideographs(self) -> np.ndarray[Any, np.dtype[np.bool_]]:
+        """bool ``(len(self),)``: True for the entries that are one Chinese character."""
+        found = np.array([len(token) == 1 and is_ideograph(token) for token in self.tokens], dtype=np.bool_)
         found.flags.writeable = False
         return found
 
