@@ -84,7 +84,7 @@ def test_a_killed_worker_is_named_and_the_rest_is_kept(
     assert contents(tmp_path / "s") == expected(*corpus)
 
 
-@pytest.mark.parametrize("change", ["language", "corpus", "vocabulary"])
+@pytest.mark.parametrize("change", ["language", "corpus", "vocabulary", "words"])
 def test_parts_of_another_request_are_not_used(
     tmp_path: Path, vocabulary: Path, small_parts: None, monkeypatch: pytest.MonkeyPatch, change: str
 ) -> None:
@@ -94,7 +94,10 @@ def test_parts_of_another_request_are_not_used(
         stop_after(3, KeyboardInterrupt, patch)
         with pytest.raises(KeyboardInterrupt):
             prepare([path], **options)
-    if change == "language":
+    if change == "words":
+        pytest.importorskip("rjieba")
+        options["words"] = "rjieba"
+    elif change == "language":
         options["one_sentence_per_line"] = True
     elif change == "corpus":
         write(path, random_text(300, seed=1))

@@ -11,7 +11,7 @@ from bertwright.model.pretraining_model import BertForPreTraining
 from bertwright.pretraining.blanks import fill_blanks
 from bertwright.pretraining.filled_blank import FilledBlank
 from bertwright.tokenization.tokenizer import Tokenizer
-from bertwright.tokenization.vocabulary import Vocabulary
+from bertwright.tokenization.vocabulary import SPECIAL_TOKENS, Vocabulary
 
 WORDS = ["the", "cat", "sat", "on", "mat", "dog", "ran", "far", "##s", "."]
 TOKENIZER = Tokenizer(Vocabulary.from_tokens(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS]))
@@ -54,6 +54,23 @@ def test_blanks() -> None:
         assert 0 < sum(shares) <= 1
     assert filled == fill_blanks(model, store, TOKENIZER, count=4, seed=7)
     assert filled != fill_blanks(model, store, TOKENIZER, count=4, seed=8)
+
+
+def test_blanks_of_chinese_text() -> None:
+    characters = "我爱研究模型的人员，"
+    maker = Tokenizer(Vocabulary.from_tokens([*SPECIAL_TOKENS, *characters, "b", "bert"]))
+    documents = [
+        [maker.encode(text).ids for text in ("研究人员爱，我", "我爱b模型，的研究人员")] for _ in range(6)
+    ]
+    store = TokenStore.from_documents(documents, vocab_size=len(maker.vocabulary))
+    config = BertConfig.published(
+        "tiny", vocab_size=len(maker.vocabulary), hidden_size=32, num_attention_heads=2, intermediate_size=37
+    )
+    filled = fill_blanks(BertForPreTraining(config, seed=1), store, maker, count=6, seed=7)
+    assert len(filled) == 6
+    hidden = {blank.truth for blank in filled}
+    assert len(hidden) > 1
+    assert hidden <= set("我爱模型的研究人员")  # never a single letter, nor the comma
 
 
 def test_the_model_decides() -> None:

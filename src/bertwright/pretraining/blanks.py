@@ -38,8 +38,8 @@ def fill_blanks(
 ) -> list[FilledBlank]:
     """Hide one whole word in each of ``count`` held-out sentences and let the model guess.
 
-    Words of a single piece of at least two letters are hidden. The model sees a pair, as in training: A is up
-    to 60 pieces of what stands before the sentence in its document, B the sentence.
+    Words of a single piece of at least two letters are hidden, and Chinese characters. The model sees a pair,
+    as in training: A is up to 60 pieces of what stands before the sentence in its document, B the sentence.
     """
     training = model.training
     model.eval()
@@ -102,7 +102,7 @@ def _question(
         place
         for place, piece in enumerate(sentence)
         if starts[piece]
-        and len(vocabulary.tokens[piece]) > 1
+        and (len(vocabulary.tokens[piece]) > 1 or vocabulary.ideographs[piece])
         and vocabulary.tokens[piece].isalpha()
         and (place + 1 == len(sentence) or starts[sentence[place + 1]])
     ]
