@@ -95,6 +95,22 @@ def test_a_full_table_starts_anew(monkeypatch: pytest.MonkeyPatch) -> None:
         assert ids_of(table, [sentence]) == [maker.encode(sentence).ids]
 
 
+def test_words_of_a_table_that_starts_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And of one that was asked for ids alone before."""
+    monkeypatch.setattr(word_table, "MAX_WORDS", 4)
+    table = WordTable(tokenizer(SETTINGS[0]))
+    ids_of(table, ["ab b"])
+    for text, ideographs, expected in (
+        ("abc 中文 a", [True, False], [True, False, True, False, True]),
+        ("中 abbc文", [True, False], [True, True, False, False]),
+        ("abc abbc 文中", [False, True], [True, False, True, False, False, True]),
+    ):
+        ids, offsets, starts = table.encode_with_words(f"{text}\n".encode(), 1, np.array(ideographs))
+        assert ids.tolist() == tokenizer(SETTINGS[0]).encode(text).ids
+        assert offsets.tolist() == [0, len(ids)]
+        assert starts.tolist() == expected, text
+
+
 def test_nothing() -> None:
     _, table = TABLES[0]
     assert ids_of(table, []) == []

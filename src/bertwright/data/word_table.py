@@ -58,9 +58,8 @@ class WordTable:
         self._count = 0
         self._ids: npt.NDArray[Any] = np.zeros(0, dtype=self._dtype)
         self._id_offsets: Offsets = np.zeros(1, dtype=np.int64)
-        self._places: Places = np.zeros(
-            0, dtype=np.uint8
-        )  # of each id in its word, for as many as were asked
+        # Of each id in its word, for as many of the words as were asked about.
+        self._places: Places = np.zeros(0, dtype=np.uint8)
         self._placed = 0
 
     def encode(self, sentences: bytes, count: int) -> tuple[Ids, Offsets]:
