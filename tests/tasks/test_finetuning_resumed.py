@@ -65,7 +65,10 @@ def same(one: Path, other: Path) -> bool:
     return (one / "model.safetensors").read_bytes() == (other / "model.safetensors").read_bytes()
 
 
-@pytest.mark.parametrize("steps", [1, 7, 8, 9, 16, 23, 24, 25, 31, 40, 47])
+@pytest.mark.parametrize(
+    "steps",
+    [1, 8, 24, 47, *(pytest.param(step, marks=pytest.mark.slow) for step in (7, 9, 16, 23, 25, 31, 40))],
+)
 def test_gone_on_with_it_is_the_unbroken_one(
     steps: int, pretrained: Path, review_files: Files, tmp_path: Path, unbroken: FinetuneSummary
 ) -> None:
