@@ -27,6 +27,7 @@ from rich.console import Console
 from torch.utils.data import Dataset
 
 from benchmarks import records
+from benchmarks.clock import processor_seconds
 from benchmarks.labelled_data import TASKS, LabelledData
 from benchmarks.records import mean_and_deviation
 from bertwright.checkpoints.model_folder import open_model
@@ -70,12 +71,12 @@ class Clock:
 
     def outcome(self, score: float) -> Outcome:
         """What a training that ends now came to."""
-        seconds, processor_seconds = np.subtract(self._now(), self._begun).tolist()
-        return Outcome(score, round(seconds, 1), round(processor_seconds, 1))
+        seconds, processor = np.subtract(self._now(), self._begun).tolist()
+        return Outcome(score, round(seconds, 1), round(processor, 1))
 
     @staticmethod
     def _now() -> tuple[float, float]:
-        return time.perf_counter(), time.process_time()
+        return time.perf_counter(), processor_seconds()
 
 
 Training = Callable[[LabelledData, tuple[Path, Path], Path, int, int], Outcome]

@@ -39,6 +39,7 @@ from onnxruntime.quantization import quantize_dynamic
 from rich.console import Console
 from scipy.stats import spearmanr
 
+from benchmarks.clock import processor_seconds
 from benchmarks.finetuning_speed import checkpoint
 from benchmarks.labelled_data import DATA
 from bertwright.checkpoints.model_folder import open_model, save_model
@@ -163,11 +164,6 @@ def timed(work: Callable[[], object], clock: Clock = time.perf_counter) -> float
     begun = clock()
     work()
     return clock() - begun
-
-
-def processor_seconds() -> float:
-    """That this process and those that it started have taken."""
-    return sum(os.times()[:4])
 
 
 def sentences(pairs: int) -> tuple[list[tuple[str, str]], list[float]]:

@@ -17,17 +17,12 @@ import tempfile
 import time
 from pathlib import Path
 
+from benchmarks.clock import processor_seconds
+
 SMALL = Path(__file__).resolve().parents[2] / "shared" / "data" / "corpus" / "bert_sample_text.txt"
 BATCH = (
     10_000  # lines that the engine gets at once; 1,000 and all of them take the same time to a few per cent
 )
-
-_WHO = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-
-
-def processor_seconds() -> float:
-    """Of this process and its finished workers, so far."""
-    return sum(sum(resource.getrusage(who)[:2]) for who in _WHO)
 
 
 def own_peak() -> int:

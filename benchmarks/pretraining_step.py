@@ -70,9 +70,9 @@ def instances(length: int, rows: int, seed: int = 0) -> PretrainingBatches:
     return PretrainingBatches(store, tokenizer.vocabulary, InstanceSettings(max_length=length), rows, seed)
 
 
-def batches(rows: int) -> Iterator[Batch]:
-    """Those of :data:`LENGTH` as tensors."""
-    made = instances(LENGTH, rows)
+def batches(rows: int, length: int = LENGTH) -> Iterator[Batch]:
+    """Tensors of ``rows`` instances of at most ``length`` tokens."""
+    made = instances(length, rows)
     for step in itertools.count():
         batch = made.batch(step)
         if batch.next_sentence_labels is None:

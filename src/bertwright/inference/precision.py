@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeVar
+from typing import Literal, TypeVar, get_args
 
 import torch
 from torch import nn
@@ -39,7 +39,7 @@ def chosen_precision(folder: ModelFolder, name: PrecisionName | None, device: to
     stored = stored_precision(folder)
     if name is None or name == stored:
         return stored
-    if name not in ("auto", "fp32", "bf16", "int8"):
+    if name not in get_args(PrecisionName):
         raise UsageError(f"precision: expected auto, fp32, bf16 or int8, got {quote(str(name))}")
     if isinstance(folder, (OnnxFolder, BilmFolder)):
         if name == "auto":

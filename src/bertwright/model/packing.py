@@ -182,13 +182,12 @@ def _packing(visible: Tensor, positions: Tensor) -> Packing | None:
     lengths = (kept * torch.arange(1, length + 1)).amax(1)
     order = lengths.argsort(descending=True, stable=True)
     starts = _band_starts(lengths[order].tolist())
-    longest = lengths[order[starts]].repeat_interleave(
-        torch.tensor([*starts[1:], rows]) - torch.tensor(starts)
-    )
+    ends = [*starts[1:], rows]
+    longest = lengths[order[starts]].repeat_interleave(torch.tensor(ends) - torch.tensor(starts))
     kept = _rounded(kept[order], torch.arange(length) < longest[:, None])
     tokens = kept.nonzero()  # (T, 2): a row's rank by length, and the position
     bands = []
-    for start, end in zip(starts, [*starts[1:], rows], strict=True):
+    for start, end in zip(starts, ends, strict=True):
         size = int(longest[start])
         inside = kept[start:end, :size].flatten().nonzero().squeeze(1)
         bands.append(Band(order[start:end], size, Selection.of(inside, (end - start) * size)))

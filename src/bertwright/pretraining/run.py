@@ -11,7 +11,7 @@ from typing import Any, Literal, cast
 
 from bertwright.checkpoints.model_folder import save_model
 from bertwright.data.store import TokenStore
-from bertwright.data.store_survey import ideograph_share
+from bertwright.data.store_survey import MANY_CHARACTERS, ideograph_share, told_characters
 from bertwright.durable import require_elsewhere
 from bertwright.execution.threads import threads_as_before
 from bertwright.model.pretraining_model import BertForPreTraining
@@ -29,9 +29,6 @@ from bertwright.training.ranks import Ranks
 
 BLANKS = 12
 """Held-out sentences with a blank that a run leaves for people to look at."""
-
-_MANY_CHARACTERS = 0.05
-"""Share of the tokens above which a run without the words of Chinese text says so, as the doctor does."""
 
 _FIGURES = (
     *("mlm_loss", "mlm_accuracy", "mlm_perplexity"),
@@ -166,12 +163,9 @@ def _missing_words(data: RunData) -> str | None:
     if data.store.has_words:
         return None
     share = ideograph_share(data.store, data.tokenizer.vocabulary)
-    if share < _MANY_CHARACTERS:
+    if share < MANY_CHARACTERS:
         return None
-    return (
-        f"whole_word: {share:.0%} of the tokens are Chinese characters, and each is masked as a word of its "
-        "own: the store has no words (prepare the corpus again with --words rjieba)"
-    )
+    return f"whole_word: {told_characters(share)} (prepare the corpus again with --words rjieba)"
 
 
 def _finished(assembly: Assembly, loop: Loop[Any]) -> PretrainingSummary:

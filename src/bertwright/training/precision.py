@@ -6,6 +6,7 @@ import contextlib
 
 import torch
 
+from bertwright.execution.processor import has_instructions
 from bertwright.training.choices import Precision, PrecisionName
 
 
@@ -18,9 +19,7 @@ def resolve(name: PrecisionName, device: torch.device) -> Precision:
         return name
     if device.type == "cuda":
         return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
-    # absent in older releases: fp32 then
-    flags: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
-    return "bf16" if flags.get("amx_bf16") or flags.get("bf16") else "fp32"
+    return "bf16" if has_instructions("amx_bf16", "bf16") else "fp32"
 
 
 def autocast(precision: Precision, device: torch.device) -> contextlib.AbstractContextManager[object]:

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from bertwright.execution.processor import has_instructions
 from bertwright.model.int8.kernels import RANGE
 from bertwright.model.int8.rounding import WEIGHT_RANGE, rounded
 
@@ -22,8 +23,7 @@ _EXACT = 2**24 // (RANGE * WEIGHT_RANGE)
 @cache
 def multiplies_bytes() -> bool:
     """Whether this processor has instructions (VNNI) with which PyTorch's product of bytes pays."""
-    flags: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
-    return any(flags.get(name) for name in ("avx512_vnni", "amx_int8"))
+    return has_instructions("avx512_vnni", "amx_int8")
 
 
 class Int8Linear(nn.Module):
