@@ -28,6 +28,7 @@ A message is one line: where (file, line, field), what was expected, what was fo
 from __future__ import annotations
 
 import errno
+import signal
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -191,3 +192,9 @@ class Interrupted(RunError):
     def __init__(self, signal_number: int, message: str = "stopped") -> None:
         super().__init__(message)
         self.exit_code = 128 + signal_number
+
+    @classmethod
+    def by(cls, problem: KeyboardInterrupt | Interrupted, message: str) -> Interrupted:
+        """The same request to stop, with what is to be said of it now."""
+        number = problem.exit_code - 128 if isinstance(problem, Interrupted) else signal.SIGINT
+        return cls(number, message)

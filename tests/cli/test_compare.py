@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
-from comparison.small_comparison import values, write_files
+from comparison.small_comparison import told, values, write_files
 from page_checker import Checker
 
 
@@ -54,6 +60,50 @@ def test_a_table_for_people(command, settings: Path, tmp_path: Path) -> None:  #
     assert answer.code == 0
     for shown in ("What pre-training is worth", "BERT", "no next sentence", "reviews", "report.html"):
         assert shown in answer.out
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_several_fine_tunings_are_stopped_and_gone_on_with(  # type: ignore[no-untyped-def]
+    number: signal.Signals, command, settings: Path, tmp_path: Path
+) -> None:
+    """Ctrl-C reaches all processes and SIGTERM the first; either way each fine-tuning saves where it was."""
+    whole, stopped = tmp_path / "whole", tmp_path / "stopped"
+    flags = [
+        "--only",
+        "bert",
+        "no-nsp",
+        "--steps",
+        "2",
+        "--set",
+        "finetuning.epochs=100",
+        "--seeds",
+        "1",
+        "--json",
+    ]
+    unbroken = command("compare", "pretraining", settings, "-o", whole, *flags)
+    asked = ["compare", "pretraining", str(settings), "-o", str(stopped), *flags, "--workers", "2"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bertwright", *asked],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    cells, run = tmp_path / "stopped.partial" / "cells", "*.partial/run-1/attempt-1"
+    end = time.monotonic() + 60
+    while time.monotonic() < end and len(list(cells.glob(run))) < 2:
+        time.sleep(0.01)
+    time.sleep(0.3)  # both are among their updates then
+    (os.killpg if number == signal.SIGINT else os.kill)(process.pid, number)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 128 + number, err
+    assert json.loads(out)["error"]["message"] == "stopped; what is done is kept, go on with --resume"
+    saved = [path.name for path in cells.glob(f"{run}/checkpoints/step-*")]
+    again = command(*asked, "--resume")
+    assert again.code == 0, again.err
+    assert told(again.json["rows"]) == told(unbroken.json["rows"])
+    assert len(saved) >= 2
 
 
 @pytest.mark.parametrize(

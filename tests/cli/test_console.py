@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bertwright.cli.console import amount, duration
+from bertwright.cli.console import amount, duration, pace
 
 
 @pytest.mark.parametrize(
@@ -13,6 +13,20 @@ from bertwright.cli.console import amount, duration
 )
 def test_a_slow_rate_is_no_zero(rate: float, shown: str) -> None:
     assert amount(rate) == shown
+
+
+@pytest.mark.parametrize(
+    ("rate", "shown"),
+    [
+        (0.0, "0 a second"),
+        (0.1, "0.1 a second"),
+        (0.05, "3 a minute"),
+        (1 / 7, "0.14 a second"),
+        (0.0061, "22 an hour"),
+    ],
+)
+def test_the_unit_of_a_rate(rate: float, shown: str) -> None:
+    assert pace(rate) == shown
 
 
 @pytest.mark.parametrize(

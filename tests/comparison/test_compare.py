@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +16,8 @@ from comparison import small_comparison
 from comparison.small_comparison import StopAfter, settings, tags, told, weights, write_files
 
 from bertwright.checkpoints.model_folder import open_model
+from bertwright.comparison import cells
+from bertwright.comparison.adaptation import Adaptation, run_apart
 from bertwright.comparison.answers import Answers
 from bertwright.comparison.result import Comparison
 from bertwright.durable import read_manifest, verify
@@ -23,6 +28,7 @@ from bertwright.errors import (
     ResumeError,
     TableError,
     UsageError,
+    WorkerError,
 )
 
 STEPS = 2 * 6 + 2 * 2 * 2 * 4  # two rows of six steps; rows, seeds, epochs, batches
@@ -137,6 +143,39 @@ def test_killed_between_a_fine_tuning_and_its_record(
             small_comparison.run("pretraining", files, output, changes=CHANGES)
     result = small_comparison.run("pretraining", files, output, changes=CHANGES, resume=True)
     assert told(result.to_dict()) == told(unbroken.result.to_dict())
+
+
+def test_several_at_once(files: Path, tmp_path: Path, unbroken: Unbroken) -> None:
+    output = tmp_path / "comparison"
+    result = small_comparison.run("pretraining", files, output, changes=CHANGES, workers=3)
+    assert told(result.to_dict()) == told(unbroken.result.to_dict())
+    assert weights(output) == weights(unbroken.output)
+
+
+def test_a_failure_among_several_keeps_what_is_done(
+    files: Path, tmp_path: Path, unbroken: Unbroken, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first of four fine-tunings is recorded when the second one's worker is found dead."""
+    output = tmp_path / "comparison"
+    with monkeypatch.context() as patch:
+        patch.setattr(cells, "run_apart", run_one_alone)
+        with pytest.raises(WorkerError, match=r"SIGKILL while working on BERT on reviews, seed 1"):
+            small_comparison.run("pretraining", files, output, changes=CHANGES, workers=2)
+    log = (tmp_path / "comparison.partial" / "parts.jsonl").read_text()
+    parts = [json.loads(line) for line in log.splitlines()]
+    assert [part["seed"] for part in parts if part["part"] == "cell"] == [0]
+    result = small_comparison.run("pretraining", files, output, changes=CHANGES, workers=2, resume=True)
+    assert told(result.to_dict()) == told(unbroken.result.to_dict())
+
+
+def run_one_alone(threads: int, adaptation: Adaptation) -> Any:
+    """The process of any but the first seed of the first row is killed, when that one is recorded."""
+    if adaptation.seed or not adaptation.key.startswith("bert-"):
+        log = adaptation.folder.parents[1] / "parts.jsonl"
+        while "cell" not in log.read_text():
+            time.sleep(0.05)
+        os.kill(os.getpid(), signal.SIGKILL)
+    return run_apart(threads, adaptation)
 
 
 def test_under_torchrun(files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

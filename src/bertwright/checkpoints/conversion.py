@@ -19,7 +19,7 @@ from bertwright.checkpoints.places import Place, Take, copied
 from bertwright.checkpoints.tensor_file import require_finite
 from bertwright.checkpoints.tensor_files import take_from
 from bertwright.errors import ModelError, shown_path
-from bertwright.execution.threads import one_thread
+from bertwright.execution.threads import computing_with
 from bertwright.model.config import BertConfig
 
 Read = Callable[[str], Tensor]
@@ -258,7 +258,7 @@ def _collect(
         if name.part in parts:
             items = theirs(name)
             tensors[name.ours] = torch.empty(name.shape)
-            with one_thread():
+            with computing_with(1):
                 taken = [
                     take(item, part)
                     for item, part in zip(items, tensors[name.ours].chunk(len(items)), strict=True)

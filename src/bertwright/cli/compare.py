@@ -40,6 +40,9 @@ def compare(
     ] = [],  # noqa: B006  (cyclopts reads the default; it is never changed)
     seeds: Annotated[Count | None, Parameter(help="Fine-tuning runs of every cell; 3 by default.")] = None,
     seed: Annotated[Whole, Parameter(help="The first of them.")] = 0,
+    workers: Annotated[
+        Count, Parameter(help="Fine-tunings at once, which share the cores: for small models.")
+    ] = 1,
     set: Annotated[list[str], Parameter(help="Any other setting as NAME=VALUE.")] = [],  # noqa: B006
     resume: Annotated[bool, Parameter(help="Go on with work that was interrupted.")] = False,
     overwrite: Annotated[bool, Parameter(help="Replace OUTPUT, and unfinished work.")] = False,
@@ -75,7 +78,15 @@ def compare(
         given["seeds"] = list(range(seed, seed + seeds))
     settings = _settings(file, parse_assignments(set) | given)
     with Console(common) as console:
-        result = run(kind, settings, output, resume=resume, overwrite=overwrite, progress=console)
+        result = run(
+            kind,
+            settings,
+            output,
+            resume=resume,
+            overwrite=overwrite,
+            workers=workers,
+            progress=console,
+        )
         report = write_comparison(output)
         record = result.to_dict()
         console.result(record | {"output": str(output), "report": str(report)}, _shown(record, report))

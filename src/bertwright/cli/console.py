@@ -117,9 +117,9 @@ class Console:
         text = f"{self._description}: {self._done:,.0f}"
         if self._total:
             left = (self._total - self._done) / rate if rate else 0.0
-            text += f" of {self._total:,.0f} {self._unit}, {amount(rate)} a second, {duration(left)} left"
+            text += f" of {self._total:,.0f} {self._unit}, {pace(rate)}, {duration(left)} left"
         else:
-            text += f" {self._unit}, {amount(rate)} a second"
+            text += f" {self._unit}, {pace(rate)}"
         return text + (f", {note}" if note else "")
 
     def _close(self) -> None:
@@ -132,6 +132,13 @@ class Console:
 def amount(rate: float) -> str:
     """A rate for people: whole above ten, and never a bare 0 for what is slow."""
     return f"{rate:,.0f}" if rate >= 10 else f"{rate:.2g}"
+
+
+def pace(rate: float) -> str:
+    """A rate a second for people, in minutes or hours where it is slow: ``12 a second``, ``5 an hour``."""
+    if rate >= 0.1 or rate == 0:
+        return f"{amount(rate)} a second"
+    return f"{amount(60 * rate)} a minute" if 60 * rate >= 0.5 else f"{amount(3600 * rate)} an hour"
 
 
 def duration(seconds: float) -> str:
@@ -178,6 +185,8 @@ def _bars(console: Any) -> Any:
             unit = task.fields["unit"]
             if unit == "bytes":
                 return Text(f"{speed / 1e6:,.1f} MB/s")
+            if 0 < speed < 0.1:
+                return Text(pace(speed))
             return Text(f"{speed:,.0f} {unit}/s" if speed >= 10 else f"{speed:,.1f} {unit}/s")
 
     class Share(MofNCompleteColumn):

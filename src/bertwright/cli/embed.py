@@ -8,7 +8,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from bertwright.cli.arguments import Common, Count, Device, Pooling, Precision
-from bertwright.cli.console import Console, amount
+from bertwright.cli.console import Console, pace
 from bertwright.cli.engines import EngineName, RayAddress, chosen_engine
 
 
@@ -85,5 +85,5 @@ def embed(
                 "output": str(summary.output),
             },
             f"{summary.rows:,} vectors of {summary.dimensions} numbers in {summary.seconds:,.1f} s "
-            f"({amount(rate)} a second, {opened.precision}): {summary.output}",
+            f"({pace(rate)}, {opened.precision}): {summary.output}",
         )

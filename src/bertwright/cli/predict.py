@@ -16,7 +16,7 @@ from bertwright.cli.arguments import (
     TableFormat,
     TextColumn,
 )
-from bertwright.cli.console import Console, amount
+from bertwright.cli.console import Console, pace
 from bertwright.cli.engines import EngineName, RayAddress, chosen_engine
 
 if TYPE_CHECKING:
@@ -108,5 +108,5 @@ def predict(
 def _shown(summary: PredictionSummary, precision: str) -> str:
     rate = summary.rows / max(summary.seconds, 1e-9)
     answered = f"{summary.rows - summary.failed:,} of {summary.rows:,} rows answered"
-    speed = f"in {summary.seconds:,.1f} s ({amount(rate)} a second, {precision})"
+    speed = f"in {summary.seconds:,.1f} s ({pace(rate)}, {precision})"
     return f"{answered} {speed}, {summary.truncated:,} of them cut: {summary.output}"

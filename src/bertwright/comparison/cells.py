@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import shutil
-import time
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bertwright.checkpoints.model_folder import ModelFolder, open_model
+import torch
+
+from bertwright.checkpoints.model_folder import ModelFolder
+from bertwright.comparison.adaptation import Adaptation, run_apart
 from bertwright.comparison.answers import Answers
 from bertwright.comparison.encoders import Trained
 from bertwright.comparison.plan import Arm, Column, Plan
 from bertwright.comparison.work import Work, key_of
 from bertwright.config.settings import flatten
 from bertwright.durable import digest_of_file
+from bertwright.errors import Interrupted
+from bertwright.execution.local import map_ordered
 from bertwright.progress import Progress
 from bertwright.statistics.measures import OverRuns
-from bertwright.tasks.finetuning import finetune
 from bertwright.tasks.settings import FREE_TO_CHANGE
 
 
@@ -52,25 +57,39 @@ class Bench:
         plan: what is to be done.
         seeds: of fine-tuning.
         work: where finished ones are.
+        workers: processes that fine-tune at the same time and share the threads of this one.
     """
 
     plan: Plan
     seeds: Sequence[int]
     work: Work
     progress: Progress
+    workers: int = 1
     _digests: dict[str, str] = field(default_factory=dict)
-    _done: int = 0
 
-    def cell(self, trained: Trained, arm: Arm, column: Column) -> Cell:
-        """All seeds of a cell.
+    def cells(self, encoders: Mapping[str, Trained]) -> dict[tuple[str, str], Cell]:
+        """All cells, by the names of row and column.
 
         Raises:
             InputError: a labelled file, or its settings, are wrong.
-            NonFiniteError: the training diverged.
-            Interrupted: a signal asked to stop; its state was saved.
+            NonFiniteError: a training diverged.
+            Interrupted: a signal asked to stop; the state was saved.
         """
-        done = [self._one(trained, arm, column, seed) for seed in self.seeds]
-        return Cell(arm, column, tuple(record for record, _ in done), tuple(place for _, place in done))
+        places = [(arm, column) for arm in self.plan.arms for column in self.plan.columns]
+        asked = [
+            [self._adaptation(encoders[arm.encoder], arm, column, seed) for seed in self.seeds]
+            for arm, column in places
+        ]
+        self._do([adaptation for several in asked for adaptation in several])
+        return {
+            (arm.name, column.name): Cell(
+                arm,
+                column,
+                tuple(self.work.record(adaptation.key) for adaptation in several),
+                tuple(adaptation.answers for adaptation in several),
+            )
+            for (arm, column), several in zip(places, asked, strict=True)
+        }
 
     def measure(self, cell: Cell, encoder: ModelFolder) -> OverRuns:
         """The metrics of a cell, all seeds together, as functions of the development rows.
@@ -82,86 +101,58 @@ class Bench:
         answers = (Answers.load(place) for place in cell.places)
         return OverRuns([found.measure(encoder, Path(task.dev), task.format) for found in answers])
 
-    def _one(self, trained: Trained, arm: Arm, column: Column, seed: int) -> tuple[Mapping[str, Any], Path]:
-        key = self._key(trained, arm, column, seed)
-        place = self.work.folder("answers", key)
-        record = self.work.find(key)
-        self._done += 1
-        if record is None:
-            total = len(self.plan.arms) * len(self.plan.columns) * len(self.seeds)
-            said = f"{arm.title} on {column.title}, seed {seed}"
-            self.progress.say(f"fine-tuning {self._done} of {total}: {said}")
-            record = self.work.add(key, self._adapted(trained, arm, column, seed, key, place))
-            shutil.rmtree(self.work.folder("cells", key), ignore_errors=True)
-        return record, place
+    def _do(self, asked: Sequence[Adaptation]) -> None:
+        """What no earlier process did."""
+        missing = [adaptation for adaptation in asked if self.work.find(adaptation.key) is None]
+        workers = min(self.workers, len(missing))
+        if workers > 1:
+            self._at_once(missing, workers)
+            return
+        for number, adaptation in enumerate(asked, 1):
+            if adaptation in missing:
+                self.progress.say(f"fine-tuning {number} of {len(asked)}: {adaptation.title}")
+                self._keep(adaptation, adaptation.run(self.progress))
 
-    def _adapted(
-        self, trained: Trained, arm: Arm, column: Column, seed: int, key: str, place: Path
-    ) -> dict[str, Any]:
-        """Fine-tune, ask the development rows, and say what came out."""
-        begun, task = time.monotonic(), column.task
-        folder = self.work.folder("cells", key)
-        folder.parent.mkdir(exist_ok=True)
-        if not folder.exists():  # an earlier process may have been killed just now
-            finetune(
-                trained.model(arm.share),
-                kind=column.kind,
-                train=task.train,
-                dev=task.dev,
-                output=folder,
-                columns=task.chosen_columns(),
-                settings=self.plan.finetuning_of(arm, column),
-                seeds=[seed],
-                format=task.format,
-                resume=True,
-                progress=_Muted(self.progress),
-            )
-        place.parent.mkdir(exist_ok=True)
-        opened = open_model(folder)
-        Answers.of(opened, Path(task.dev), task.format, self.progress).save(place)
-        stored, made = dict(opened.task or {}), opened.provenance
-        return {
-            "part": "cell",
-            "seed": seed,
-            "metric": stored["metric"],
-            "metrics": stored["metrics"],
-            "train_rows": made["train"]["rows"],
-            "rows": made["dev"]["rows"],
-            "baseline": made["baseline"],
-            "stuck": made["seeds"][0]["stuck"],
-            "seconds": time.monotonic() - begun,
-        }
+    def _at_once(self, missing: Sequence[Adaptation], workers: int) -> None:
+        """``missing`` in several processes; what one of them has finished when another fails is not lost."""
+        function = partial(run_apart, max(1, torch.get_num_threads() // workers))
+        found = map_ordered(function, missing, workers=workers, describe=lambda adaptation: adaptation.title)
+        self.progress.start(f"fine-tuning, {workers} at once", len(missing), "runs")
+        try:
+            with closing(found):
+                for adaptation, (record, lines) in zip(missing, found, strict=True):
+                    for line in lines:
+                        self.progress.say(f"{adaptation.title}: {line}")
+                    self._keep(adaptation, record)
+                    self.progress.advance(1, adaptation.title)
+        except (KeyboardInterrupt, Interrupted) as problem:
+            raise Interrupted.by(problem, "stopped; what is done is kept, go on with --resume") from None
+        self.progress.finish()
 
-    def _key(self, trained: Trained, arm: Arm, column: Column, seed: int) -> str:
-        task = column.task
-        settings = flatten(self.plan.finetuning_of(arm, column))
-        decides = {name: value for name, value in settings.items() if name not in FREE_TO_CHANGE}
+    def _keep(self, adaptation: Adaptation, record: Mapping[str, Any]) -> None:
+        self.work.add(adaptation.key, record)
+        shutil.rmtree(adaptation.folder, ignore_errors=True)
+
+    def _adaptation(self, trained: Trained, arm: Arm, column: Column, seed: int) -> Adaptation:
+        task, settings = column.task, self.plan.finetuning_of(arm, column)
+        decides = {name: value for name, value in flatten(settings).items() if name not in FREE_TO_CHANGE}
         files = [self._digest(task.train), self._digest(task.dev), task.format]
         columns = task.chosen_columns().to_dict()
         depends = [trained.key, arm.share, column.kind, files, columns, decides, seed]
-        return key_of(f"{arm.name}-{column.name}-{seed}", *depends)
+        key = key_of(f"{arm.name}-{column.name}-{seed}", *depends)
+        return Adaptation(
+            key=key,
+            title=f"{arm.title} on {column.title}, seed {seed}",
+            model=trained.model(arm.share),
+            kind=column.kind,
+            task=task,
+            settings=settings,
+            seed=seed,
+            folder=self.work.folder("cells", key),
+            answers=self.work.folder("answers", key),
+        )
 
     def _digest(self, path: str) -> str:
         if path not in self._digests:
             self._digests[path] = digest_of_file(Path(path))
         return self._digests[path]
-
-
-class _Muted:
-    """Passes on how far it is; what is said once for every seed and row is left out, but for warnings."""
-
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
-
-    def start(self, description: str, total: float | None = None, unit: str = "") -> None:
-        self._progress.start(description, total, unit)
-
-    def advance(self, amount: float = 1, note: str = "") -> None:
-        self._progress.advance(amount, note)
-
-    def finish(self) -> None:
-        self._progress.finish()
-
-    def say(self, message: str) -> None:
-        if message.startswith("seed "):
-            self._progress.say(message)

@@ -36,6 +36,7 @@ def compare(
     *,
     resume: bool = False,
     overwrite: bool = False,
+    workers: int = 1,
     progress: Progress | None = None,
 ) -> Comparison:
     """Make one of the paper's comparisons; ``output`` then holds ``comparison.json`` and the encoders.
@@ -48,6 +49,9 @@ def compare(
         output: the new folder.
         resume: go on with the unfinished work of an earlier call on the same text, if there is any.
         overwrite: replace a comparison that is there, and unfinished work.
+        workers: fine-tunings at the same time, each in a process with its share of the threads. Small models
+            leave most of many cores idle. Where a sum is divided among threads, its last digits are those of
+            so many threads.
 
     Raises:
         InputError: something named here is wrong; nothing was written.
@@ -69,12 +73,8 @@ def compare(
         require_fitting(plan, tokenizer)
         warnings = require_readable(plan, tokenizer, progress)
         encoders = {encoder.name: trained(plan, encoder, store, work, progress) for encoder in plan.encoders}
-        bench = Bench(plan, settings.seeds, work, progress)
-        cells = {
-            (arm.name, column.name): bench.cell(encoders[arm.encoder], arm, column)
-            for arm in plan.arms
-            for column in plan.columns
-        }
+        bench = Bench(plan, settings.seeds, work, progress, workers)
+        cells = bench.cells(encoders)
         result = Comparison(
             plan=plan,
             settings=settings,

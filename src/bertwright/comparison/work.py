@@ -44,8 +44,12 @@ class Work:
             yield
 
     def find(self, key: str) -> dict[str, Any] | None:
-        """The record of a finished part."""
+        """The record of a part, None while it is not finished."""
         return self._done.get(key)
+
+    def record(self, key: str) -> dict[str, Any]:
+        """The record of a part that is finished."""
+        return self._done[key]
 
     def add(self, key: str, record: Mapping[str, Any]) -> dict[str, Any]:
         """A part is finished: its files are on the disk.

@@ -9,7 +9,8 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable, Generator, Iterable, Iterator
+import time
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from multiprocessing.connection import Connection, wait
@@ -21,6 +22,8 @@ from bertwright.execution.answers import answered
 from bertwright.execution.engine import Item, Need, Result
 
 _LOOK_AHEAD = 2  # items a worker may be ahead of the consumer: bounds the memory of waiting results
+_LEAVING_SECONDS = 1  # for a worker that has nothing to do
+_SAVING_SECONDS = 30  # for a worker that saves its state when it is asked to stop
 
 
 def default_workers() -> int:
@@ -172,15 +175,25 @@ class _Crew:
     def dismiss(self) -> None:
         for line in self._lines:
             line.close()
-        for process in self._processes:
-            process.join(timeout=1)
-            if process.is_alive():
-                process.kill()
-                process.join()
+        at_work = _still_there(self._processes, _LEAVING_SECONDS)
+        for process in at_work:
+            process.terminate()
+        for process in _still_there(at_work, _SAVING_SECONDS):
+            process.kill()
+            process.join()
+
+
+def _still_there(processes: Sequence[BaseProcess], seconds: float) -> list[BaseProcess]:
+    """Those that have not ended so many seconds from now."""
+    end = time.monotonic() + seconds
+    for process in processes:
+        process.join(timeout=max(0.0, end - time.monotonic()))
+    return [process for process in processes if process.is_alive()]
 
 
 def _serve(line: Connection, function: Callable[[Any], Any]) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
+    # Ctrl-C reaches the whole group, but the parent decides: blocked, since work may handle it otherwise
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
     while True:
         try:
             item = line.recv()

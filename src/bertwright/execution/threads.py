@@ -38,10 +38,13 @@ def threads_as_before() -> Iterator[None]:
 
 
 @contextmanager
-def one_thread() -> Iterator[None]:
-    """Torch computes with this thread alone: for many small pieces, where helpers cost more than they do."""
+def computing_with(threads: int) -> Iterator[None]:
+    """Torch computes with so many threads. One is best for many small pieces, where helpers cost more than
+    they do."""
+    import torch
+
     with threads_as_before():
-        _compute_alone()
+        torch.set_num_threads(threads)
         yield
 
 

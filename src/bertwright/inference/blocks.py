@@ -9,7 +9,6 @@ once, and the partial directory goes.
 from __future__ import annotations
 
 import hashlib
-import signal
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -79,9 +78,8 @@ class Blocks:
             try:
                 yield
             except (KeyboardInterrupt, Interrupted) as problem:
-                number = signal.SIGINT if isinstance(problem, KeyboardInterrupt) else problem.exit_code - 128
                 kept = f"stopped: {self.rows:,} rows are done and kept, --resume goes on from there"
-                raise Interrupted(number, kept if self._work.records else "stopped") from None
+                raise Interrupted.by(problem, kept if self._work.records else "stopped") from None
 
     def fill(
         self,
