@@ -46,8 +46,8 @@ from bertwright.checkpoints.model_folder import open_model, save_model
 from bertwright.cli.console import table
 from bertwright.exchange.conversion import convert
 from bertwright.inference.model import load
-from bertwright.inference.precision import PrecisionName
 from bertwright.model.classifier import SequenceClassifier
+from bertwright.tasks.precision import PrecisionName
 
 Numbers = NDArray[np.float32]
 Contestant = Callable[[Sequence[str]], Numbers]

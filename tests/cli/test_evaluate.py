@@ -11,6 +11,7 @@ from bertwright.checkpoints.model_folder import save_model
 from bertwright.cli.app import run
 from bertwright.model.classifier import SequenceClassifier
 from bertwright.model.config import BertConfig
+from bertwright.tasks import precision as tasks_precision
 from bertwright.tasks.columns import Columns
 from bertwright.tokenization import Tokenizer, Vocabulary
 
@@ -126,6 +127,25 @@ def test_report(model: Path, file: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert "two outputs" in capsys.readouterr().err
 
 
+def test_in_other_numbers(
+    model: Path, file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = {}
+    for precision in ("fp32", "bf16", "int8"):
+        answers = file.with_name(f"{precision}.jsonl")
+        command = ["evaluate", str(model), str(file), "-o", str(answers), "--precision", precision, "--json"]
+        assert run(command) == 0
+        assert json.loads(capsys.readouterr().out)["precision"] == precision
+        found[precision] = answers.read_text()
+    assert len(set(found.values())) == 3
+    assert run(["evaluate", str(model), str(file), "--overwrite", "-o", str(answers)]) == 0
+    assert answers.read_text() == found["fp32"]
+    assert capsys.readouterr().out.splitlines()[-2].endswith(", fp32")
+    monkeypatch.setattr(tasks_precision, "multiplies_bytes", lambda: False)
+    assert run(["evaluate", str(model), str(file), "--precision", "int8"]) == 0
+    assert "no VNNI, without which fp32 is the faster one" in capsys.readouterr().err
+
+
 def test_compare(model: Path, file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     command = ["evaluate", str(model), str(file), "--compare", str(model)]
     assert run([*command, "--json"]) == 0
@@ -136,6 +156,9 @@ def test_compare(model: Path, file: Path, capsys: pytest.CaptureFixture[str]) ->
     assert result["mcnemar"] == {"only_model": 0, "only_other": 0, "p_value": 1, "significant": False}
     assert run(command) == 0
     assert "the difference is not significant at 5 %" in capsys.readouterr().out
+    assert run([*command, "--precision", "int8", "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert (result["precision"], result["other_precision"]) == ("int8", "fp32")
     assert run([*command, "-o", str(file.with_name("x.jsonl"))]) == 2
     assert "--compare: expected no --output" in capsys.readouterr().err
     assert run(["evaluate", str(model), str(file), "--confidence", "1"]) == 2

@@ -18,7 +18,7 @@ from bertwright.errors import Interrupted, ResumeError, UsageError
 from bertwright.exchange.conversion import convert
 from bertwright.inference.embedding_file import embed_file
 from bertwright.inference.model import load
-from bertwright.inference.precision import PrecisionName
+from bertwright.tasks.precision import PrecisionName
 from bertwright.training.precision import resolve
 
 TEXTS = ["the sea was dark", "", "good", "the night " * 30, "he walked to the door and opened it"]

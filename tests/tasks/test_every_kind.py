@@ -20,7 +20,6 @@ from tasks.test_finetuning_resumed import StopAfter, same
 from bertwright.checkpoints.model_folder import open_model, save_model
 from bertwright.errors import Interrupted, ModelError, SettingsError, UsageError
 from bertwright.inference.model import load
-from bertwright.inference.precision import Precision, reduced
 from bertwright.model.pretraining_model import BertForPreTraining
 from bertwright.tasks.batches import TrainingBatches
 from bertwright.tasks.columns import Columns
@@ -29,6 +28,7 @@ from bertwright.tasks.feature_model import stored_model
 from bertwright.tasks.feature_settings import FeatureSettings
 from bertwright.tasks.finetuning import finetune
 from bertwright.tasks.kinds import KINDS, open_task, task_kind
+from bertwright.tasks.precision import Precision, reduced
 from bertwright.tasks.settings import FinetuneSettings
 
 transformers = pytest.importorskip("transformers")

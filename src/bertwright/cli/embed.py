@@ -48,11 +48,11 @@ def embed(
 
         bertwright embed RUN/model texts.txt -o vectors.npy
     """
+    from bertwright.cli.loading import loaded
     from bertwright.inference.embedding_file import embed_file
-    from bertwright.inference.model import load
 
     with Console(common) as console, chosen_engine(engine, ray_address, console.say) as cluster:
-        opened = load(model, device=device, precision=precision)
+        opened = loaded(model, device, precision, console)
         for note in opened.folder.notes:
             console.say(note)
         summary = embed_file(

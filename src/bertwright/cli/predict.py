@@ -53,14 +53,14 @@ def predict(
 
         bertwright predict MODEL reviews.tsv -o answers.jsonl
     """
-    from bertwright.inference.model import load
+    from bertwright.cli.loading import loaded
     from bertwright.inference.prediction_file import predict_file
     from bertwright.inference.submission import check_submission, row_identities, write_submission
     from bertwright.tasks.columns import Columns
     from bertwright.tasks.presets import stored_preset
 
     with Console(common) as console, chosen_engine(engine, ray_address, console.say) as cluster:
-        opened = load(model, device=device, precision=precision)
+        opened = loaded(model, device, precision, console)
         chosen = Columns.of(text, text_pair, names=columns)
         preset, identities = stored_preset(opened.folder), None
         if chosen == Columns():

@@ -23,13 +23,19 @@ from bertwright.inference.embedding import Embedded, changed, embed
 from bertwright.inference.fill_mask import FilledMask, fill_mask
 from bertwright.inference.generation import MAX_TOKENS, Generated, generate
 from bertwright.inference.next_sentence import NextSentence, Question, next_sentence
-from bertwright.inference.precision import PrecisionName, chosen_precision, reduced, stored_precision
 from bertwright.inference.scoring import ScoreKind, TextScore, score, score_kind
 from bertwright.inference.stages import Inner
 from bertwright.model.bilm import BilmForPreTraining
 from bertwright.model.encoder import BertEncoder
 from bertwright.model.pretraining_model import BertForPreTraining
 from bertwright.progress import Progress
+from bertwright.tasks.precision import (
+    PrecisionName,
+    answering_model,
+    chosen_precision,
+    reduced,
+    stored_precision,
+)
 from bertwright.tokenization.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
@@ -330,12 +336,7 @@ class Model:
 
     @cached_property
     def _task_model(self) -> nn.Module:
-        from bertwright.tasks.feature_model import stored_model
-
-        network = stored_model(self.task, self.folder).eval()
-        if self.precision != stored_precision(self.folder):
-            network = reduced(network, self.precision)
-        return network.to(self.device)
+        return answering_model(self.task, self.folder, self.precision).to(self.device)
 
     @cached_property
     def _pretraining_model(self) -> BertForPreTraining:

@@ -15,6 +15,7 @@ from bertwright.statistics.paired import Difference, McNemar, differences, mcnem
 from bertwright.tasks.columns import Columns
 from bertwright.tasks.evaluation import Evaluation, evaluate
 from bertwright.tasks.kinds import open_task
+from bertwright.tasks.precision import PrecisionName
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,8 @@ class Comparison:
             },
             "confidence": self.confidence,
             "rows": self.one.rows,
+            "precision": self.one.precision,
+            "other_precision": self.other.precision,
             "truncated": self.one.truncated,
             "other_truncated": self.other.truncated,
             "seconds": self.seconds,
@@ -100,6 +103,7 @@ def compare(
     confidence: float = 0.95,
     resamples: int = RESAMPLES,
     device: str = "auto",
+    precision: PrecisionName | None = None,
     progress: Progress | None = None,
 ) -> Comparison:
     """Score two models of the same task on ``file``, and test their differences row by row.
@@ -107,6 +111,7 @@ def compare(
     Args:
         columns, format, confidence, resamples, device: as :func:`~bertwright.tasks.evaluation.evaluate` has
             them.
+        precision: of ``model``; the other computes as it is stored, and may be the same model.
 
     Raises:
         UsageError: the models have different tasks or labels, or the kind of task has no analysis.
@@ -127,9 +132,10 @@ def compare(
             confidence=confidence,
             resamples=resamples,
             device=device,
+            precision=asked,
             progress=progress,
         )
-        for folder in folders
+        for folder, asked in zip(folders, (precision, None), strict=True)
     )
     if one.targets != another.targets:
         raise UsageError.at(other, f"a model that reads the same rows of {file} as {model}")

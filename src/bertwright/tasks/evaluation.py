@@ -26,8 +26,8 @@ from bertwright.tasks.batches import Features, collate
 from bertwright.tasks.breakdown import Breakdown, break_down, by_length, by_truncation
 from bertwright.tasks.columns import Columns
 from bertwright.tasks.devices import training_device
-from bertwright.tasks.feature_model import stored_model
 from bertwright.tasks.kinds import open_task
+from bertwright.tasks.precision import Precision, PrecisionName, answering_model, chosen_precision
 from bertwright.tasks.task import Outputs, Prediction, Task
 
 
@@ -73,6 +73,8 @@ class Evaluation:
     rows: int
     truncated: int
     """Rows of which the model did not see the whole text."""
+    precision: Precision
+    """Of the matrix products."""
     seconds: float
     warnings: tuple[str, ...]
     predictions: tuple[Prediction, ...]
@@ -104,6 +106,7 @@ class Evaluation:
             "confidence": self.confidence,
             "rows": self.rows,
             "truncated": self.truncated,
+            "precision": self.precision,
             "seconds": self.seconds,
             "warnings": list(self.warnings),
             **parts,
@@ -127,6 +130,7 @@ def evaluate(
     confidence: float = 0.95,
     resamples: int = RESAMPLES,
     device: str = "auto",
+    precision: PrecisionName | None = None,
     progress: Progress | None = None,
 ) -> Evaluation:
     """Score the fine-tuned model in ``model`` on the labelled rows of ``file``.
@@ -136,21 +140,25 @@ def evaluate(
         confidence: of the intervals, between 0 and 1.
         resamples: of the rows, for the intervals.
         device: ``auto`` (a GPU if there is one), ``cpu`` or ``cuda``.
+        precision: of the matrix products: ``fp32``, ``bf16``, ``int8``, or ``auto`` as `bertwright predict`
+            takes it; None for what is stored, which is fp32 but for graphs that were exported in int8.
 
     Raises:
         ModelError: ``model`` is no fine-tuned model.
         TableError: ``file`` is wrong, or has labels that the model does not know.
-        UsageError: ``confidence`` is not between 0 and 1, or there is no such device.
+        UsageError: ``confidence`` is not between 0 and 1, there is no such device, or the model does not
+            compute in that precision.
     """
     begun = time.monotonic()
     if not 0.0 < confidence < 1.0:
         raise UsageError(f"confidence: expected a number between 0 and 1, got {confidence:g}")
     place = training_device(device)
     folder = (open_for_use(model) if isinstance(model, Path) else model).for_use()
+    chosen = chosen_precision(folder, precision, place)
     task: Task[Prediction] = open_task(folder)
     labelled = task.read(file, columns, format=format)
     features = task.encode(labelled.examples)
-    network = stored_model(task, folder).to(place)
+    network = answering_model(task, folder, chosen).to(place)
     outputs = run_model(network, features, task.tokenizer.vocabulary.pad_id, progress)
     predictions = task.decode(outputs, features, labelled.examples)
     metrics = task.score(outputs, features, labelled.examples)
@@ -165,6 +173,7 @@ def evaluate(
         confidence=confidence,
         rows=len(labelled),
         truncated=int(truncated.sum()),
+        precision=chosen,
         seconds=time.monotonic() - begun,
         warnings=labelled.warnings,
         predictions=tuple(predictions),

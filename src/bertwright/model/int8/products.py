@@ -5,25 +5,17 @@ Axes: T tokens, I inputs, O outputs.
 
 from __future__ import annotations
 
-from functools import cache
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from bertwright.execution.processor import has_instructions
+from bertwright.execution.processor import multiplies_bytes
 from bertwright.model.int8.kernels import RANGE
 from bertwright.model.int8.rounding import WEIGHT_RANGE, rounded
 
 _EXACT = 2**24 // (RANGE * WEIGHT_RANGE)
 """So many products of two rounded numbers have a sum that float32 holds exactly, whatever its order."""
-
-
-@cache
-def multiplies_bytes() -> bool:
-    """Whether this processor has instructions (VNNI) with which PyTorch's product of bytes pays."""
-    return has_instructions("avx512_vnni", "amx_int8")
 
 
 class Int8Linear(nn.Module):

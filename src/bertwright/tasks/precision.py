@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
 import torch
 from torch import nn
@@ -10,8 +10,12 @@ from torch import nn
 from bertwright.checkpoints.bilm_folder import BilmFolder
 from bertwright.checkpoints.model_folder import ModelFolder
 from bertwright.errors import UsageError, quote
+from bertwright.execution.processor import multiplies_bytes
 from bertwright.export.folder import OnnxFolder
 from bertwright.training.precision import resolve
+
+if TYPE_CHECKING:
+    from bertwright.tasks.task import Task
 
 Precision = Literal["fp32", "bf16", "int8"]
 PrecisionName = Literal["auto", "fp32", "bf16", "int8"]
@@ -51,6 +55,25 @@ def chosen_precision(folder: ModelFolder, name: PrecisionName | None, device: to
             raise UsageError(f"precision: expected fp32 or bf16 on {device}, got int8 (give device = cpu)")
         return "int8"
     return resolve(name, device)
+
+
+def remark_on(precision: PrecisionName | None) -> str | None:
+    """What a person who asked for ``precision`` should know of this machine, if there is anything."""
+    if precision == "int8" and not multiplies_bytes():
+        return "int8: this processor has no VNNI, without which fp32 is the faster one"
+    return None
+
+
+def answering_model(task: Task[Any], folder: ModelFolder, precision: Precision) -> nn.Module:
+    """The network that ``task`` was saved with in ``folder``, as :func:`stored_model`, in ``precision``.
+
+    Raises:
+        ModelError: it is incomplete, or does not fit its description.
+    """
+    from bertwright.tasks.feature_model import stored_model  # which vectors of texts do without
+
+    network = stored_model(task, folder).eval()
+    return network if precision == stored_precision(folder) else reduced(network, precision)
 
 
 def reduced(network: Network, precision: Precision) -> Network:

@@ -1,0 +1,27 @@
+"""The model that a command answers with, and what is to be said of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bertwright.progress import Progress
+
+if TYPE_CHECKING:
+    from bertwright.inference.model import Model
+    from bertwright.tasks.precision import PrecisionName
+
+
+def loaded(model: Path, device: str, precision: PrecisionName, progress: Progress) -> Model:
+    """The model in ``model``, opened as a command was asked to.
+
+    Raises:
+        InputError: see :func:`bertwright.load`.
+    """
+    from bertwright.inference.model import load
+    from bertwright.tasks.precision import remark_on
+
+    opened = load(model, device=device, precision=precision)
+    if remark := remark_on(opened.precision):
+        progress.say(remark)
+    return opened
