@@ -210,6 +210,17 @@ def test_real_text_against_the_segmenter(tmp_path: Path) -> None:
     assert store.manifest.fields["words"] == {"segmenter": "rjieba", "version": version}
 
 
+@pytest.mark.parametrize(
+    ("text", "warned"), [("我爱研究模型。\n很好。", False), ("we like it\nno doubt", True)]
+)
+def test_words_of_text_that_is_not_chinese(text: str, warned: bool, tmp_path: Path, vocabulary: Path) -> None:
+    corpus = [write(tmp_path / "text.txt", "\n\n".join([text] * 5))]
+    summary = prepare(
+        corpus, vocabulary=vocabulary, output=tmp_path / "out", words="rjieba", one_sentence_per_line=True
+    )
+    assert any("words: rjieba found no word of several" in said for said in summary.warnings) == warned
+
+
 def test_the_same_bytes_whatever_the_workers(tmp_path: Path, vocabulary: Path, small_parts: None) -> None:
     text = "\n\n".join(
         f"我爱研究{number}号模型。\n中华人民共和国的人员，发布了T恤。" for number in range(1500)

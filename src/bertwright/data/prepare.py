@@ -20,7 +20,8 @@ from bertwright.data.parts import Part, PartsFolder, PartTask, make_part, remove
 from bertwright.data.prepare_settings import PrepareSettings
 from bertwright.data.segmenter import require_words
 from bertwright.data.sentences import check_language
-from bertwright.data.store import KIND
+from bertwright.data.store import KIND, TokenStore
+from bertwright.data.store_survey import joined_share
 from bertwright.errors import CorpusError, Interrupted, UsageError, WorkerError
 from bertwright.execution.engine import Engine, Need
 from bertwright.execution.local import Local, default_workers
@@ -140,7 +141,7 @@ def prepare(
             watch.say(_kept(len(parts)))
             raise
         job.folder.remove()
-    warnings = (*found.warnings, *_warnings(counts, masked_lm_only))
+    warnings = (*found.warnings, *_warnings(counts, masked_lm_only), *job.warnings())
     return PrepareSummary(counts, shards, reused, time.monotonic() - started, target, warnings)
 
 
@@ -211,6 +212,15 @@ class _Job:
                 }
             )
         return len(names)
+
+    def warnings(self) -> Iterator[str]:
+        """What to say of the finished store."""
+        words, store = self._settings.words, self._target
+        if words and not joined_share(TokenStore.open(store), self._tokenizer.vocabulary):
+            yield (
+                f"words: {words} found no word of several characters: it is for Chinese text (in others a "
+                "word is what stands between blanks)"
+            )
 
     def _tasks(self, finished: set[int]) -> Iterator[PartTask]:
         chunks = split_work(self._corpus, self._part_bytes, max_line_bytes=self._settings.max_line_bytes)
