@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,11 +16,13 @@ from bertwright.model.classifier import SequenceClassifier
 from bertwright.model.config import BertConfig
 from bertwright.model.losses import classification_loss
 from bertwright.progress import Silent
+from bertwright.tasks import attempt
 from bertwright.tasks.classify.weighting import class_weights
 from bertwright.tasks.depth import depth_of, freeze_lowest
 from bertwright.tasks.finetuning import finetune
 from bertwright.tasks.settings import FinetuneSettings, SearchSettings
-from bertwright.training.optimizers import parameter_groups
+from bertwright.training.optimizer import Optimizer
+from bertwright.training.optimizers import build_optimizer, parameter_groups
 
 Files = tuple[Path, Path]
 CONFIG = BertConfig(
@@ -83,6 +86,35 @@ def test_dropout_is_part_of_the_saved_model(pretrained: Path, review_files: File
     config = open_model(tmp_path / "out").config
     assert config.hidden_dropout_prob == config.attention_probs_dropout_prob == 0.25
     assert open_model(pretrained).config.hidden_dropout_prob == 0.1
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, 1e-8),
+        ({"optimizer": "bert-adam"}, 1e-6),
+        ({"adam_epsilon": 1e-3, "optimizer": "bert-adam"}, 1e-3),
+    ],
+)
+def test_epsilon_goes_by_the_optimizer(
+    changes: dict[str, Any],
+    expected: float,
+    pretrained: Path,
+    review_files: Files,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    built: list[Optimizer] = []
+
+    def build(*arguments: Any, **options: Any) -> Optimizer:
+        built.append(build_optimizer(*arguments, **options))
+        return built[-1]
+
+    monkeypatch.setattr(attempt, "build_optimizer", build)
+    train, dev = review_files
+    settings = QUICK.model_copy(update={"epochs": 1, **changes})
+    finetune(pretrained, train=train, dev=dev, output=tmp_path / "out", settings=settings)
+    assert {group["eps"] for optimizer in built for group in optimizer.param_groups} == {expected}
 
 
 def test_balanced_weights_by_hand() -> None:

@@ -93,6 +93,7 @@ class Attempt:
             self._model,
             settings.optimizer,
             weight_decay=settings.weight_decay,
+            eps=settings.epsilon(),
             rate_factor=None if decay == 1 else lambda name: decay ** depth_of(name, layers),
         )
         return Loop(
