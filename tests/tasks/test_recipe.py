@@ -90,13 +90,9 @@ def test_dropout_is_part_of_the_saved_model(pretrained: Path, review_files: File
 
 @pytest.mark.parametrize(
     ("changes", "expected"),
-    [
-        ({}, 1e-8),
-        ({"optimizer": "bert-adam"}, 1e-6),
-        ({"adam_epsilon": 1e-3, "optimizer": "bert-adam"}, 1e-3),
-    ],
+    [({}, 1e-6), ({"adam_epsilon": 1e-8}, 1e-8), ({"optimizer": "bert-adam", "adam_epsilon": 1e-3}, 1e-3)],
 )
-def test_epsilon_goes_by_the_optimizer(
+def test_epsilon_reaches_the_optimizer(
     changes: dict[str, Any],
     expected: float,
     pretrained: Path,

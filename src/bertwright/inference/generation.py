@@ -9,7 +9,7 @@ A masked model is not asked: it has learned to fill a blank from both of its sid
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from bertwright import randomness
 from bertwright.errors import UsageError
+from bertwright.model.continuation import Continuation
 from bertwright.model.input_tensors import padded
 from bertwright.model.pretraining_model import BertForPreTraining
 from bertwright.progress import Progress, Silent
@@ -76,8 +77,7 @@ def generate(
 ) -> list[Generated]:
     """Go on with every text, until the model ends it ([SEP]) or a limit is reached.
 
-    Special tokens ([UNK] is one) are never chosen, [SEP] apart. Every token is a pass of the whole text
-    through the network: what was computed for earlier tokens is not kept.
+    Special tokens ([UNK] is one) are never chosen, [SEP] apart. The network reads every token once.
 
     Args:
         model: left-to-right, in evaluation mode.
@@ -104,12 +104,9 @@ def generate(
     device = next(model.parameters()).device
     finally_long = [min(len(text.row) + max_tokens, positions) for text in growing]
     for group in length_groups(finally_long, tokens_at_once(device.type)):
-        alive = [growing[index] for index in group.tolist()]
+        reader = _Reader(model, tokenizer, [growing[index] for index in group.tolist()], max_tokens)
         for step in range(max_tokens):
-            alive = [text for text in alive if not text.ended and len(text.row) < positions]
-            if not alive:
-                break
-            for text, shares in zip(alive, _next_shares(model, tokenizer, alive, device), strict=True):
+            for text, shares in reader.next_shares():
                 _grow(text, _chosen(shares, top_p, seed, text.number, step), tokenizer.vocabulary.sep_id)
         watch.advance(len(group))
     return [_finished(text, tokenizer) for text in growing]
@@ -148,21 +145,50 @@ def _grow(text: _Text, token: int, sep_id: int) -> None:
         text.added.append(token)
 
 
-def _next_shares(
-    model: BertForPreTraining, tokenizer: Tokenizer, texts: Sequence[_Text], device: torch.device
-) -> Shares:
-    """Probabilities of the next token of every text (B, V), 0 for tokens that are never chosen."""
-    vocabulary = tokenizer.vocabulary
-    rows = [text.row for text in texts]
-    input_ids, mask = padded(rows, vocabulary.pad_id, device)
-    width = input_ids.shape[1]
-    last = torch.tensor([number * width + len(row) - 1 for number, row in enumerate(rows)], device=device)
-    with torch.inference_mode(), torch.autocast(device.type, enabled=False):
-        output = model(input_ids, None, mask, last)
-        logits = output.mlm_logits.double().cpu()  # (B, V)
-        logits[:, [id for id in vocabulary.special_ids if id != vocabulary.sep_id]] = -torch.inf
-        shares: Shares = logits.softmax(-1).numpy()
-    return shares
+class _Reader:
+    """Texts that grow together, and how far the network has read each."""
+
+    def __init__(
+        self, model: BertForPreTraining, tokenizer: Tokenizer, texts: Sequence[_Text], max_tokens: int
+    ) -> None:
+        self._model, self._vocabulary = model, tokenizer.vocabulary
+        self._positions = model.config.max_position_embeddings
+        self._device = next(model.parameters()).device
+        self._alive, self._read = list(texts), [0] * len(texts)
+        longest = max(len(text.row) for text in texts) + max_tokens
+        self._known = Continuation(model.encoder, len(texts), min(longest, self._positions))
+
+    def next_shares(self) -> Iterator[tuple[_Text, Shares]]:
+        """Every text that can go on, and the probability (V,) of each next token, 0 for special ones."""
+        self._drop_finished()
+        if self._alive:
+            yield from zip(self._alive, self._shares(), strict=True)
+
+    def _drop_finished(self) -> None:
+        going = [
+            number
+            for number, text in enumerate(self._alive)
+            if not text.ended and len(text.row) < self._positions
+        ]
+        if len(going) < len(self._alive):
+            self._alive = [self._alive[number] for number in going]
+            self._read = [self._read[number] for number in going]
+            self._known.keep(torch.tensor(going, dtype=torch.int64, device=self._device))
+
+    def _shares(self) -> Shares:
+        """(B, V), after reading what is new."""
+        new = [text.row[read:] for text, read in zip(self._alive, self._read, strict=True)]
+        self._read = [len(text.row) for text in self._alive]
+        counts = torch.tensor([len(row) for row in new], device=self._device)
+        input_ids, _ = padded(new, self._vocabulary.pad_id, self._device)
+        never = [id for id in self._vocabulary.special_ids if id != self._vocabulary.sep_id]
+        with torch.inference_mode(), torch.autocast(self._device.type, enabled=False):
+            hidden = self._known.read(input_ids, counts)  # (B, H)
+            words = self._model.encoder.embeddings.word_embeddings.weight
+            logits = self._model.masked_language_head(hidden, words).double().cpu()  # (B, V)
+            logits[:, never] = -torch.inf
+            shares: Shares = logits.softmax(-1).numpy()
+        return shares
 
 
 def _finished(text: _Text, tokenizer: Tokenizer) -> Generated:

@@ -81,16 +81,16 @@ class SelfAttention(nn.Module):
         """Mix the positions of each row.
 
         Args:
-            hidden: (B, S, H), or (T, H) with ``packing``.
+            hidden: (B, S, H), or as ``packing`` has it.
             bias: (B, 1, 1, S) from :func:`attention_bias`, or None when every key is seen; left-to-right
                 (B, 1, S, S) from :func:`causal_bias`, or None when nothing but later keys is hidden.
             positions: (K,) int64, indices into the flattened ``hidden``: project only what these attended to.
-            packing: how ``hidden`` was packed.
+            packing: how ``hidden`` goes through attention.
 
         Returns:
             As ``hidden``, or (K, H) with ``positions``; before dropout and residual.
         """
-        fused = self.query_key_value(hidden)  # (B, S, 3H) or (T, 3H)
+        fused = self.query_key_value(hidden)  # (B, S, 3H), or (T, 3H) of a packed batch
         if packing is None:
             context = self._attended(fused, bias)  # (B, S, H)
         else:

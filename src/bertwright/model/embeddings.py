@@ -27,8 +27,12 @@ class BertEmbeddings(nn.Module):
         self.layer_norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
         self.dropout = Dropout(config.hidden_dropout_prob)
 
-    def forward(self, input_ids: Tensor, token_type_ids: Tensor | None = None) -> Tensor:
+    def forward(
+        self, input_ids: Tensor, token_type_ids: Tensor | None = None, position_ids: Tensor | None = None
+    ) -> Tensor:
         """Embed ``input_ids`` (B, S) int64; ``token_type_ids`` (B, S) int64, all 0 when None.
+
+        ``position_ids`` (B, S) int64 are from 0 to S - 1 in every row when None.
 
         Returns:
             (B, S, H).
@@ -44,6 +48,9 @@ class BertEmbeddings(nn.Module):
             token_type_ids = torch.zeros_like(input_ids)
         hidden: Tensor = self.word_embeddings(input_ids)  # (B, S, H)
         hidden = hidden + self.token_type_embeddings(token_type_ids)  # (B, S, H)
-        hidden = hidden + self.position_embeddings.weight[:length]  # (S, H) onto (B, S, H)
+        if position_ids is None:
+            hidden = hidden + self.position_embeddings.weight[:length]  # (S, H) onto (B, S, H)
+        else:
+            hidden = hidden + self.position_embeddings(position_ids)  # (B, S, H)
         normed: Tensor = self.dropout(self.layer_norm(hidden))
         return normed

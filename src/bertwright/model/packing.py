@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import groupby
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -135,10 +135,14 @@ class Rectangles(NamedTuple):
         return contexts[0] if len(contexts) == 1 else torch.cat(contexts)
 
 
-Layout = Packing | Rectangles
+class Layout(Protocol):
+    """How the rows of a batch go through attention."""
+
+    def attended(self, fused: Tensor, bias: Tensor | None, attention: Attention) -> Tensor:
+        """Queries, keys and values (.., 3H) -> contexts (.., H), with ``attention`` for whole rows."""
 
 
-def packing_of(attention_mask: Tensor, positions: Tensor) -> Layout | None:
+def packing_of(attention_mask: Tensor, positions: Tensor) -> Packing | Rectangles | None:
     """How to pack a batch of which only the hidden states at ``positions`` are asked for.
 
     Kept are the tokens, the positions asked for, and all of a row that has no token (attention there sees

@@ -93,7 +93,7 @@ class Attempt:
             self._model,
             settings.optimizer,
             weight_decay=settings.weight_decay,
-            eps=settings.epsilon(),
+            eps=settings.adam_epsilon,
             rate_factor=None if decay == 1 else lambda name: decay ** depth_of(name, layers),
         )
         return Loop(

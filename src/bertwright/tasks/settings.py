@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 PAPER_RATE = 5e-5
 COMPACT_RATE = 3e-4
 FROZEN_RATE = 1e-3
-ADAMW_EPSILON = 1e-8
-ORIGINAL_EPSILON = 1e-6
 PAPER_GRID = (5e-5, 4e-5, 3e-5, 2e-5)
 PAPER_BATCHES = (16, 32)
 PAPER_EPOCHS = (2, 3, 4)
@@ -87,9 +85,8 @@ class FinetuneSettings(Settings):
     """Share of the updates in which the learning rate rises from zero; then it falls linearly to zero."""
     optimizer: OptimizerName = "adamw"
     """``adamw`` corrects the moments' bias, without which small data often fail; ``bert-adam`` does not."""
-    adam_epsilon: Annotated[float, Field(gt=0, le=1)] | None = None
-    """Added to the root of the second moment. By default 1e-8 for ``adamw``, so that small gradients, as they
-    are late in a fine-tuning, count as much as large ones; 1e-6 for ``bert-adam``, as in the original."""
+    adam_epsilon: Annotated[float, Field(gt=0, le=1)] = 1e-6
+    """Added to the root of the second moment; the Trainer of transformers has 1e-8."""
     schedule: DecayShape = "continuous"
     """``original`` is what google-research/bert does: the rate drops at the end of the warm-up."""
     weight_decay: Annotated[float, Field(ge=0)] = 0.01
@@ -174,12 +171,6 @@ class FinetuneSettings(Settings):
         if self.freeze:
             return FROZEN_RATE
         return COMPACT_RATE if config.hidden_size < COMPACT_WIDTH else PAPER_RATE
-
-    def epsilon(self) -> float:
-        """Of the optimizer."""
-        if self.adam_epsilon is not None:
-            return self.adam_epsilon
-        return ADAMW_EPSILON if self.optimizer == "adamw" else ORIGINAL_EPSILON
 
     def grid_for(self, config: BertConfig) -> list[FinetuneSettings]:
         """What a search tries, in order: rates within batch sizes within numbers of epochs."""

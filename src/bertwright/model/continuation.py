@@ -1,0 +1,85 @@
+"""Texts that grow: a left-to-right network reads only what is new.
+
+No position sees a later one, so what attention takes from a token, its key and its value in every layer,
+stays the same however the text goes on. Kept, it makes the next token cost one position and not all of them.
+
+Axes: B texts, S tokens that are new, C positions that are kept, H hidden size, N heads, D = H / N.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from bertwright.model.encoder import BertEncoder
+from bertwright.model.packing import Attention
+
+
+class Continuation:
+    """The texts so far, as a left-to-right ``encoder`` in evaluation mode knows them.
+
+    Args:
+        rows: B.
+        capacity: C, the tokens that a text may come to; at most the encoder's positions.
+    """
+
+    def __init__(self, encoder: BertEncoder, rows: int, capacity: int) -> None:
+        if not encoder.config.is_decoder:
+            raise ValueError("expected a left-to-right encoder: in others earlier tokens see later ones")
+        self._encoder = encoder
+        config, weight = encoder.config, encoder.embeddings.word_embeddings.weight
+        shape = rows, config.num_attention_heads, capacity, config.hidden_size // config.num_attention_heads
+        self._layers = [_Kept(weight.new_zeros(shape), weight.new_zeros(shape)) for _ in encoder.layers]
+        self._lengths = torch.zeros(rows, dtype=torch.int64, device=weight.device)
+
+    def read(self, input_ids: Tensor, counts: Tensor) -> Tensor:
+        """Go on with every text.
+
+        Args:
+            input_ids: (B, S) int64, new tokens and padding behind them, for which there must be room too.
+            counts: (B,) int64, how many of each row are tokens: 1 or more.
+
+        Returns:
+            (B, H): the last hidden state of each text's last token.
+        """
+        rows, length = input_ids.shape
+        positions = self._lengths[:, None] + torch.arange(length, device=input_ids.device)  # (B, S)
+        seen = int(positions.max()) + 1
+        hidden: Tensor = self._encoder.embeddings(input_ids, None, positions)
+        for layer, kept in zip(self._encoder.layers, self._layers, strict=True):
+            kept.positions, kept.seen = positions, seen
+            hidden = layer(hidden, None, None, kept)  # (B, S, H)
+        self._lengths = self._lengths + counts
+        return hidden[torch.arange(rows, device=hidden.device), counts - 1]
+
+    def keep(self, rows: Tensor) -> None:
+        """Forget all texts but ``rows`` (int64), which are the texts from now on, in this order."""
+        self._lengths = self._lengths[rows]
+        for kept in self._layers:
+            kept.keys, kept.values = kept.keys[rows], kept.values[rows]
+
+
+class _Kept:
+    """Keys and values of one layer, (B, N, C, D); stands where attention asks how a batch is laid out."""
+
+    positions: Tensor
+    """(B, S) int64, of the tokens that are read."""
+    seen: int
+    """How many positions there are up to the last of them."""
+
+    def __init__(self, keys: Tensor, values: Tensor) -> None:
+        self.keys, self.values = keys, values
+
+    def attended(self, fused: Tensor, _bias: Tensor | None, _attention: Attention) -> Tensor:
+        """Every new token over all tokens up to itself: (B, S, 3H) -> (B, S, H)."""
+        rows, length, width = fused.shape
+        heads, size = self.keys.shape[1], self.keys.shape[3]
+        query, key, value = fused.view(rows, length, 3, heads, size).unbind(2)  # (B, S, N, D)
+        row = torch.arange(rows, device=fused.device)[:, None]
+        # what padding leaves behind is written over before any token can see it
+        self.keys[row, :, self.positions], self.values[row, :, self.positions] = key, value
+        keys, values = self.keys[:, :, : self.seen], self.values[:, :, : self.seen]
+        earlier = torch.arange(self.seen, device=fused.device) <= self.positions[:, None, :, None]
+        context = F.scaled_dot_product_attention(query.transpose(1, 2), keys, values, attn_mask=earlier)
+        return context.transpose(1, 2).reshape(rows, length, width // 3)
