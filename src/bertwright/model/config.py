@@ -183,6 +183,13 @@ class BertConfig(BaseModel):
         """The same, for a new output layer on whole rows: left-to-right it must read the last token."""
         return self.model_copy(update={"pooled_token": "last"}) if self.is_decoder else self
 
+    def with_dropout(self, probability: float | None) -> BertConfig:
+        """The same, dropping hidden states and attention with ``probability``; None changes nothing."""
+        if probability is None:
+            return self
+        changes = {"hidden_dropout_prob": probability, "attention_probs_dropout_prob": probability}
+        return self.model_copy(update=changes)
+
     def to_dict(self) -> dict[str, Any]:
         """The fields as JSON values, in their order here; the seldom ones where they are not BERT's."""
         return {

@@ -70,11 +70,7 @@ class InitialModel:
                 f"got {longest} (--set long_sequence_length={positions}, or long_share=0)"
             )
         dropout = settings.dropout if settings.dropout is not None else 0.0 if settings.budget else None
-        config = folder.config
-        if dropout is not None:
-            changes = {"hidden_dropout_prob": dropout, "attention_probs_dropout_prob": dropout}
-            config = config.model_copy(update=changes)
-        return cls(folder, config, tuple(_notes(folder, settings)))
+        return cls(folder, folder.config.with_dropout(dropout), tuple(_notes(folder, settings)))
 
     @property
     def judges_pairs(self) -> bool:

@@ -85,7 +85,8 @@ def finetune(
     _check_request(seeds, output, (model, train, dev), overwrite)
     if search and settings.method == "features":
         raise UsageError("search: expected method finetune, which alone has a grid, got features")
-    folder = _with_dropout(open_model(model), settings.dropout)
+    folder = open_model(model)
+    folder = replace(folder, config=folder.config.with_dropout(settings.dropout))
     if settings.method == "finetune":
         folder.require_trainable()
     preset = preset_of(kind)
@@ -157,14 +158,6 @@ def _summary(
         seconds=time.monotonic() - begun,
         output=output,
     )
-
-
-def _with_dropout(folder: ModelFolder, dropout: float | None) -> ModelFolder:
-    """The model with another dropout, which its ``config.json`` then has too."""
-    if dropout is None:
-        return folder
-    values = {"hidden_dropout_prob": dropout, "attention_probs_dropout_prob": dropout}
-    return replace(folder, config=folder.config.model_copy(update=values))
 
 
 def _has_work(work: UnfinishedWork) -> bool:
