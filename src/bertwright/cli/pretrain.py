@@ -28,7 +28,12 @@ def pretrain(
     init: Annotated[
         Path | None, Parameter(help="A model folder to go on from; its sizes are the network's.")
     ] = None,
-    size: Annotated[str | None, Parameter(help="tiny, mini, small, medium, base (default) or large.")] = None,
+    size: Annotated[
+        str | None,
+        Parameter(
+            help="tiny, mini, small, medium, base or large; by default base, or what learns most in --budget."
+        ),
+    ] = None,
     objective: Annotated[
         str | None,
         Parameter(help="mlm+nsp (default), mlm, mlm+sop, clm: left-to-right, or bilm: two LSTMs, as ELMo."),
@@ -56,7 +61,7 @@ def pretrain(
     saves and stops; --resume goes on exactly as if nothing had happened, and takes its settings from
     OUTPUT.
 
-        bertwright pretrain --data text.store -o RUN --size mini --budget 30m
+        bertwright pretrain --data text.store -o RUN --budget 30m
 
         bertwright pretrain --data text.store -o RUN --init published-model --epochs 3
 

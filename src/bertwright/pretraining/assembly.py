@@ -102,7 +102,7 @@ class Assembly:
             ranks,
             progress,
         )
-        self.device = _device(settings, ranks)
+        self.device = device_of(settings, ranks)
         initial = data.initial
         self.config = settings.bert_config(data.store.vocab_size) if initial is None else initial.config
         self.precision = precision.resolve(settings.precision, self.device)
@@ -313,7 +313,12 @@ class Assembly:
         return MetricsLog(self.folder.metrics, board)
 
 
-def _device(settings: PretrainingSettings, ranks: Ranks) -> torch.device:
+def device_of(settings: PretrainingSettings, ranks: Ranks) -> torch.device:
+    """Where this rank computes.
+
+    Raises:
+        UsageError: a GPU is asked for, and there is none for it.
+    """
     if settings.device == "cuda" and not torch.cuda.is_available():
         raise UsageError("device: expected a GPU for cuda, got a machine without one (use device = cpu)")
     if settings.device == "cpu" or not torch.cuda.is_available():

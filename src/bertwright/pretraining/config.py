@@ -15,6 +15,7 @@ from bertwright.data.instance_settings import InstanceSettings
 from bertwright.errors import SettingsError
 from bertwright.model.bilm_config import LAYERS, BilmConfig
 from bertwright.model.config import BertConfig, Size
+from bertwright.pretraining.sizes import BATCH_SIZES, LEARNING_RATES
 from bertwright.training.choices import OptimizerName, PrecisionName
 from bertwright.training.schedule import DecayShape
 
@@ -23,27 +24,6 @@ Words = Literal["mlm", "clm", "bilm"]
 """What figures about predicted tokens are called by: masked, next, or next and previous ones."""
 
 _DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?")
-
-LEARNING_RATES: dict[Size, float] = {
-    "tiny": 1e-3,
-    "mini": 1e-3,
-    "small": 5e-4,
-    "medium": 5e-4,
-    "base": 1e-4,
-    "large": 1e-4,
-}
-"""Peak rates: the paper's for its two sizes, larger ones for smaller networks."""
-
-BATCH_SIZES: dict[Size, int] = {
-    "tiny": 32,
-    "mini": 32,
-    "small": 64,
-    "medium": 128,
-    "base": 256,
-    "large": 256,
-}
-"""Instances of an update: the paper's for its two sizes; small networks gain more by more updates."""
-
 
 FREE_TO_CHANGE = frozenset(
     {"keep", "checkpoint_every", "checkpoint_interval", "milestones", "tensorboard", "init", "shard"}
@@ -114,8 +94,9 @@ class PretrainingSettings(Settings):
     # the network
     init: str | None = None
     """A model folder to go on from, in place of a new network; its sizes are the network's."""
-    size: Size = "base"
-    """The published size: tiny, mini, small, medium, base or large."""
+    size: Size | None = None
+    """The published size: tiny, mini, small, medium, base or large. None is base, and for runs by a time
+    budget what learns most in it, by the speed of the machine and the length of the text."""
     hidden_size: int | None = Field(default=None, ge=1)
     """Width; None is that of the size."""
     num_hidden_layers: int | None = Field(default=None, ge=1)
@@ -298,9 +279,20 @@ class PretrainingSettings(Settings):
         return [Phase(first, 1 - self.long_share), Phase(second, self.long_share)]
 
     @property
+    def published_size(self) -> Size:
+        """The size from which all that is not said is taken."""
+        return self.size or "base"
+
+    @property
+    def shaped(self) -> bool:
+        """Whether a network of one's own is asked for."""
+        names = ("hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size")
+        return any(getattr(self, name) is not None for name in names)
+
+    @property
     def instances_per_update(self) -> int:
         """The global batch size."""
-        return self.batch_size or BATCH_SIZES[self.size]
+        return self.batch_size or BATCH_SIZES[self.published_size]
 
     def instances_at_once(self, length: int) -> int:
         """The micro-batch size for sequences of ``length``."""
@@ -311,7 +303,7 @@ class PretrainingSettings(Settings):
     @property
     def peak_rate(self) -> float:
         """The highest learning rate."""
-        return self.learning_rate or LEARNING_RATES[self.size]
+        return self.learning_rate or LEARNING_RATES[self.published_size]
 
     @property
     def betas(self) -> tuple[float, float]:
@@ -344,7 +336,7 @@ class PretrainingSettings(Settings):
         if bilm:
             changes = {"num_hidden_layers": LAYERS, **changes, "num_attention_heads": 1}
         config = (BilmConfig if bilm else BertConfig).published(
-            self.size,
+            self.published_size,
             vocab_size=vocab_size,
             max_position_embeddings=self.max_position_embeddings,
             hidden_act=self.hidden_act,

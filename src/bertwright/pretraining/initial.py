@@ -12,7 +12,8 @@ from bertwright.errors import StoreError, UsageError, shown_path
 from bertwright.model.bilm import BilmForPreTraining
 from bertwright.model.config import PUBLISHED, BertConfig, Size
 from bertwright.model.pretraining_model import BertForPreTraining
-from bertwright.pretraining.config import BATCH_SIZES, LEARNING_RATES, PretrainingSettings, Words
+from bertwright.pretraining.config import PretrainingSettings, Words
+from bertwright.pretraining.sizes import BATCH_SIZES, LEARNING_RATES
 from bertwright.tokenization.tokenizer import Tokenizer
 
 GENTLER = 5

@@ -14,17 +14,21 @@ from bertwright.data.store import TokenStore
 from bertwright.data.store_survey import MANY_CHARACTERS, ideograph_share, told_characters
 from bertwright.durable import require_elsewhere
 from bertwright.execution.threads import threads_as_before
+from bertwright.model.config import Size
 from bertwright.model.pretraining_model import BertForPreTraining
-from bertwright.pretraining.assembly import Assembly, RunData
+from bertwright.pretraining.assembly import Assembly, RunData, device_of
 from bertwright.pretraining.baselines import Baseline, baselines
 from bertwright.pretraining.blanks import fill_blanks
 from bertwright.pretraining.config import PretrainingSettings
 from bertwright.pretraining.initial import decided
 from bertwright.pretraining.run_folder import RunFolder
+from bertwright.pretraining.sizes import best_size
 from bertwright.progress import Progress, Silent
 from bertwright.tokenization.tokenizer import Tokenizer
+from bertwright.training import precision
 from bertwright.training.checkpoint_store import ResumeMode
 from bertwright.training.loop import Loop
+from bertwright.training.machine import matmul_peak
 from bertwright.training.ranks import Ranks
 
 BLANKS = 12
@@ -146,6 +150,7 @@ def pretrain(
             settings = decided(settings, read.initial)
             for note in read.initial.notes:
                 watch.say(note)
+        settings = _with_size(settings, read, folder if mode else None, ranks, watch)
         if settings.whole_word and (missing := _missing_words(read)):
             watch.say(missing)
         assembly = Assembly(settings, folder, read, ranks, watch)
@@ -156,6 +161,27 @@ def pretrain(
             loop = assembly.loop(mode, begun)
             loop.run("pre-training")
             return _finished(assembly, loop)
+
+
+def _with_size(
+    settings: PretrainingSettings, data: RunData, resumed: RunFolder | None, ranks: Ranks, watch: Progress
+) -> PretrainingSettings:
+    """The settings with a size: what was said, by a time budget the best one, else the paper's base.
+
+    A run that is gone on from keeps its own.
+    """
+    if settings.size is not None or settings.init is not None:
+        return settings
+    size: Size | None = "base"
+    if resumed is not None and resumed.is_run():
+        size = resumed.stored_settings().size
+    elif settings.budget is not None and not settings.shaped:
+        device = device_of(settings, ranks)
+        peak = matmul_peak(device.type, precision.resolve(settings.precision, device))
+        _, peak = ranks.agree(0, 0, peak)  # the first rank's
+        size = best_size(settings.budget, peak * ranks.size, data.store.num_tokens)
+        watch.say(f"size: {size}, for the time and this machine (--size says another)")
+    return settings.model_copy(update={"size": size})
 
 
 def _missing_words(data: RunData) -> str | None:
