@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import signal
 import time
+from pathlib import Path
 
 from bertwright.errors import CorpusError, SettingsError
+from bertwright.training.signals import StopSignals
 
 
 def square(number: int) -> int:
@@ -25,4 +27,20 @@ def refuse(number: int) -> int:
 def die(number: int) -> int:
     if number == 4:
         os.kill(os.getpid(), signal.SIGKILL)
+    return number
+
+
+def until_told(folder: str) -> str:
+    """Works until SIGTERM, and then takes longer to save than an idle worker gets to leave."""
+    with StopSignals() as signals:
+        Path(folder, f"{os.getpid()}.begun").touch()
+        while not signals.requested:
+            time.sleep(0.01)
+        time.sleep(2)
+        Path(folder, f"{os.getpid()}.saved").touch()
+    return folder
+
+
+def slow_first(number: int) -> int:
+    time.sleep(3 if number == 0 else 0)
     return number

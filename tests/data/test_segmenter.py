@@ -221,6 +221,14 @@ def test_words_of_text_that_is_not_chinese(text: str, warned: bool, tmp_path: Pa
     assert any("words: rjieba found no word of several" in said for said in summary.warnings) == warned
 
 
+def test_words_that_come_late_are_found(tmp_path: Path, vocabulary: Path, small_parts: None) -> None:
+    english, chinese = "we like it\nno doubt\n\n" * 2000, "我爱研究模型。\n很好。"
+    corpus = [write(tmp_path / "a.txt", english), write(tmp_path / "b.txt", chinese)]
+    summary = prepare(corpus, vocabulary=vocabulary, output=tmp_path / "out", words="rjieba")
+    assert summary.shards > 1
+    assert not [said for said in summary.warnings if said.startswith("words: ")]
+
+
 def test_the_same_bytes_whatever_the_workers(tmp_path: Path, vocabulary: Path, small_parts: None) -> None:
     text = "\n\n".join(
         f"我爱研究{number}号模型。\n中华人民共和国的人员，发布了T恤。" for number in range(1500)

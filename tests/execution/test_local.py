@@ -5,14 +5,18 @@ from __future__ import annotations
 import errno
 import multiprocessing.context
 import os
+import signal
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
-from small_work import die, refuse, square
+from small_work import die, refuse, slow_first, square
 
 from bertwright.errors import CorpusError, SettingsError, WorkerError
 from bertwright.execution.engine import Need
-from bertwright.execution.local import Local, map_ordered
+from bertwright.execution.local import Local, map_as_done, map_ordered
 
 
 def crash(number: int) -> int:
@@ -65,6 +69,49 @@ def test_a_worker_that_cannot_be_started(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(multiprocessing.context.SpawnProcess, "start", refused)
     with pytest.raises(WorkerError, match="worker 0 cannot be started: Resource temporarily unavailable"):
         list(map_ordered(square, range(9), workers=2))
+
+
+@pytest.mark.parametrize("workers", [0, 1, 3])
+def test_as_they_are_done(workers: int) -> None:
+    found = list(map_as_done(square, range(20), workers=workers))
+    assert sorted(found) == [(n, n * n) for n in range(20)]
+
+
+def test_nobody_waits_for_a_slow_one() -> None:
+    found = list(map_as_done(slow_first, range(12), workers=2))
+    assert found[-1] == (0, 0) and len(found) == 12
+
+
+@pytest.mark.parametrize(
+    ("number", "to_all"), [(signal.SIGINT, True), (signal.SIGTERM, True), (signal.SIGTERM, False)]
+)
+def test_workers_may_save_what_they_have(number: signal.Signals, to_all: bool, tmp_path: Path) -> None:
+    """Two seconds of it, also where the signal that stops the process above them reaches them too."""
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import signal, sys\n"
+        "from small_work import until_told\n"
+        "from bertwright.execution.local import map_as_done\n"
+        'if __name__ == "__main__":\n'
+        "    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))\n"
+        f"    list(map_as_done(until_told, [{str(tmp_path)!r}] * 2, workers=2))\n"
+    )
+    paths = os.pathsep.join(path for path in sys.path if path)
+    process = subprocess.Popen(
+        [sys.executable, str(script)],
+        env=os.environ | {"PYTHONPATH": paths, "OMP_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "2"},
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    end = time.monotonic() + 60
+    while len(list(tmp_path.glob("*.begun"))) < 2:
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    (os.killpg if to_all else os.kill)(process.pid, number)
+    _, err = process.communicate(timeout=60)
+    assert len(list(tmp_path.glob("*.saved"))) == 2
+    assert err.count("Traceback") == (number == signal.SIGINT)  # of the process itself, and of no worker
 
 
 @pytest.mark.parametrize("workers", [0, 2])

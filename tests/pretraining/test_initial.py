@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -199,6 +200,10 @@ def test_the_rate_is_gentler(first: Path, tmp_path: Path) -> None:
     stored = load(PretrainingSettings, overrides=small_run_settings(tmp_path / "run")).value
     assert stored.peak_rate == pytest.approx(1e-3 / 5)
     assert stored.init == os.path.abspath(first / "model")
+    path = tmp_path / "run" / "settings.json"
+    older = json.loads(path.read_text()) | {"size": "base"}  # which said nothing
+    path.write_text(json.dumps(older))
+    assert small_run_settings(tmp_path / "run")["size"] is None
 
 
 def small_run_settings(folder: Path) -> dict[str, Any]:

@@ -12,13 +12,14 @@ from hypothesis import strategies as st
 from pretraining.small_run import memory_store, settings
 
 from bertwright.data.store import TokenStore
-from bertwright.errors import Interrupted
+from bertwright.errors import Interrupted, SettingsError
 from bertwright.model.config import Size
 from bertwright.model.encoder import BertEncoder
 from bertwright.pretraining import run
 from bertwright.pretraining.assembly import RunData
 from bertwright.pretraining.config import PretrainingSettings
 from bertwright.pretraining.run_folder import RunFolder
+from bertwright.pretraining.shares import require_shares
 from bertwright.pretraining.sizes import best_size, block_weights
 from bertwright.progress import Silent
 from bertwright.training.ranks import Ranks
@@ -68,16 +69,43 @@ def test_more_never_makes_it_smaller(seconds: float, factor: float, tokens: int,
         (OPEN | BY_TIME | {"size": "small"}, "small"),
         (OPEN, "base"),
         (OPEN | BY_TIME | {"num_hidden_layers": 3}, "base"),
+        (OPEN | BY_TIME | {"objective": "bilm"}, "base"),
     ],
 )
 def test_who_decides(changes: dict[str, Any], expected: Size, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run, "matmul_peak", lambda *_: 330e9)
+    monkeypatch.setattr(run, "measured_peak", lambda *_: 330e9)
     monkeypatch.setattr(TokenStore, "num_tokens", MUCH)
     store, words = memory_store()
     asked = settings(**changes)
     data = RunData.read(store, words, settings())
     found = run._with_size(asked, data, None, Ranks(), Silent())
     assert found == asked.model_copy(update={"size": expected})
+
+
+def test_ranks_have_a_part_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An update of mini is a single micro-batch, unless ranks are to share it."""
+    monkeypatch.setattr(run, "measured_peak", lambda *_: 330e9)
+    monkeypatch.setattr(TokenStore, "num_tokens", MUCH)
+    monkeypatch.setattr(Ranks, "sum", lambda self, tensor: tensor.mul_(self.size))
+    store, words = memory_store()
+    data = RunData.read(store, words, settings())
+    asked = PretrainingSettings(budget=1800)  # type: ignore[arg-type]
+    for size, expected in ((1, None), (2, 16), (4, 8)):
+        ranks = Ranks(size=size)
+        found = run._with_size(asked, data, None, ranks, Silent())
+        assert (found.size, found.micro_batch_size) == ("mini", expected)
+        require_shares(found, ranks)
+    one_each = asked.model_copy(update={"micro_batch_size": 1})
+    assert run._with_size(one_each, data, None, Ranks(size=2), Silent()).micro_batch_size == 1
+
+
+def test_what_does_not_go_with_the_size_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run, "measured_peak", lambda *_: 330e9)
+    store, words = memory_store()
+    data = RunData.read(store, words, settings())
+    asked = PretrainingSettings(budget=600, micro_batch_size=64)  # type: ignore[arg-type]
+    with pytest.raises(SettingsError, match="micro_batch_size: expected at most batch_size 32, got 64"):
+        run._with_size(asked, data, None, Ranks(), Silent())
 
 
 def test_a_resumed_run_keeps_its_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,12 +127,12 @@ def test_a_resumed_run_keeps_its_size(tmp_path: Path, monkeypatch: pytest.Monkey
             said.append(message)
 
     said: list[str] = []
-    monkeypatch.setattr(run, "matmul_peak", lambda *_: 1e9)
+    monkeypatch.setattr(run, "measured_peak", lambda *_: 1e9)
     with pytest.raises(Interrupted):
         run.pretrain(store, tmp_path / "run", asked, tokenizer=words, progress=StopAtOnce())
     assert said == ["size: tiny, for the time and this machine (--size says another)"]
     assert RunFolder(tmp_path / "run").stored_settings().size == "tiny"
-    monkeypatch.setattr(run, "matmul_peak", lambda *_: 1e15)
+    monkeypatch.setattr(run, "measured_peak", lambda *_: 1e15)
     summary = run.pretrain(store, tmp_path / "run", asked, tokenizer=words, resume=True)
     assert RunFolder(tmp_path / "run").stored_settings().size == "tiny"
     assert summary.parameters < 1_000_000

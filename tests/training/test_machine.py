@@ -12,15 +12,16 @@ import pytest
 import torch
 
 from bertwright.training import precision
-from bertwright.training.machine import matmul_peak
+from bertwright.training.machine import matmul_peak, measured_peak
 from bertwright.training.metrics_log import MetricsLog, Window
 from bertwright.training.signals import StopSignals
 
 
 def test_the_peak_is_measured_once() -> None:
-    first = matmul_peak("cpu", "fp32", 0.05)
+    first = matmul_peak("cpu", "fp32")
     assert first > 1e8
-    assert matmul_peak("cpu", "fp32", 0.05) == first
+    assert matmul_peak("cpu", "fp32") == first
+    assert measured_peak("cpu", "fp32", 0.05) != first
 
 
 def test_precision_by_name() -> None:
@@ -106,6 +107,21 @@ def test_a_first_signal_is_noted(number: signal.Signals) -> None:
         os.kill(os.getpid(), number)
         assert signals.requested == number
     assert signal.getsignal(number) is before
+
+
+def test_where_another_process_decides_a_request_may_come_twice() -> None:
+    """As in a worker: a signal to all processes, and then one from the process that it works for."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with StopSignals() as signals:
+            os.kill(os.getpid(), signal.SIGINT)
+            assert signals.requested == 0
+            for _ in range(2):
+                os.kill(os.getpid(), signal.SIGTERM)
+                assert signals.requested == signal.SIGTERM
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_other_threads_get_no_handlers() -> None:

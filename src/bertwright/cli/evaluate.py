@@ -52,7 +52,9 @@ def evaluate(
     device: Device = "auto",
     precision: Annotated[
         Literal["auto", "fp32", "bf16", "int8"] | None,
-        Parameter(help="Of MODEL's matrix products, as `predict` has it; by default as it is stored, fp32."),
+        Parameter(
+            help="Of MODEL's matrix products, as `predict` has it; by default fp32 (int8 of graphs that are)."
+        ),
     ] = None,
     common: Common = Common(),
 ) -> None:
@@ -80,8 +82,6 @@ def evaluate(
             require_absent(path, overwrite)
         if len(outputs) == 2 and outputs[0].resolve() == outputs[1].resolve():
             raise UsageError.at(outputs[0], "two outputs for --output and --report", "the same file twice")
-        if remark := remark_on(precision):
-            console.say(remark)
         chosen = Columns.of(text, text_pair, label, names=columns)
         if compare is not None:
             if outputs:
@@ -102,6 +102,8 @@ def evaluate(
         )
         for warning in result.warnings:
             console.warn(warning)
+        if remark := remark_on(precision):
+            console.say(remark)
         _write(result, model, file, output, report, overwrite)
         written = {"output": output, "report": report}
         names = {name: None if path is None else str(path) for name, path in written.items()}

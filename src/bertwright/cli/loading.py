@@ -22,6 +22,6 @@ def loaded(model: Path, device: str, precision: PrecisionName, progress: Progres
     from bertwright.tasks.precision import remark_on
 
     opened = load(model, device=device, precision=precision)
-    if remark := remark_on(opened.precision):
+    if remark := remark_on(precision):
         progress.say(remark)
     return opened

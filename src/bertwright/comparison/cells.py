@@ -21,7 +21,7 @@ from bertwright.comparison.work import Work, key_of
 from bertwright.config.settings import flatten
 from bertwright.durable import digest_of_file
 from bertwright.errors import Interrupted
-from bertwright.execution.local import map_ordered
+from bertwright.execution.local import map_as_done
 from bertwright.progress import Progress
 from bertwright.statistics.measures import OverRuns
 from bertwright.tasks.settings import FREE_TO_CHANGE
@@ -116,11 +116,11 @@ class Bench:
     def _at_once(self, missing: Sequence[Adaptation], workers: int) -> None:
         """``missing`` in several processes; what one of them has finished when another fails is not lost."""
         function = partial(run_apart, max(1, torch.get_num_threads() // workers))
-        found = map_ordered(function, missing, workers=workers, describe=lambda adaptation: adaptation.title)
+        found = map_as_done(function, missing, workers=workers, describe=lambda adaptation: adaptation.title)
         self.progress.start(f"fine-tuning, {workers} at once", len(missing), "runs")
         try:
             with closing(found):
-                for adaptation, (record, lines) in zip(missing, found, strict=True):
+                for adaptation, (record, lines) in found:
                     for line in lines:
                         self.progress.say(f"{adaptation.title}: {line}")
                     self._keep(adaptation, record)

@@ -21,7 +21,7 @@ from bertwright.data.prepare_settings import PrepareSettings
 from bertwright.data.segmenter import require_words
 from bertwright.data.sentences import check_language
 from bertwright.data.store import KIND, TokenStore
-from bertwright.data.store_survey import joined_share
+from bertwright.data.store_survey import has_joined
 from bertwright.errors import CorpusError, Interrupted, UsageError, WorkerError
 from bertwright.execution.engine import Engine, Need
 from bertwright.execution.local import Local, default_workers
@@ -216,7 +216,7 @@ class _Job:
     def warnings(self) -> Iterator[str]:
         """What to say of the finished store."""
         words, store = self._settings.words, self._target
-        if words and not joined_share(TokenStore.open(store), self._tokenizer.vocabulary):
+        if words and not has_joined(TokenStore.open(store), self._tokenizer.vocabulary):
             yield (
                 f"words: {words} found no word of several characters: it is for Chinese text (in others a "
                 "word is what stands between blanks)"

@@ -77,13 +77,13 @@ def ideograph_share(store: TokenStore, vocabulary: Vocabulary) -> float:
     return float(vocabulary.ideographs[store.shard_tokens[0][:_SAMPLE]].mean())
 
 
-def joined_share(store: TokenStore, vocabulary: Vocabulary) -> float:
-    """Share of the first million tokens that a segmenter has joined to the token before; 0 without words."""
-    if not store.shard_word_starts:
-        return 0.0
-    tokens = store.shard_tokens[0][:_SAMPLE]
-    begins = np.unpackbits(store.shard_word_starts[0], count=len(tokens), bitorder="little").astype(np.bool_)
-    return float((vocabulary.starts_word[tokens] & ~begins).mean())
+def has_joined(store: TokenStore, vocabulary: Vocabulary) -> bool:
+    """Whether a segmenter has joined any token to the one before it."""
+    for tokens, bits in zip(store.shard_tokens, store.shard_word_starts, strict=False):  # none without words
+        begins = np.unpackbits(bits, count=len(tokens), bitorder="little").view(np.bool_)
+        if (vocabulary.starts_word[tokens] & ~begins).any():
+            return True
+    return False
 
 
 @compiled

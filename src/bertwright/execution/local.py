@@ -60,6 +60,25 @@ def map_ordered(
         crew.dismiss()
 
 
+def map_as_done(
+    function: Callable[[Item], Result],
+    items: Sequence[Item],
+    *,
+    workers: int,
+    describe: Callable[[Item], str] = str,
+) -> Generator[tuple[Item, Result], None, None]:
+    """As :func:`map_ordered`, each item with its result as soon as that is there, so that no worker waits."""
+    if workers <= 1:
+        yield from ((item, function(item)) for item in items)
+        return
+    crew = _Crew(function, workers, describe)
+    try:
+        for number, result in crew.numbered(iter(items), ahead=len(items)):
+            yield items[number], result
+    finally:
+        crew.dismiss()
+
+
 @dataclass(frozen=True)
 class Local:
     """The engine of this machine: ``workers`` processes, 0 or 1 for the one that asks.
@@ -91,16 +110,33 @@ class _Crew:
         self._context = multiprocessing.get_context("spawn")
         self._processes: list[BaseProcess] = []
         self._lines: list[Connection] = []
+        self._delivered = 0
 
     def work(self, items: Iterator[Any]) -> Iterator[Any]:
+        """Results in the order of ``items``, which are drawn a little ahead of them."""
         done: dict[int, Any] = {}
+        for number, result in self.numbered(items, ahead=_LOOK_AHEAD * self._workers):
+            done[number] = result
+            while self._delivered in done:
+                yield done.pop(self._delivered)
+                self._delivered += 1
+
+    def numbered(self, items: Iterator[Any], ahead: int) -> Iterator[tuple[int, Any]]:
+        """Results as they come, with the numbers of their items.
+
+        Args:
+            ahead: so many more items than :meth:`work` has delivered may be drawn.
+        """
         busy: dict[int, tuple[int, Any]] = {}  # worker -> (number of the item, item)
         idle: list[int] = []
-        given = wanted = 0
+        given = 0
         exhausted = False
         while True:
-            limit = wanted + _LOOK_AHEAD * self._workers
-            while not exhausted and given < limit and (idle or len(self._processes) < self._workers):
+            while (
+                not exhausted
+                and given < self._delivered + ahead
+                and (idle or len(self._processes) < self._workers)
+            ):
                 batch = list(islice(items, 1))
                 if not batch:
                     exhausted = True
@@ -108,15 +144,11 @@ class _Crew:
                 worker = idle.pop() if idle else self._hire()
                 self._give(worker, batch[0], busy, given)
                 given += 1
-            if not busy and wanted == given:
+            if not busy:
                 return
-            if busy and wanted not in done:
-                for worker, number, result in self._receive(busy):
-                    done[number] = result
-                    idle.append(worker)
-            while wanted in done:
-                yield done.pop(wanted)
-                wanted += 1
+            for worker, number, result in self._receive(busy):
+                idle.append(worker)
+                yield number, result
 
     def _hire(self) -> int:
         worker = len(self._processes)
@@ -192,8 +224,7 @@ def _still_there(processes: Sequence[BaseProcess], seconds: float) -> list[BaseP
 
 
 def _serve(line: Connection, function: Callable[[Any], Any]) -> None:
-    # Ctrl-C reaches the whole group, but the parent decides: blocked, since work may handle it otherwise
-    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
     while True:
         try:
             item = line.recv()

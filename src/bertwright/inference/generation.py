@@ -106,6 +106,8 @@ def generate(
     for group in length_groups(finally_long, tokens_at_once(device.type)):
         reader = _Reader(model, tokenizer, [growing[index] for index in group.tolist()], max_tokens)
         for step in range(max_tokens):
+            if not reader.any_left():
+                break
             for text, shares in reader.next_shares():
                 _grow(text, _chosen(shares, top_p, seed, text.number, step), tokenizer.vocabulary.sep_id)
         watch.advance(len(group))
@@ -159,12 +161,11 @@ class _Reader:
         self._known = Continuation(model.encoder, len(texts), min(longest, self._positions))
 
     def next_shares(self) -> Iterator[tuple[_Text, Shares]]:
-        """Every text that can go on, and the probability (V,) of each next token, 0 for special ones."""
-        self._drop_finished()
-        if self._alive:
-            yield from zip(self._alive, self._shares(), strict=True)
+        """Every text that is left, and the probability (V,) of each next token, 0 for special ones."""
+        yield from zip(self._alive, self._shares(), strict=True)
 
-    def _drop_finished(self) -> None:
+    def any_left(self) -> bool:
+        """Whether there are texts that can go on; the others are forgotten."""
         going = [
             number
             for number, text in enumerate(self._alive)
@@ -174,6 +175,7 @@ class _Reader:
             self._alive = [self._alive[number] for number in going]
             self._read = [self._read[number] for number in going]
             self._known.keep(torch.tensor(going, dtype=torch.int64, device=self._device))
+        return bool(going)
 
     def _shares(self) -> Shares:
         """(B, V), after reading what is new."""

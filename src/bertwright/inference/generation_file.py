@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from bertwright.inference.model import Model
 
 ROWS_PER_BLOCK = 256
-"""Texts between two points to resume from: each is as many passes as it gets tokens."""
+"""Texts between two points to resume from: each takes a pass for every token that it gets."""
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
 
+import torch
+
 from bertwright.checkpoints.model_folder import save_model
+from bertwright.config.settings import flatten, load
 from bertwright.data.store import TokenStore
 from bertwright.data.store_survey import MANY_CHARACTERS, ideograph_share, told_characters
 from bertwright.durable import require_elsewhere
 from bertwright.execution.threads import threads_as_before
-from bertwright.model.config import Size
 from bertwright.model.pretraining_model import BertForPreTraining
 from bertwright.pretraining.assembly import Assembly, RunData, device_of
 from bertwright.pretraining.baselines import Baseline, baselines
@@ -22,13 +24,14 @@ from bertwright.pretraining.blanks import fill_blanks
 from bertwright.pretraining.config import PretrainingSettings
 from bertwright.pretraining.initial import decided
 from bertwright.pretraining.run_folder import RunFolder
+from bertwright.pretraining.shares import shared_out
 from bertwright.pretraining.sizes import best_size
 from bertwright.progress import Progress, Silent
 from bertwright.tokenization.tokenizer import Tokenizer
 from bertwright.training import precision
 from bertwright.training.checkpoint_store import ResumeMode
 from bertwright.training.loop import Loop
-from bertwright.training.machine import matmul_peak
+from bertwright.training.machine import measured_peak
 from bertwright.training.ranks import Ranks
 
 BLANKS = 12
@@ -169,19 +172,26 @@ def _with_size(
     """The settings with a size: what was said, by a time budget the best one, else the paper's base.
 
     A run that is gone on from keeps its own.
+
+    Raises:
+        SettingsError: what was asked for does not go with the size that is chosen.
     """
     if settings.size is not None or settings.init is not None:
         return settings
-    size: Size | None = "base"
     if resumed is not None and resumed.is_run():
-        size = resumed.stored_settings().size
-    elif settings.budget is not None and not settings.shaped:
-        device = device_of(settings, ranks)
-        peak = matmul_peak(device.type, precision.resolve(settings.precision, device))
-        _, peak = ranks.agree(0, 0, peak)  # the first rank's
-        size = best_size(settings.budget, peak * ranks.size, data.store.num_tokens)
-        watch.say(f"size: {size}, for the time and this machine (--size says another)")
-    return settings.model_copy(update={"size": size})
+        stored = resumed.stored_settings()
+        at_once = settings.micro_batch_size or (stored.micro_batch_size if settings.budget else None)
+        return settings.model_copy(update={"size": stored.size, "micro_batch_size": at_once})
+    if settings.budget is None or settings.shaped or settings.objective == "bilm":
+        return settings.model_copy(update={"size": "base"})
+    device = device_of(settings, ranks)
+    own = measured_peak(device.type, precision.resolve(settings.precision, device))
+    peak = torch.tensor([own], dtype=torch.float64)
+    ranks.sum(peak)
+    size = best_size(settings.budget, float(peak), data.store.num_tokens)
+    watch.say(f"size: {size}, for the time and this machine (--size says another)")
+    found = load(PretrainingSettings, overrides={**flatten(settings), "size": size}).value
+    return shared_out(found, ranks)
 
 
 def _missing_words(data: RunData) -> str | None:

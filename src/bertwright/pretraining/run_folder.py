@@ -150,6 +150,8 @@ class RunFolder:
         values = strict_json.load(source, error=ResumeError)
         if not isinstance(values, dict):
             raise ResumeError.at(source, "the settings of a run")
+        if values.get("init") is not None:  # where older versions wrote a size that said nothing
+            values = {name: value for name, value in values.items() if name != "size"}
         return from_json(PretrainingSettings, values, source)
 
     def require_same(self, settings: PretrainingSettings, facts: Mapping[str, Any]) -> None:

@@ -7,6 +7,15 @@ from bertwright.pretraining.config import PretrainingSettings
 from bertwright.training.ranks import Ranks
 
 
+def shared_out(settings: PretrainingSettings, ranks: Ranks) -> PretrainingSettings:
+    """``settings`` with micro-batches so small that every rank has one, unless their size is asked for."""
+    at_once = [settings.instances_at_once(phase.length) for phase in settings.phases]
+    rows = settings.instances_per_update
+    if settings.micro_batch_size is not None or -(-rows // max(at_once)) >= ranks.size:
+        return settings
+    return settings.model_copy(update={"micro_batch_size": max(1, min(rows // ranks.size, *at_once))})
+
+
 def require_shares(settings: PretrainingSettings, ranks: Ranks) -> None:
     """Every rank needs a micro-batch of its own in every phase; sharded, all of them equally many.
 

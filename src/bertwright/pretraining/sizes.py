@@ -1,8 +1,9 @@
 """The published sizes: what each is trained with, and which of them a run by a time budget has.
 
 A network of N weights in its blocks takes 6 N operations a token, and learns most from C operations where it
-reads about 20 N tokens (Hoffmann et al. 2022, section 3), so N = sqrt(C / 120). A text that is short for it
-is read up to 40 times, as the paper's was (appendix A.2); a larger network would learn it by heart.
+reads about 20 N tokens (Hoffmann et al. 2022, section 3), so N = sqrt(C / 120). Of a short text it is no
+larger than what 40 passes are best for, as many as the paper's (appendix A.2): a larger one would learn the
+text by heart in the time that is left.
 """
 
 from __future__ import annotations

@@ -12,7 +12,9 @@ from typing import Any
 class StopSignals:
     """While entered, the first SIGINT or SIGTERM is only noted in :attr:`requested`.
 
-    Outside the main thread Python allows no handlers; then nothing is installed and nothing is noted.
+    Where SIGINT is ignored, as in workers, another process decides: SIGINT stays ignored, and SIGTERM is only
+    noted however often it comes, since it may come from the terminal and from that process. Outside the main
+    thread Python allows no handlers; then nothing is installed and nothing is noted.
     """
 
     HANDLED = (signal.SIGINT, signal.SIGTERM)
@@ -21,10 +23,13 @@ class StopSignals:
         self.requested = 0
         """Number of the signal that asked to stop, 0 while none did."""
         self._before: dict[int, Any] = {}
+        self._led = False
 
     def __enter__(self) -> StopSignals:
+        self._led = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
         if threading.current_thread() is threading.main_thread():
-            self._before = {number: signal.signal(number, self._note) for number in self.HANDLED}
+            handled = (signal.SIGTERM,) if self._led else self.HANDLED
+            self._before = {number: signal.signal(number, self._note) for number in handled}
         return self
 
     def __exit__(
@@ -35,6 +40,6 @@ class StopSignals:
         self._before = {}
 
     def _note(self, number: int, frame: FrameType | None) -> None:
-        if self.requested:
+        if self.requested and not self._led:
             os._exit(128 + number)  # asked twice: what was durable stays, nothing else is waited for
         self.requested = number
