@@ -18,8 +18,9 @@ from benchmarks.labelled_data import DATA
 CORPORA = {
     "en": ("en_wikipedia.txt.xz", "en_wikinews.txt.xz", "en_novels.txt.xz"),
     "zh": ("zh_wikipedia_simplified.txt.xz", "zh_wikipedia_traditional.txt.xz"),
+    "small": ("en_wikipedia_valid.txt",),
 }
-VOCABULARY_SIZES = {"en": 16384, "zh": 8192}
+VOCABULARY_SIZES = {"en": 16384, "zh": 8192, "small": 2000}
 RECIPE = Path(__file__).resolve().parent / "pretrained.toml"
 
 
@@ -31,18 +32,23 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, required=True)
     options = parser.parse_args()
     options.output.mkdir(parents=True, exist_ok=True)
-    corpus = [str(DATA / "corpus" / name) for name in CORPORA[options.language]]
-    vocabulary, store, run = (options.output / name for name in ("vocab", "store", "run"))
-    if not vocabulary.exists():
-        size = str(VOCABULARY_SIZES[options.language])
-        bertwright("vocab", *corpus, "-o", str(vocabulary), "--size", size)
-    if not store.exists():
-        bertwright("prepare", *corpus, "--vocab", str(vocabulary), "-o", str(store))
+    store, run = prepared(options.output, options.language), options.output / "run"
     if not (run / "model").exists():
         again = ["--resume"] if run.exists() else []
         bertwright(
             "pretrain", str(RECIPE), "--data", str(store), "-o", str(run), "--budget", options.budget, *again
         )
+
+
+def prepared(folder: Path, language: str) -> Path:
+    """The store of a text in ``folder``, with its vocabulary beside it, made if it is not there."""
+    corpus = [str(DATA / "corpus" / name) for name in CORPORA[language]]
+    vocabulary, store = folder / "vocab", folder / "store"
+    if not vocabulary.exists():
+        bertwright("vocab", *corpus, "-o", str(vocabulary), "--size", str(VOCABULARY_SIZES[language]))
+    if not store.exists():
+        bertwright("prepare", *corpus, "--vocab", str(vocabulary), "-o", str(store))
+    return store
 
 
 def bertwright(*arguments: str) -> None:

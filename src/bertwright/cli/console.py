@@ -116,7 +116,7 @@ class Console:
         rate = self._done / spent if spent else 0.0
         text = f"{self._description}: {self._done:,.0f}"
         if self._total:
-            left = (self._total - self._done) / rate if rate else 0.0
+            left = max(0.0, self._total - self._done) / rate if rate else 0.0
             text += f" of {self._total:,.0f} {self._unit}, {pace(rate)}, {duration(left)} left"
         else:
             text += f" {self._unit}, {pace(rate)}"
