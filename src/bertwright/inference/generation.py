@@ -29,6 +29,10 @@ from bertwright.tokenization.tokenizer import Tokenizer
 MAX_TOKENS = 40
 """Tokens that are added unless another number is asked for."""
 
+TOGETHER = 4096
+"""Tokens of texts that grow together at least: every step reads all weights, however few the texts are. Base
+keeps 300 MB for so many."""
+
 Shares = NDArray[np.float64]
 
 
@@ -103,7 +107,7 @@ def generate(
     ]
     device = next(model.parameters()).device
     finally_long = [min(len(text.row) + max_tokens, positions) for text in growing]
-    for group in length_groups(finally_long, tokens_at_once(device.type)):
+    for group in length_groups(finally_long, max(TOGETHER, tokens_at_once(device.type))):
         reader = _Reader(model, tokenizer, [growing[index] for index in group.tolist()], max_tokens)
         for step in range(max_tokens):
             if not reader.any_left():
