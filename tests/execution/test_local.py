@@ -93,6 +93,7 @@ def test_workers_may_save_what_they_have(number: signal.Signals, to_all: bool, t
         "from small_work import until_told\n"
         "from bertwright.execution.local import map_as_done\n"
         'if __name__ == "__main__":\n'
+        "    signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))\n"
         f"    list(map_as_done(until_told, [{str(tmp_path)!r}] * 2, workers=2))\n"
     )

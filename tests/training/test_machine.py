@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from bertwright.execution import local
 from bertwright.training import precision
 from bertwright.training.machine import matmul_peak, measured_peak
 from bertwright.training.metrics_log import MetricsLog, Window
@@ -109,8 +110,9 @@ def test_a_first_signal_is_noted(number: signal.Signals) -> None:
     assert signal.getsignal(number) is before
 
 
-def test_where_another_process_decides_a_request_may_come_twice() -> None:
+def test_where_another_process_decides_a_request_may_come_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     """As in a worker: a signal to all processes, and then one from the process that it works for."""
+    monkeypatch.setattr(local, "_serving", True)
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         with StopSignals() as signals:

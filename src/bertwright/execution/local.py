@@ -26,6 +26,14 @@ _LEAVING_SECONDS = 1  # for a worker that has nothing to do
 _SAVING_SECONDS = 30  # for a worker that saves its state when it is asked to stop
 
 
+_serving = False
+
+
+def is_worker() -> bool:
+    """Whether this process works for another one, which decides when it stops."""
+    return _serving
+
+
 def default_workers() -> int:
     """As many workers as this process may use cores."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -224,6 +232,8 @@ def _still_there(processes: Sequence[BaseProcess], seconds: float) -> list[BaseP
 
 
 def _serve(line: Connection, function: Callable[[Any], Any]) -> None:
+    global _serving
+    _serving = True
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
     while True:
         try:

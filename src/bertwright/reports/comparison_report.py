@@ -180,7 +180,10 @@ def _encoders(result: page.Page, record: Mapping[str, Any]) -> None:
         "What each row was pre-trained with, and what it knows of text that it never read. Tokens are "
         "counted without padding; perplexities of masked words and of next tokens do not compare."
     )
-    result.section("The encoders", text, page.table(columns, rows, right=range(1, 7)))
+    told = [place for place in range(len(columns)) if any(row[place] for row in rows)]
+    cells = [[row[place] for place in told] for row in rows]
+    table = page.table([columns[place] for place in told], cells, right=range(1, len(told)))
+    result.section("The encoders", text, table)
 
 
 def _seeds(result: page.Page, record: Mapping[str, Any]) -> None:

@@ -8,13 +8,15 @@ import threading
 from types import FrameType, TracebackType
 from typing import Any
 
+from bertwright.execution.local import is_worker
+
 
 class StopSignals:
     """While entered, the first SIGINT or SIGTERM is only noted in :attr:`requested`.
 
-    Where SIGINT is ignored, as in workers, another process decides: SIGINT stays ignored, and SIGTERM is only
-    noted however often it comes, since it may come from the terminal and from that process. Outside the main
-    thread Python allows no handlers; then nothing is installed and nothing is noted.
+    In a worker another process decides: SIGINT stays ignored, and SIGTERM is only noted however often it
+    comes, since it may come from outside and from that process. Outside the main thread Python allows no
+    handlers; then nothing is installed and nothing is noted.
     """
 
     HANDLED = (signal.SIGINT, signal.SIGTERM)
@@ -26,7 +28,7 @@ class StopSignals:
         self._led = False
 
     def __enter__(self) -> StopSignals:
-        self._led = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+        self._led = is_worker()
         if threading.current_thread() is threading.main_thread():
             handled = (signal.SIGTERM,) if self._led else self.HANDLED
             self._before = {number: signal.signal(number, self._note) for number in handled}
