@@ -155,11 +155,11 @@ def test_several_at_once(files: Path, tmp_path: Path, unbroken: Unbroken) -> Non
 def test_a_failure_among_several_keeps_what_is_done(
     files: Path, tmp_path: Path, unbroken: Unbroken, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first of four fine-tunings is recorded when the second one's worker is found dead."""
+    """The first of four fine-tunings is recorded when another one's worker is found dead."""
     output = tmp_path / "comparison"
     with monkeypatch.context() as patch:
         patch.setattr(cells, "run_apart", run_one_alone)
-        with pytest.raises(WorkerError, match=r"SIGKILL while working on BERT on reviews, seed 1"):
+        with pytest.raises(WorkerError, match=r"SIGKILL while working on .* on reviews, seed"):
             small_comparison.run("pretraining", files, output, changes=CHANGES, workers=2)
     log = (tmp_path / "comparison.partial" / "parts.jsonl").read_text()
     parts = [json.loads(line) for line in log.splitlines()]

@@ -83,7 +83,12 @@ def test_nobody_waits_for_a_slow_one() -> None:
 
 
 @pytest.mark.parametrize(
-    ("number", "to_all"), [(signal.SIGINT, True), (signal.SIGTERM, True), (signal.SIGTERM, False)]
+    ("number", "to_all"),
+    [
+        (signal.SIGTERM, True),
+        pytest.param(signal.SIGINT, True, marks=pytest.mark.slow),
+        pytest.param(signal.SIGTERM, False, marks=pytest.mark.slow),
+    ],
 )
 def test_workers_may_save_what_they_have(number: signal.Signals, to_all: bool, tmp_path: Path) -> None:
     """Two seconds of it, also where the signal that stops the process above them reaches them too."""
