@@ -69,8 +69,10 @@ Device = Annotated[
 ]
 """Where a model computes."""
 
+PrecisionChoice = Literal["auto", "fp32", "bf16", "int8"]
+
 Precision = Annotated[
-    Literal["auto", "fp32", "bf16", "int8"],
+    PrecisionChoice,
     Parameter(
         help="Of the matrix products; auto takes bf16 where there are matrix units for it, else fp32. "
         "int8 is fastest on processors with VNNI, and rounds."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
@@ -13,6 +13,7 @@ from bertwright.cli.arguments import (
     Device,
     LabelColumn,
     PairColumn,
+    PrecisionChoice,
     Share,
     TableFormat,
     TextColumn,
@@ -51,7 +52,7 @@ def evaluate(
     overwrite: Annotated[bool, Parameter(help="Replace OUTPUT and REPORT.")] = False,
     device: Device = "auto",
     precision: Annotated[
-        Literal["auto", "fp32", "bf16", "int8"] | None,
+        PrecisionChoice | None,
         Parameter(
             help="Of MODEL's matrix products, as `predict` has it; by default fp32 (int8 of graphs that are)."
         ),
@@ -72,7 +73,6 @@ def evaluate(
     from bertwright.durable import require_absent
     from bertwright.errors import UsageError
     from bertwright.tasks.columns import Columns
-    from bertwright.tasks.precision import remark_on
 
     outputs = [path for path in (output, report) if path is not None]
     with Console(common) as console:
@@ -89,6 +89,7 @@ def evaluate(
             _compare(console, model, compare, file, chosen, format, confidence, device, precision)
             return
         from bertwright.tasks.evaluation import evaluate as run
+        from bertwright.tasks.precision import remark_on
 
         result = run(
             model,

@@ -109,7 +109,7 @@ class Bench:
             self._at_once(missing, workers)
             return
         for number, adaptation in enumerate(asked, 1):
-            if adaptation in missing:
+            if self.work.find(adaptation.key) is None:
                 self.progress.say(f"fine-tuning {number} of {len(asked)}: {adaptation.title}")
                 self._keep(adaptation, adaptation.run(self.progress))
 

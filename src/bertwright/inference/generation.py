@@ -63,6 +63,7 @@ class _Text:
         kept = ids[max(0, len(ids) - (positions - 2)) :]  # with room for [CLS] and one more token
         self.number, self.beginning = number, beginning
         self.row = [cls_id, *kept]
+        self.read = 0  # tokens of the row that the network knows
         self.added: list[int] = []
         self.ended = False
         self.truncated = len(kept) < len(ids)
@@ -152,15 +153,17 @@ def _grow(text: _Text, token: int, sep_id: int) -> None:
 
 
 class _Reader:
-    """Texts that grow together, and how far the network has read each."""
+    """Texts that grow together, read by one network."""
 
     def __init__(
         self, model: BertForPreTraining, tokenizer: Tokenizer, texts: Sequence[_Text], max_tokens: int
     ) -> None:
-        self._model, self._vocabulary = model, tokenizer.vocabulary
+        vocabulary = tokenizer.vocabulary
+        self._model, self._pad_id = model, vocabulary.pad_id
+        self._never = [id for id in vocabulary.special_ids if id != vocabulary.sep_id]
         self._positions = model.config.max_position_embeddings
         self._device = next(model.parameters()).device
-        self._alive, self._read = list(texts), [0] * len(texts)
+        self._alive = list(texts)
         longest = max(len(text.row) for text in texts) + max_tokens
         self._known = Continuation(model.encoder, len(texts), min(longest, self._positions))
 
@@ -177,22 +180,21 @@ class _Reader:
         ]
         if len(going) < len(self._alive):
             self._alive = [self._alive[number] for number in going]
-            self._read = [self._read[number] for number in going]
             self._known.keep(torch.tensor(going, dtype=torch.int64, device=self._device))
         return bool(going)
 
     def _shares(self) -> Shares:
         """(B, V), after reading what is new."""
-        new = [text.row[read:] for text, read in zip(self._alive, self._read, strict=True)]
-        self._read = [len(text.row) for text in self._alive]
+        new = [text.row[text.read :] for text in self._alive]
+        for text in self._alive:
+            text.read = len(text.row)
         counts = torch.tensor([len(row) for row in new], device=self._device)
-        input_ids, _ = padded(new, self._vocabulary.pad_id, self._device)
-        never = [id for id in self._vocabulary.special_ids if id != self._vocabulary.sep_id]
+        input_ids, _ = padded(new, self._pad_id, self._device)
         with torch.inference_mode(), torch.autocast(self._device.type, enabled=False):
             hidden = self._known.read(input_ids, counts)  # (B, H)
             words = self._model.encoder.embeddings.word_embeddings.weight
             logits = self._model.masked_language_head(hidden, words).double().cpu()  # (B, V)
-            logits[:, never] = -torch.inf
+            logits[:, self._never] = -torch.inf
             shares: Shares = logits.softmax(-1).numpy()
         return shares
 

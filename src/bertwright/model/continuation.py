@@ -8,6 +8,8 @@ Axes: B texts, S tokens that are new, C positions that are kept, H hidden size, 
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -43,15 +45,13 @@ class Continuation:
         Returns:
             (B, H): the last hidden state of each text's last token.
         """
-        rows, length = input_ids.shape
-        positions = self._lengths[:, None] + torch.arange(length, device=input_ids.device)  # (B, S)
-        seen = int(positions.max()) + 1
-        hidden: Tensor = self._encoder.embeddings(input_ids, None, positions)
+        places = _Places.behind(self._lengths, input_ids.shape[1])
+        hidden: Tensor = self._encoder.embeddings(input_ids, None, places.positions)
         for layer, kept in zip(self._encoder.layers, self._layers, strict=True):
-            kept.positions, kept.seen = positions, seen
+            kept.places = places
             hidden = layer(hidden, None, None, kept)  # (B, S, H)
         self._lengths = self._lengths + counts
-        return hidden[torch.arange(rows, device=hidden.device), counts - 1]
+        return hidden[places.rows[:, 0], counts - 1]
 
     def keep(self, rows: Tensor) -> None:
         """Forget all texts but ``rows`` (int64), which are the texts from now on, in this order."""
@@ -60,13 +60,31 @@ class Continuation:
             kept.keys, kept.values = kept.keys[rows], kept.values[rows]
 
 
+class _Places(NamedTuple):
+    """Where the new tokens stand, the same for all layers."""
+
+    rows: Tensor
+    """(B, 1) int64, from 0."""
+    positions: Tensor
+    """(B, S) int64."""
+    earlier: Tensor
+    """(B, 1, S, P) bool: what each sees of the P positions up to the last of them."""
+
+    @classmethod
+    def behind(cls, lengths: Tensor, count: int) -> _Places:
+        """Of ``count`` tokens behind so many (B,) that are known."""
+        device = lengths.device
+        positions = lengths[:, None] + torch.arange(count, device=device)
+        seen = torch.arange(int(positions.max()) + 1, device=device)
+        rows = torch.arange(len(lengths), device=device)[:, None]
+        return cls(rows, positions, seen <= positions[:, None, :, None])
+
+
 class _Kept:
     """Keys and values of one layer, (B, N, C, D); stands where attention asks how a batch is laid out."""
 
-    positions: Tensor
-    """(B, S) int64, of the tokens that are read."""
-    seen: int
-    """How many positions there are up to the last of them."""
+    places: _Places
+    """Of the tokens that are read."""
 
     def __init__(self, keys: Tensor, values: Tensor) -> None:
         self.keys, self.values = keys, values
@@ -76,10 +94,10 @@ class _Kept:
         rows, length, width = fused.shape
         heads, size = self.keys.shape[1], self.keys.shape[3]
         query, key, value = fused.view(rows, length, 3, heads, size).unbind(2)  # (B, S, N, D)
-        row = torch.arange(rows, device=fused.device)[:, None]
+        row, positions, earlier = self.places
         # what padding leaves behind is written over before any token can see it
-        self.keys[row, :, self.positions], self.values[row, :, self.positions] = key, value
-        keys, values = self.keys[:, :, : self.seen], self.values[:, :, : self.seen]
-        earlier = torch.arange(self.seen, device=fused.device) <= self.positions[:, None, :, None]
+        self.keys[row, :, positions], self.values[row, :, positions] = key, value
+        seen = earlier.shape[-1]
+        keys, values = self.keys[:, :, :seen], self.values[:, :, :seen]
         context = F.scaled_dot_product_attention(query.transpose(1, 2), keys, values, attn_mask=earlier)
         return context.transpose(1, 2).reshape(rows, length, width // 3)
