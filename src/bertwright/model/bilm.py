@@ -26,7 +26,7 @@ from bertwright.model.bilm_config import BilmConfig
 from bertwright.model.bilstm import initialize_uniform
 from bertwright.model.dropout import Dropout
 from bertwright.model.encoder import EncoderOutput, last_positions
-from bertwright.model.initialization import allocate, initialize
+from bertwright.model.initialization import allocate, initialize, without_numbers
 from bertwright.model.pretraining_model import PretrainingOutput
 
 FORGET_BIAS = 1.0
@@ -45,7 +45,7 @@ class BilmEncoder(nn.Module):
         super().__init__()
         self.config = config
         _hear_the_warning()
-        with torch.device("meta"):
+        with without_numbers():
             self.word_embeddings = nn.Embedding(config.vocab_size, config.direction_size)
             self.forward_layers = _layers(config)
             self.backward_layers = _layers(config)

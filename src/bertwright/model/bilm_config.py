@@ -39,7 +39,7 @@ class BilmConfig(BertConfig):
 
     num_hidden_layers: Whole = LAYERS
     """L: layers of LSTM in each direction."""
-    num_attention_heads: Annotated[int, Field(ge=1, le=1)] = 1
+    num_attention_heads: Annotated[int, Field(ge=1, le=1, title="1")] = 1
     """There is no attention."""
 
     @model_validator(mode="after")
@@ -75,7 +75,7 @@ class BilmConfig(BertConfig):
         try:
             config = cls.model_validate({name: values[name] for name in _FIELDS if name in values})
         except ValidationError as error:
-            found += problems(error)
+            found += problems(error, cls)
         if found or config is None:
             raise ModelError(f"{source}: " + "; ".join(found))
         return config

@@ -136,7 +136,7 @@ class BertConfig(BaseModel):
         try:
             return cls.model_validate(sizes | changes)
         except ValidationError as error:
-            raise SettingsError(problems(error)) from None
+            raise SettingsError(problems(error, cls)) from None
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any], source: str | Path) -> BertConfig:
@@ -161,7 +161,7 @@ class BertConfig(BaseModel):
         try:
             config = cls.model_validate(known)
         except ValidationError as error:
-            found += problems(error)
+            found += problems(error, cls)
         if found:
             raise ModelError(f"{source}: " + "; ".join(found))
         return config
@@ -223,24 +223,24 @@ def _as_key(value: object) -> str:
     return "" if value is None else str(value)
 
 
-def problems(error: ValidationError) -> list[str]:
-    """One sentence for each thing pydantic found: ``field: expected X, got Y``."""
-    return [_sentence(detail) for detail in error.errors()]
+def problems(error: ValidationError, cls: type[BertConfig]) -> list[str]:
+    """One sentence for each thing pydantic found wrong with a ``cls``: ``field: expected X, got Y``."""
+    return [_sentence(detail, cls) for detail in error.errors()]
 
 
-def _sentence(detail: Any) -> str:
+def _sentence(detail: Any, cls: type[BertConfig]) -> str:
     name = ".".join(map(str, detail["loc"]))
     if detail["type"] == "value_error":
         return str(detail["ctx"]["error"])
     if detail["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(name, BertConfig.model_fields, n=1)
+        near = difflib.get_close_matches(name, cls.model_fields, n=1)
         return f"{name}: no such field" + (f" (did you mean {near[0]}?)" if near else "")
-    title = next((m.title for m in _metadata(name) if getattr(m, "title", None)), detail["msg"])
+    title = next((m.title for m in _metadata(name, cls) if getattr(m, "title", None)), detail["msg"])
     return _wrong(name, str(title), detail["input"])
 
 
-def _metadata(name: str) -> list[Any]:
-    field = BertConfig.model_fields[name]
+def _metadata(name: str, cls: type[BertConfig]) -> list[Any]:
+    field = cls.model_fields[name]
     return [field, *field.metadata]
 
 
