@@ -1,14 +1,16 @@
 from __future__ import annotations
 
 from itertools import accumulate
+from typing import Any
 
 import numpy as np
 import pytest
 
+from bertwright.data import epoch_plan
 from bertwright.data.epoch_plan import EpochPlans
 from bertwright.data.instance_settings import InstanceSettings
 from bertwright.data.philox import stream_key
-from bertwright.data.sentence_pairs import PairRule, document_pairs
+from bertwright.data.sentence_pairs import PairRule, document_pairs, fill_pairs
 from bertwright.data.store import TokenStore
 
 RULE = PairRule.of(InstanceSettings(max_length=24))
@@ -31,6 +33,46 @@ def test_epochs_follow_each_other(store: TokenStore) -> None:
     assert [plans.start(epoch) for epoch in range(7)] == [0, *accumulate(counts)]
     places = [plans.locate(place) for place in range(sum(counts))]
     assert places == [(epoch, place) for epoch in range(6) for place in range(counts[epoch])]
+
+
+@pytest.fixture
+def passes(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """For each pass over the sentences whether it made a plan."""
+    made: list[bool] = []
+
+    def fill(*arguments: Any) -> Any:
+        made.append(len(arguments[-1].label) > 0)
+        return fill_pairs(*arguments)
+
+    monkeypatch.setattr(epoch_plan, "fill_pairs", fill)
+    return made
+
+
+def test_an_epoch_that_is_read_costs_one_pass(store: TokenStore, passes: list[bool]) -> None:
+    starts = [EpochPlans(store, RULE, seed=1, phase=0).start(epoch) for epoch in range(5)]
+    passes.clear()
+    plans = EpochPlans(store, RULE, seed=1, phase=0)
+    for place in range(starts[4]):
+        epoch, inside = plans.locate(place)
+        assert place == starts[epoch] + inside
+        assert inside < len(plans.plan(epoch).label)
+    assert passes == [False, True, True, True, True]  # only the first is also counted
+
+
+def test_epochs_before_are_only_counted(store: TokenStore, passes: list[bool]) -> None:
+    starts = [EpochPlans(store, RULE, seed=1, phase=0).start(epoch) for epoch in range(6)]
+    for place in (starts[4], (starts[4] + starts[5]) // 2, starts[5] - 1):
+        passes.clear()
+        plans = EpochPlans(store, RULE, seed=1, phase=0)
+        assert plans.locate(place) == (4, place - starts[4])
+        assert [plans.start(epoch) for epoch in range(6)] == starts
+        planned = plans.plan(4)
+        assert passes.count(False) >= 3
+        again = EpochPlans(store, RULE, seed=1, phase=0).plan(4)
+        assert all(np.array_equal(a, b) for a, b in zip(planned, again, strict=True))
+    passes.clear()
+    EpochPlans(store, RULE, seed=1, phase=0).locate((starts[4] + starts[5]) // 2)
+    assert passes == [False] * 4 + [True]
 
 
 def test_a_plan_is_the_pairs_of_all_documents_shuffled(store: TokenStore) -> None:

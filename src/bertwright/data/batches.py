@@ -4,7 +4,8 @@ The instances of a phase form one endless row: those of epoch 0, shuffled, then 
 new masks), and so on. Batch ``n`` holds the instances ``n * batch_size`` and following of that row; a batch
 that reaches the end of an epoch runs on into the next, so all have the same size. An instance is a function
 of (store, settings, seed, phase, its place in the row) and of nothing else: workers, ranks, the batch size
-and what was made before do not matter, and resuming is a multiplication.
+and what was made before do not matter. So no batch is made again to resume; only the instances of the epochs
+before are counted.
 """
 
 from __future__ import annotations

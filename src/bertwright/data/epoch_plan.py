@@ -18,9 +18,10 @@ _KEPT = 2  # a batch may touch the end of one epoch and the beginning of the nex
 class EpochPlans:
     """The epochs of a phase one after the other, as one endless row of instances.
 
-    How many instances an epoch has is known only after a pass over its sentence lengths (about 20 million
-    sentences a second), since random next sentences give text back. Counts are kept; plans are made again
-    when they are needed again. Threads may share an object.
+    How many instances an epoch has is known only after a pass over its sentence lengths, since random next
+    sentences give text back. An epoch that is only passed over is counted (about 20 million sentences a
+    second); of one that is read the count falls out of its plan. Counts are kept; plans are made again when
+    they are needed again. Threads may share an object.
     """
 
     def __init__(self, store: TokenStore, rule: PairRule, seed: int, phase: int) -> None:
@@ -34,8 +35,7 @@ class EpochPlans:
         with self._lock:
             while len(self._starts) <= epoch:
                 counted = len(self._starts) - 1
-                count = self._fill(counted, PairArrays.empty(0, self._store.num_tokens))
-                self._starts.append(self._starts[counted] + count)
+                self._learn(counted, self._fill(counted, PairArrays.empty(0, self._store.num_tokens)))
             return self._starts[epoch]
 
     def count(self, epoch: int) -> int:
@@ -46,7 +46,10 @@ class EpochPlans:
         """The epoch at a place of the row, and the place in this epoch."""
         with self._lock:
             while self._starts[-1] <= place:
-                self.start(len(self._starts))
+                if place < self._next_end():
+                    self.plan(len(self._starts) - 1)
+                else:
+                    self.start(len(self._starts))
             epoch = bisect_right(self._starts, place) - 1
             return epoch, place - self._starts[epoch]
 
@@ -57,13 +60,26 @@ class EpochPlans:
         """
         with self._lock:
             if epoch not in self._plans:
-                pairs = PairArrays.empty(self.count(epoch), self._store.num_tokens)
-                self._fill(epoch, pairs)
+                self.start(epoch)
+                # An instance takes a sentence or more. Memory that nothing is written to is not taken.
+                room = PairArrays.empty(self._store.num_sentences, self._store.num_tokens)
+                count = self._fill(epoch, room)
+                self._learn(epoch, count)
                 order = randomness.generator(self._seed, "instance order", self._phase, epoch)
-                shuffled = order.permutation(len(pairs.label))
+                shuffled = order.permutation(count)
                 self._plans = dict(list(self._plans.items())[1 - _KEPT :])
-                self._plans[epoch] = PairArrays._make(field[shuffled] for field in pairs)
+                self._plans[epoch] = PairArrays._make(field[shuffled] for field in room)
             return self._plans[epoch]
+
+    def _next_end(self) -> int:
+        """Where the first epoch that was not counted will about end: epochs differ little in length."""
+        last = self._starts[-2:]
+        return 2 * last[-1] - last[0]
+
+    def _learn(self, epoch: int, count: int) -> None:
+        """Keep the count of ``epoch``, if it is the next one to be counted."""
+        if epoch == len(self._starts) - 1:
+            self._starts.append(self._starts[epoch] + count)
 
     def _fill(self, epoch: int, pairs: PairArrays) -> int:
         key = np.uint64(stream_key(self._seed, "sentence pairs", self._phase, epoch))
