@@ -10,6 +10,7 @@ from cyclopts import Parameter
 from bertwright.cli.arguments import Common, Count, Whole
 from bertwright.cli.engines import EngineName, RayAddress, chosen_engine
 from bertwright.corpus.formats import Format
+from bertwright.corpus.lines import MAX_LINE_BYTES
 
 Words = Annotated[
     Literal["rjieba"] | None,
@@ -35,7 +36,7 @@ def prepare(
         Format, Parameter(help="How documents stand in the files; auto goes by the name.")
     ] = "auto",
     text_field: Annotated[str, Parameter(help="Column or key of the text.")] = "text",
-    max_line_bytes: Annotated[Count, Parameter(help="Longer lines are refused.")] = 16 << 20,
+    max_line_bytes: Annotated[Count, Parameter(help="Longer lines are refused.")] = MAX_LINE_BYTES,
     words: Words = None,
     mlm_only: Annotated[
         bool, Parameter(help="For masked LM alone: one document, or documents of one sentence, will do.")

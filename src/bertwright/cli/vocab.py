@@ -10,6 +10,7 @@ from cyclopts import Parameter
 from bertwright.cli.arguments import Common, Count, Whole
 from bertwright.cli.vocab_extension import extend_vocabulary, refuse_alone, refuse_together
 from bertwright.corpus.formats import Format
+from bertwright.corpus.lines import MAX_LINE_BYTES
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -39,7 +40,7 @@ def vocab(
         Format, Parameter(help="How documents stand in the files; auto goes by the name.")
     ] = "auto",
     text_field: Annotated[str, Parameter(help="Column or key of the text.")] = "text",
-    max_line_bytes: Annotated[Count, Parameter(help="Longer lines are refused.")] = 16 << 20,
+    max_line_bytes: Annotated[Count, Parameter(help="Longer lines are refused.")] = MAX_LINE_BYTES,
     extend: Annotated[
         Path | None, Parameter(help="A model: write it to OUTPUT with the words of the corpus that it lacks.")
     ] = None,
