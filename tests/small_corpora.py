@@ -60,6 +60,7 @@ class Watch:
     def __init__(self, at_first: Callable[[], None] = lambda: None) -> None:
         self.total: float | None = 0.0
         self.done = 0.0
+        self.note = ""
         self.said: list[str] = []
         self._at_first = at_first
 
@@ -71,6 +72,7 @@ class Watch:
         if self.done == 0:
             self._at_first()
         self.done += amount
+        self.note = note or self.note
 
     def finish(self) -> None:
         pass

@@ -94,7 +94,6 @@ MISTAKES: list[tuple[list[str], str]] = [
     (["a\0b", "--vocab", "vocab.txt", "-o", "s"], "NUL"),
     (["."], "--vocab"),
     ([".", "--vocab", "vocab.txt", "-o", "s"], "outside the input"),
-    (["single.txt", "--vocab", "vocab.txt", "-o", "s"], "at least two documents"),
     (["bad.txt", "--vocab", "vocab.txt", "-o", "s"], "bad.txt:1: expected text in UTF-8"),
 ]
 
@@ -105,7 +104,6 @@ def test_mistakes(
     arguments: list[str], message: str,
 ) -> None:  # fmt: skip
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "single.txt").write_text("A b. C.\n")
     (tmp_path / "bad.txt").write_bytes(b"a \xff\n")
     before = sorted(p.name for p in tmp_path.iterdir())
     workers = [] if "--workers" in arguments else ["--workers", "1"]
@@ -116,6 +114,16 @@ def test_mistakes(
         assert message in found
         assert len((shown.out + shown.err).splitlines()) == 1
         assert sorted(p.name for p in tmp_path.iterdir()) == before
+
+
+def test_a_single_document_is_for_masked_lm(tmp_path: Path, vocab: str, capsys: Capture) -> None:
+    (tmp_path / "single.txt").write_text("A b. C.\n")
+    arguments = ["prepare", str(tmp_path / "single.txt"), "--vocab", vocab, "-o", str(tmp_path / "s")]
+    assert run([*arguments, "--workers", "1"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "at least two documents" in line and "--mlm-only" in line
+    assert run([*arguments, "--workers", "1", "--mlm-only", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["reused_parts"] == 1
 
 
 def test_help_names_every_option(capsys: Capture) -> None:

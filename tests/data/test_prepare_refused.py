@@ -48,8 +48,6 @@ BAD_TEXT: dict[str, tuple[bytes, str]] = {
     "bomb": (gzip.compress((b" " * 1023 + b"\n") * (70 << 10), 9), "200-fold"),
     "nothing": (b"", "only empty files"),
     "blank": (b"\n \n\t\n", "nothing but blank lines"),
-    "one document": (b"One. Two.\nThree.\n", "blank line between documents"),
-    "all parted": (b"One.\n\nTwo.\n\nThree.\n", "blank line between all sentences"),
 }
 
 
@@ -71,6 +69,29 @@ def test_a_bad_line_far_behind_leaves_nothing(tmp_path: Path, vocabulary: Path, 
             vocabulary,
             workers=workers,
         )
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (b"One. Two.\nThree.\n", "blank line between documents"),
+        (b"One.\n\nTwo.\n\nThree.\n\n" * 4000, "blank line between all sentences"),
+    ],
+)
+def test_the_parts_of_text_without_pairs_are_those_of_masked_lm(
+    tmp_path: Path, vocabulary: Path, small_parts: None, text: bytes, message: str
+) -> None:
+    options: dict[str, Any] = {"vocabulary": vocabulary, "output": tmp_path / "s", "workers": 1}
+    path = write(tmp_path / "x", text)
+    with pytest.raises(CorpusError, match=message) as caught:
+        prepare([path], **options)
+    assert caught.value.exit_code == 2
+    assert "--mlm-only" in caught.value.message and ".s.parts" in caught.value.message
+    assert len(caught.value.message) <= 300
+    assert sorted(p.name for p in tmp_path.iterdir()) == [".s.parts", "x"]
+    summary = prepare([path], masked_lm_only=True, **options)
+    assert summary.reused_parts == summary.shards > 0
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["s", "x"]
 
 
 def test_masked_lm_only_takes_single_documents(tmp_path: Path, vocabulary: Path) -> None:

@@ -9,21 +9,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from small_corpora import TEXT, random_text, write
+from small_corpora import TEXT, Watch, random_text, tree, write
 
 from bertwright.data.prepare import prepare
 from bertwright.data.store import TokenStore
-from bertwright.errors import (
-    DiskError,
-)
+from bertwright.errors import DiskError
 
 
-def test_a_full_disk_is_told_and_leaves_nothing(
+def test_a_full_disk_is_told_and_costs_no_finished_part(
     tmp_path: Path, vocabulary: Path, small_parts: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import errno
 
-    x = write(tmp_path / "x", random_text(300))
+    x, watch = write(tmp_path / "x", random_text(300)), Watch()
+    whole = prepare([x], vocabulary=vocabulary, output=tmp_path / "whole", workers=1)
     write_really = os.write
     written = 0
 
@@ -37,9 +36,28 @@ def test_a_full_disk_is_told_and_leaves_nothing(
     with monkeypatch.context() as patch:
         patch.setattr(os, "write", full)
         with pytest.raises(DiskError, match="ENOSPC") as caught:
-            prepare([x], vocabulary=vocabulary, output=tmp_path / "s", workers=1)
+            prepare([x], vocabulary=vocabulary, output=tmp_path / "s", workers=1, progress=watch)
     assert caught.value.exit_code == 1
     assert "bytes free" in caught.value.message
+    assert "finished and kept in .s.parts" in watch.said[-1]
+    again = prepare([x], vocabulary=vocabulary, output=tmp_path / "s", workers=1)
+    assert 0 < again.reused_parts < whole.shards
+    assert tree(tmp_path / "s") == tree(tmp_path / "whole")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["s", "whole", "x"]
+
+
+def test_a_disk_that_is_full_at_once_leaves_nothing(
+    tmp_path: Path, vocabulary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import errno
+
+    def full(*_: Any) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    x = write(tmp_path / "x")
+    monkeypatch.setattr(os, "write", full)
+    with pytest.raises(DiskError, match="ENOSPC"):
+        prepare([x], vocabulary=vocabulary, output=tmp_path / "s", workers=1)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["x"]
 
 
@@ -52,6 +70,7 @@ def test_too_little_space_is_told_before_any_work(
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=10))
     with pytest.raises(DiskError, match=r"bytes needed, 10 bytes free"):
         prepare([write(tmp_path / "x")], vocabulary=vocabulary, output=tmp_path / "s", workers=1)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["x"]
 
 
 MEASURE = """

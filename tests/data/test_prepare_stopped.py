@@ -6,6 +6,7 @@ import errno
 import multiprocessing
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,7 +22,7 @@ from small_corpora import TOKENIZER, Watch, contents, expected, random_text, tre
 from bertwright.data import parts
 from bertwright.data import prepare as prepare_module
 from bertwright.data.prepare import prepare
-from bertwright.errors import DigestError, DiskError, Interrupted, OutputExistsError, WorkerError
+from bertwright.errors import DigestError, DiskError, Interrupted, OutputExistsError, RunError, WorkerError
 from bertwright.tokenization.tokenizer import Tokenizer
 
 
@@ -65,6 +66,71 @@ def test_finished_parts_are_found_again(
     assert again.counts == whole.counts
     assert tree(tmp_path / "s") == tree(tmp_path / "whole")
     assert sorted(p.name for p in tmp_path.iterdir()) == [".tmp-s-t-123", "a.txt", "s", "whole"]
+
+
+def test_going_on_is_told_from_the_first_part_on(
+    tmp_path: Path, vocabulary: Path, small_parts: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Comparing hundreds of gigabytes with their SHA-256 takes minutes, too."""
+    corpus, watch = [write(tmp_path / "a.txt", random_text(300))], Watch()
+    with monkeypatch.context() as patch:
+        stop_after(3, KeyboardInterrupt, patch)
+        with pytest.raises(KeyboardInterrupt):
+            prepare(corpus, vocabulary=vocabulary, output=tmp_path / "s", workers=1)
+    told: list[tuple[float | None, float]] = []
+    read_really = parts._read
+
+    def read(folder: Path) -> parts.Part | None:
+        told.append((watch.total, watch.done))
+        return read_really(folder)
+
+    monkeypatch.setattr(parts, "_read", read)
+    again = prepare(corpus, vocabulary=vocabulary, output=tmp_path / "s", workers=1, progress=watch)
+    size = corpus[0].stat().st_size
+    assert [total for total, _ in told[:3]] == [size] * 3
+    assert 0 == told[0][1] < told[1][1] < told[2][1]
+    assert watch.done == size
+    assert watch.note == f"{again.counts.tokens:,} tokens"
+
+
+@pytest.mark.parametrize("error", [ValueError, RunError, DiskError, MemoryError])
+def test_finished_parts_outlive_any_failure(
+    tmp_path: Path,
+    vocabulary: Path,
+    small_parts: None,
+    monkeypatch: pytest.MonkeyPatch,
+    error: type[BaseException],
+) -> None:
+    corpus, watch = [write(tmp_path / "a.txt", random_text(300))], Watch()
+    with monkeypatch.context() as patch:
+        stop_after(3, error, patch)
+        with pytest.raises(error):
+            prepare(corpus, vocabulary=vocabulary, output=tmp_path / "s", workers=1, progress=watch)
+    assert watch.said == ["3 parts are finished and kept in .s.parts: the same command goes on from there"]
+    assert prepare(corpus, vocabulary=vocabulary, output=tmp_path / "s", workers=1).reused_parts == 3
+
+
+def test_going_on_needs_room_for_the_rest_alone(
+    tmp_path: Path, vocabulary: Path, small_parts: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    corpus = [write(tmp_path / "a.txt", random_text(300))]
+    options: dict[str, Any] = {"vocabulary": vocabulary, "workers": 1}
+    whole = prepare(corpus, output=tmp_path / "whole", **options)
+    assert whole.shards > 4
+    with monkeypatch.context() as patch:
+        stop_after(whole.shards - 1, KeyboardInterrupt, patch)
+        with pytest.raises(KeyboardInterrupt):
+            prepare(corpus, output=tmp_path / "s", **options)
+    free, usage = 10, shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=free))
+    with pytest.raises(DiskError, match="not enough space"):
+        prepare(corpus, output=tmp_path / "s", **options)
+    free = int(corpus[0].stat().st_size * prepare_module._STORED_SHARE / 2)
+    with pytest.raises(DiskError, match="not enough space"):
+        prepare(corpus, output=tmp_path / "other", **options)
+    assert prepare(corpus, output=tmp_path / "s", **options).reused_parts == whole.shards - 1
+    assert tree(tmp_path / "s") == tree(tmp_path / "whole")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.txt", "s", "whole"]
 
 
 def test_a_killed_worker_is_named_and_the_rest_is_kept(

@@ -22,6 +22,7 @@ from bertwright.data.segmenter import Segmenter
 from bertwright.data.shards import ShardWriter
 from bertwright.data.word_table import WordTable
 from bertwright.errors import DigestError, OutputExistsError, RunError, StoreError, shown_path
+from bertwright.progress import Progress
 from bertwright.tokenization.tokenizer import Tokenizer
 
 _KIND = "part"
@@ -111,23 +112,34 @@ class PartsFolder:
         self._name = output.name
         self._request = request
 
-    def open(self) -> dict[int, Part]:
-        """Make the folder, or find the finished parts of the same request in it; remove those of another.
+    def find(self, watch: Progress) -> dict[int, Part]:
+        """The finished parts of the same request; those of another are removed.
+
+        Each is compared with its SHA-256, and then told to ``watch``.
 
         Raises:
             OutputExistsError: something of someone else has this name.
-            DiskError: the folder cannot be made.
         """
-        if self.path.exists():
-            if self._is_foreign():
-                raise OutputExistsError(self.path, "it is in the way and not ours: move it away")
-            if self._is_same_request():
-                return self._finished()
-            self.remove()
+        if not self.path.exists():
+            return {}
+        if self._is_foreign():
+            raise OutputExistsError(self.path, "it is in the way and not ours: move it away")
+        if self._is_same_request():
+            return self._finished(watch)
+        self.remove()
+        return {}
+
+    def make(self) -> None:
+        """Make the folder, unless it is there, after :meth:`find`.
+
+        Raises:
+            DiskError: it cannot be made.
+        """
+        if self._is_same_request():
+            return
         with durable.reported(self.path, "create"):
             self.path.mkdir()
         durable.write_file(self.path / _REQUEST, strict_json.dump({"request": self._request}))
-        return {}
 
     def link(self, part: Part, target: Path) -> None:
         """Let ``target`` be the shard of ``part``, or a copy of it where the file system has no links."""
@@ -169,7 +181,7 @@ class PartsFolder:
             return isinstance(found, dict) and found.get("request") == self._request
         return False
 
-    def _finished(self) -> dict[int, Part]:
+    def _finished(self, watch: Progress) -> dict[int, Part]:
         parts = {}
         for entry in sorted(self.path.iterdir()):
             if entry.name == _REQUEST:
@@ -179,6 +191,7 @@ class PartsFolder:
                 shutil.rmtree(entry, ignore_errors=True)
             else:
                 parts[part.number] = part
+                watch.advance(part.stored_bytes)
         return parts
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,7 +22,7 @@ from bertwright.data.segmenter import require_words
 from bertwright.data.sentences import check_language
 from bertwright.data.store import KIND, TokenStore
 from bertwright.data.store_survey import has_joined
-from bertwright.errors import CorpusError, Interrupted, UsageError, WorkerError
+from bertwright.errors import CorpusError, UsageError, shown_path
 from bertwright.execution.engine import Engine, Need
 from bertwright.execution.local import Local, default_workers
 from bertwright.progress import Progress, Silent
@@ -83,8 +83,8 @@ def prepare(
     """Write the documents of ``corpus`` as ids into a new token store.
 
     The store's bytes depend on the corpus (files in the order given), the vocabulary and the settings, and on
-    nothing else. A preparation that is stopped or killed leaves its finished parts in ``.NAME.parts`` beside
-    ``output``; the same call goes on from there.
+    nothing else. A preparation that is stopped, is killed or fails leaves its finished parts in
+    ``.NAME.parts`` beside ``output``; the same call goes on from there.
 
     Args:
         corpus: files and directories; see :mod:`bertwright.corpus`.
@@ -104,7 +104,8 @@ def prepare(
         progress: told how many bytes of the corpus are done.
 
     Raises:
-        CorpusError, VocabularyError, UsageError, OutputExistsError, OutputBusyError: nothing was made.
+        CorpusError, VocabularyError, UsageError, OutputExistsError, OutputBusyError: nothing was made; the
+            parts stay of a corpus that ``masked_lm_only`` would accept.
         DiskError, WorkerError, RunError: it failed on the way; what existed before is untouched.
     """
     started = time.monotonic()
@@ -124,21 +125,20 @@ def prepare(
     tokenizer = Tokenizer.load(vocabulary)
     version = require_words(words, tokenizer.settings) if words else None
     found = find_corpus(corpus, format=settings.format, output=target)
-    durable.check_free_space(target, int(found.text_bytes * _STORED_SHARE))
     job = _Job(found, Path(vocabulary), tokenizer, settings, target, version)
     with durable.lock(target):
         remove_abandoned(target)
         parts, reused = job.make_parts(engine or Local(_workers_for(found, workers)), watch)
         counts = Counts.total(part.counts for part in parts)
-        try:
-            _refuse_useless(counts, masked_lm_only)
-        except CorpusError:
+        if not counts.tokens:
             job.folder.remove()
-            raise
+            raise CorpusError("the corpus: expected text, got nothing but blank lines and control characters")
+        if not masked_lm_only:
+            _require_pairs(counts, job.folder)
         try:
             shards = job.commit([part for part in parts if part.counts.documents], counts, overwrite)
         except BaseException:
-            watch.say(_kept(len(parts)))
+            watch.say(_kept(len(parts), job.folder))
             raise
         job.folder.remove()
     warnings = (*found.warnings, *_warnings(counts, masked_lm_only), *job.warnings())
@@ -165,28 +165,28 @@ class _Job:
         self.folder = PartsFolder(target, self._request())
 
     def make_parts(self, engine: Engine, watch: Progress) -> tuple[list[Part], int]:
-        """All parts in order, and how many were there already."""
-        finished = self.folder.open()
+        """All parts in order, and how many were there already.
+
+        Whatever ends it, finished parts stay for the next time, unless it is the text: once that is mended
+        they are parts of another corpus.
+        """
+        watch.start("preparing", self._corpus.stored_bytes, "bytes")
+        finished = self.folder.find(watch)
         reused = len(finished)
         if reused:
             watch.say(f"going on: {reused:,} parts are there already")
-        watch.start("preparing", self._corpus.stored_bytes, "bytes")
+        self._require_space(finished.values())
         try:
-            for part in list(finished.values()):
-                watch.advance(part.stored_bytes)
-            with closing(engine.map(make_part, self._tasks(set(finished)), need=self._need())) as parts:
-                for part in parts:
-                    finished[part.number] = part
-                    tokens = sum(done.counts.tokens for done in finished.values())
-                    watch.advance(part.stored_bytes, note=f"{tokens:,} tokens")
-        except (KeyboardInterrupt, Interrupted, WorkerError):
-            if finished:
-                watch.say(_kept(len(finished)))
-            else:
-                self.folder.remove()
+            self.folder.make()
+            self._make_missing(finished, engine, watch)
+        except CorpusError:
+            self.folder.remove()
             raise
         except BaseException:
-            self.folder.remove()
+            if finished:
+                watch.say(_kept(len(finished), self.folder))
+            else:
+                self.folder.remove()
             raise
         watch.finish()
         return [finished[number] for number in sorted(finished)], reused
@@ -221,6 +221,20 @@ class _Job:
                 f"words: {words} found no word of several characters: it is for Chinese text (in others a "
                 "word is what stands between blanks)"
             )
+
+    def _require_space(self, finished: Iterable[Part]) -> None:
+        """Refuse to go on where there is no room for the parts that are missing: the others are on disk."""
+        missing = 1 - sum(part.stored_bytes for part in finished) / self._corpus.stored_bytes
+        durable.check_free_space(self._target, int(missing * self._corpus.text_bytes * _STORED_SHARE))
+
+    def _make_missing(self, finished: dict[int, Part], engine: Engine, watch: Progress) -> None:
+        """Add all other parts to ``finished``."""
+        tokens = sum(part.counts.tokens for part in finished.values())
+        with closing(engine.map(make_part, self._tasks(set(finished)), need=self._need())) as parts:
+            for part in parts:
+                finished[part.number] = part
+                tokens += part.counts.tokens
+                watch.advance(part.stored_bytes, note=f"{tokens:,} tokens")
 
     def _tasks(self, finished: set[int]) -> Iterator[PartTask]:
         chunks = split_work(self._corpus, self._part_bytes, max_line_bytes=self._settings.max_line_bytes)
@@ -270,8 +284,9 @@ class _Job:
         )
 
 
-def _kept(parts: int) -> str:
-    return f"{parts:,} parts are finished and kept: the same command goes on from there"
+def _kept(parts: int, folder: PartsFolder) -> str:
+    where = shown_path(folder.path.name)
+    return f"{parts:,} parts are finished and kept in {where}: the same command goes on from there"
 
 
 def _check_workers(workers: int | None, engine: Engine | None) -> None:
@@ -286,12 +301,10 @@ def _workers_for(corpus: Corpus, asked: int | None) -> int:
     return min(default_workers(), 1 + corpus.text_bytes // _BYTES_A_WORKER) if asked is None else asked
 
 
-def _refuse_useless(counts: Counts, masked_lm_only: bool) -> None:
-    if not counts.tokens:
-        raise CorpusError("the corpus: expected text, got nothing but blank lines and control characters")
-    if masked_lm_only:
-        return
-    hint = "; --mlm-only accepts it for masked LM without next sentences"
+def _require_pairs(counts: Counts, folder: PartsFolder) -> None:
+    """Refuse text without pairs of sentences. Its parts stay: for masked LM they are what is wanted."""
+    kept = shown_path(folder.path.name)
+    hint = f"; --mlm-only accepts it for masked LM without next sentences, and takes its parts from {kept}"
     if counts.documents == 1:
         raise CorpusError(
             "the corpus: expected at least two documents, so that a next sentence can come from another, "
