@@ -6,6 +6,7 @@ import json
 import random
 import time
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -377,6 +378,37 @@ def test_shares_that_are_none() -> None:
             store.split(share, 0)
     with pytest.raises(StoreError, match="at least two documents"):
         TokenStore.from_documents([[[1]]], 5).split(0.1, 0)
+
+
+@given(documents_of_ids, st.integers(1, 4), st.integers(0, 9))
+def test_cut_documents(documents: Documents, sentences: int, seed: int) -> None:
+    """Of a whole store, of a selection, and selected from; however their tokens are read."""
+    count = sum(len(sentence) for document in documents for sentence in document)
+    store = TokenStore.from_documents(documents, len(VOCABULARY), [n % 3 == 0 for n in range(count)])
+    for part in [store, *store.split(0.4, seed)] if len(documents) > 1 else [store]:
+        cut = part.cut(sentences)
+        expected = [d[n : n + sentences] for d in contents(part) for n in range(0, len(d), sentences)]
+        assert contents(cut) == expected
+        assert cut.digest not in (part.digest, part.cut(sentences + 1).digest)
+        bounds = cut.sentence_offsets.tolist()
+        assert bounds == part.sentence_offsets.tolist()
+        shards, places = cut.locate(cut.sentence_offsets[:-1])
+        first = [int(cut.shard_tokens[shard][place]) for shard, place in zip(shards, places, strict=True)]
+        assert first == [sentence[0] for document in expected for sentence in document]
+        for start, stop in pairwise(bounds):
+            assert np.array_equal(cut.word_starts(start, stop), part.word_starts(start, stop))
+        if cut.num_documents > 1:
+            train, held_out = cut.split(0.4, seed)
+            assert sorted(contents(train) + contents(held_out)) == sorted(expected)
+
+
+def test_cut_over_several_shards(example: tuple[Path, Documents]) -> None:
+    path, documents = example
+    cut = TokenStore.open(path).cut(2)
+    assert len(cut.shard_tokens) > 1
+    assert contents(cut) == [d[n : n + 2] for d in documents for n in range(0, len(d), 2)]
+    train, held_out = cut.split(0.3, seed=1)
+    assert sorted(contents(train) + contents(held_out)) == sorted(contents(cut))
 
 
 def test_the_manifest_is_readable(example: tuple[Path, Documents]) -> None:

@@ -214,6 +214,11 @@ class TokenStore:
         digest = hashlib.sha256(f"{self.digest}/{name}/{len(documents)}".encode()).hexdigest()
         return TokenStore(self._axis.select(documents), self.vocab_size, digest, self.manifest)
 
+    def cut(self, sentences: int) -> TokenStore:
+        """The same text in documents of at most ``sentences`` sentences, sharing memory."""
+        digest = hashlib.sha256(f"{self.digest}/cut/{sentences}".encode()).hexdigest()
+        return TokenStore(self._axis.cut(sentences), self.vocab_size, digest, self.manifest)
+
     # -- vocabulary ------------------------------------------------------------------------------------------
 
     def tokenizer(self) -> Tokenizer:

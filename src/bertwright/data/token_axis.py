@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -81,6 +82,17 @@ class TokenAxis:
         if self.origins is not None:
             origins = self.origins[documents]
         return TokenAxis(self.segments, self.bounds, document_offsets, sentence_offsets, origins, starts)
+
+    def cut(self, sentences: int) -> TokenAxis:
+        """The same tokens; of a document each run of ``sentences`` sentences, and the rest, is a document."""
+        parts = [np.arange(first, last, sentences) for first, last in pairwise(self.document_offsets)]
+        first = np.concatenate(parts)
+        cut = replace(self, document_offsets=np.append(first, self.document_offsets[-1]))
+        if self.origins is None or self.starts is None:
+            return cut
+        starts = self.sentence_offsets[first]
+        moved = np.repeat(self.origins - self.starts, [len(part) for part in parts])
+        return replace(cut, origins=starts + moved, starts=starts)
 
 
 def cumulated(lengths: Iterable[int]) -> Offsets:

@@ -19,13 +19,14 @@ from bertwright.checkpoints.model_folder import save_model
 from bertwright.data.pretraining_batch import PretrainingBatch
 from bertwright.data.store import TokenStore
 from bertwright.durable import check_free_space, reported
-from bertwright.errors import StoreError, UsageError
+from bertwright.errors import UsageError
 from bertwright.model.bilm import BilmForPreTraining
 from bertwright.model.bilm_config import BilmConfig
 from bertwright.model.host_memory import keep_freed_memory
 from bertwright.model.pretraining_model import BertForPreTraining
 from bertwright.pretraining.config import FREE_TO_CHANGE, PretrainingSettings
 from bertwright.pretraining.evaluation import Evaluation, read_held_out
+from bertwright.pretraining.held_out import training_and_held_out
 from bertwright.pretraining.initial import InitialModel
 from bertwright.pretraining.run_folder import RunFolder
 from bertwright.pretraining.shares import require_shares
@@ -46,7 +47,6 @@ from bertwright.training.sharding import shard, sharded
 from bertwright.training.threads import fastest_threads
 
 _COPIES = 4  # weights, gradients, two moments
-_MIN_DOCUMENTS = 4  # to train on, to hold out, and to draw a random next sentence from, in both
 
 
 @dataclass(frozen=True)
@@ -73,13 +73,8 @@ class RunData:
         """
         store = data if isinstance(data, TokenStore) else TokenStore.open(data)
         tokenizer = tokenizer or store.tokenizer()
-        if store.num_documents < _MIN_DOCUMENTS:
-            raise StoreError(
-                f"{store!r}: expected at least {_MIN_DOCUMENTS} documents, to train on and to hold out, "
-                f"got {store.num_documents} (are there blank lines between the documents of the corpus?)"
-            )
+        training, held_out = training_and_held_out(store, settings)
         initial = None if settings.init is None else InitialModel.read(settings.init, tokenizer, settings)
-        training, held_out = store.split(settings.held_out_share, settings.seed)
         batches = read_held_out(held_out, tokenizer.vocabulary, settings)
         return cls(store, tokenizer, training, held_out, batches, initial)
 
