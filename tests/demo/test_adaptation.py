@@ -24,7 +24,7 @@ def rows(start: int, count: int) -> tuple[Row, ...]:
 
 def test_every_way_on_every_seed(tmp_path: Path) -> None:
     model = save_pretrained(tmp_path / "pretrained")
-    task = LabelledTask("Which is it?", rows(0, 80), rows(100, 20))
+    task = LabelledTask("Which is it?", rows(0, 80), rows(100, 20), test=rows(200, 30))
     found = adapt(model, task, tmp_path, (1, 2), Silent())
     by_way = {row.method: row.scores for row in found.rows}
     assert list(by_way) == [MAJORITY, SCRATCH, FEATURES, FINE_TUNED]
@@ -34,5 +34,18 @@ def test_every_way_on_every_seed(tmp_path: Path) -> None:
     before = open_model(model).encoder().state_dict()
     for name, weights in open_model(tmp_path / "features-2").encoder().state_dict().items():
         assert bool((weights == before[name]).all()), name
-    again = evaluate(tmp_path / "features-2", tmp_path / "dev.jsonl", resamples=10)
+    again = evaluate(tmp_path / "features-2", tmp_path / "test.jsonl", resamples=10)
+    assert again.rows == 60
     assert again.metrics["accuracy"] == by_way[FEATURES][1]
+
+
+def test_the_rows_that_choose_the_epoch_are_not_those_that_judge(tmp_path: Path) -> None:
+    """Labels of the test rows are the wrong way round: what is right on dev is wrong there."""
+    model = save_pretrained(tmp_path / "pretrained")
+    other = {"sea": "film", "film": "sea"}
+    turned = tuple(Row(row.text, other[row.label]) for row in rows(200, 30))
+    task = LabelledTask("Which is it?", rows(0, 80), rows(100, 20), test=turned)
+    found = adapt(model, task, tmp_path, (1,), Silent())
+    (fine_tuned,) = [row.scores for row in found.rows if row.method == FINE_TUNED]
+    assert fine_tuned[0] < 0.1
+    assert "120 rows to learn from, 40 to choose the best epoch by, 60 to judge by" in found.task

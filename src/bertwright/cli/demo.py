@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from bertwright.cli.console import Console
+    from bertwright.demo.labelled_task import LabelledTask
     from bertwright.demo.story import Collected, DemoPlan
     from bertwright.pretraining.filled_blank import FilledBlank
     from bertwright.pretraining.run import PretrainingSummary
@@ -47,7 +48,7 @@ def demo(
     """
     from bertwright.cli.console import Console
     from bertwright.demo import story
-    from bertwright.demo.folder import new_folder
+    from bertwright.demo.folder import staged_folder
 
     plan = story.DemoPlan(
         output=output,
@@ -57,25 +58,35 @@ def demo(
         seeds=tuple(range(1, seeds + 1)),
     )
     with Console(common) as console:
-        new_folder(output, overwrite)
-        _tell(plan, console)
+        with staged_folder(output, plan.corpus, overwrite) as staged:
+            task = _tell_of_text(plan, staged.path, console)
+            staged.publish()
+        _tell_of_model(plan, task, console)
 
 
-def _tell(plan: DemoPlan, console: Console) -> None:
+def _tell_of_text(plan: DemoPlan, folder: Path, console: Console) -> LabelledTask | None:
+    """Chapters 1 to 3, and the task that is in the text."""
     from bertwright.demo import story
 
     console.say("1. The text")
-    collected = story.collect_text(plan, console)
+    collected = story.collect_text(plan, folder, console)
     _say_collected(collected, console)
     console.say("\n2. A vocabulary of WordPieces")
-    learned = story.learn(plan, collected, console)
+    learned = story.learn(plan, folder, collected, console)
     _say_vocabulary(learned, console)
     console.say("\n3. Sentences to ids")
-    prepared = story.make_store(plan, collected, console)
+    prepared = story.make_store(plan, folder, collected, console)
     counts = prepared.counts
     console.say(
         f"   {counts.documents:,} documents, {counts.sentences:,} sentences, {counts.tokens:,} tokens"
     )
+    return collected.task
+
+
+def _tell_of_model(plan: DemoPlan, task: LabelledTask | None, console: Console) -> None:
+    """Chapters 4 to 7."""
+    from bertwright.demo import story
+
     console.say(f"\n4. Pre-training: masked words and next sentences, {plan.budget / 60:.1f} minutes")
     summary = story.train(plan, console)
     console.show(_pretraining_table(summary))
@@ -83,9 +94,9 @@ def _tell(plan: DemoPlan, console: Console) -> None:
     for blank in story.blanks(plan)[:6]:
         console.show(_blank_line(blank))
     adaptation = None
-    if collected.task is not None:
-        console.say(f"\n6. A task: {collected.task.question} ({len(collected.task.labels)} answers)")
-        adaptation = story.learn_task(plan, collected.task, console)
+    if task is not None:
+        console.say(f"\n6. A task: {task.question} ({len(task.labels)} answers)")
+        adaptation = story.learn_task(plan, task, console)
         console.show(_adaptation_table(adaptation))
     else:
         console.say(

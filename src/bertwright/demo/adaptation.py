@@ -10,6 +10,7 @@ from bertwright.demo.labelled_task import LabelledTask, Row
 from bertwright.progress import Progress
 from bertwright.reports.run_folder import Adaptation, AdaptationRow
 from bertwright.tasks.columns import Columns
+from bertwright.tasks.evaluation import evaluate
 from bertwright.tasks.feature_settings import FeatureSettings
 from bertwright.tasks.finetuning import finetune
 from bertwright.tasks.settings import FinetuneSettings
@@ -31,7 +32,10 @@ MAJORITY = "one answer for all"
 def adapt(
     model: Path, task: LabelledTask, folder: Path, seeds: Sequence[int], progress: Progress
 ) -> Adaptation:
-    """Learn ``task`` in each way with each seed (another sample of training rows) and score it on dev.
+    """Learn ``task`` in each way with each seed (another sample of training rows).
+
+    The dev rows choose the best epoch, and the test rows judge it: on the rows that chose it, a way with more
+    epochs to choose from would look better.
 
     The fine-tuned model of seed s is left in ``folder/seed-s``, the others beside it.
     """
@@ -42,6 +46,7 @@ def adapt(
     )
     scores: dict[str, list[float]] = {name: [] for name, _, _ in ways}
     dev = _write_rows(folder / "dev.jsonl", task.dev)
+    test = _write_rows(folder / "test.jsonl", task.test)
     for seed in seeds:
         train = _write_rows(folder / f"train-{seed}.jsonl", task.train(seed))
         for name, short, settings in ways:
@@ -55,7 +60,8 @@ def adapt(
                 seeds=[seed],
                 progress=progress,
             )
-            scores[name].append(summary.best.metrics["accuracy"])
+            judged = evaluate(summary.output, test, progress=progress)
+            scores[name].append(judged.metrics["accuracy"])
     rows = [AdaptationRow(MAJORITY, (task.majority,))]
     rows += [AdaptationRow(name, tuple(found)) for name, found in scores.items()]
     return Adaptation(_told(task), "accuracy", tuple(rows))
@@ -65,7 +71,8 @@ def _told(task: LabelledTask) -> str:
     labels = ", ".join(task.labels)
     return (
         f"{task.question} {len(task.labels)} answers ({labels}); {len(task.train(0))} rows to learn from, "
-        f"{len(task.dev)} to judge by, which pre-training never saw."
+        f"{len(task.dev)} to choose the best epoch by, {len(task.test)} to judge by; pre-training never saw "
+        "the last two."
     )
 
 

@@ -1,30 +1,31 @@
-"""The demo's folder: made new, and replaced only if an earlier demo made it."""
+"""The demo's folder: it appears when the request has shown to be sound, in place of an earlier demo's."""
 
 from __future__ import annotations
 
-import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from bertwright import durable
-from bertwright.errors import DiskError, OutputExistsError
 
 MARKER = ".bertwright-demo"
 
 
-def new_folder(path: Path, overwrite: bool) -> None:
-    """Make ``path``.
+@contextmanager
+def staged_folder(output: Path, corpus: Sequence[Path], overwrite: bool) -> Iterator[durable.StagedDirectory]:
+    """A folder to fill at the value's ``path``, which its ``publish`` lets appear at ``output``.
+
+    Until then ``output`` is as it was, and when the block ends without it nothing remains.
 
     Raises:
         OutputExistsError: it exists, and ``overwrite`` is false or no demo made it.
-        UsageError: its parent does not exist.
+        UsageError: its parent does not exist, or text of ``corpus`` stands in it.
+        DiskError: the file system refused.
     """
-    durable.require_absent(path, overwrite)
-    try:
-        if path.exists():
-            if not (path / MARKER).is_file() and any(path.iterdir()):
-                raise OutputExistsError(path, "no demo made it, so it is not replaced: choose another output")
-            shutil.rmtree(path)
-        path.mkdir()
-    except OSError as problem:
-        raise DiskError.of(path, problem, doing="create") from problem
-    durable.write_file(path / MARKER, "")
+    for path in corpus:
+        durable.require_elsewhere(output, path)
+    with durable.StagedDirectory(output, overwrite=overwrite, manifest_name=MARKER) as staged:
+        with durable.reported(output, "create"):
+            staged.path.mkdir()
+        durable.write_file(staged.path / MARKER, "")
+        yield staged

@@ -1,4 +1,8 @@
-"""The story of the demo, a chapter a function, on the same parts that the commands use."""
+"""The story of the demo, a chapter a function, on the same parts that the commands use.
+
+The first three chapters write into a folder that is not yet the demo's: what is wrong with a request or its
+text shows there.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +17,9 @@ from bertwright.corpus.files import find_corpus
 from bertwright.data.prepare import PrepareSummary, prepare
 from bertwright.demo.adaptation import adapt
 from bertwright.demo.documentation import collect
-from bertwright.demo.labelled_task import LabelledTask, SourceText, carve_task
+from bertwright.demo.labelled_task import LabelledTask, SourceText, carve_task, file_label
 from bertwright.errors import CorpusError
+from bertwright.pretraining.assembly import RunData
 from bertwright.pretraining.config import PretrainingSettings
 from bertwright.pretraining.filled_blank import FilledBlank
 from bertwright.pretraining.run import PretrainingSummary, pretrain
@@ -68,31 +73,41 @@ RECIPE: dict[str, Any] = {
 }
 
 
-def collect_text(plan: DemoPlan, progress: Progress) -> Collected:
-    """Chapter 1: the text, one paragraph a line, a blank line between documents; and the task in it."""
-    texts, origin, question, cut = _own_text(plan.corpus) if plan.corpus else _documentation(progress)
+def collect_text(plan: DemoPlan, folder: Path, progress: Progress) -> Collected:
+    """Chapter 1: the text, one paragraph a line, a blank line between documents; and the task in it.
+
+    Raises:
+        CorpusError: the user's own text cannot be read, or is around the output.
+    """
+    texts, origin, question, cut = _own_text(plan) if plan.corpus else _documentation(progress)
     documents, task = carve_task(texts, question, SEED)
-    corpus = plan.output / "corpus.txt"
+    corpus = folder / "corpus.txt"
     durable.write_file(corpus, "\n\n".join("\n".join(paragraphs) for paragraphs in documents) + "\n")
     characters = sum(len(line) for paragraphs in documents for line in paragraphs)
     return Collected(origin, len(documents), characters, corpus, task, cut)
 
 
-def learn(plan: DemoPlan, collected: Collected, progress: Progress) -> LearnedVocabulary:
-    """Chapter 2: the vocabulary."""
+def learn(plan: DemoPlan, folder: Path, collected: Collected, progress: Progress) -> LearnedVocabulary:
+    """Chapter 2: the vocabulary.
+
+    Raises:
+        UsageError: there is no vocabulary of that size.
+    """
     learned = learn_vocabulary([collected.corpus], size=plan.vocabulary_size, progress=progress)
-    learned.save(plan.output / "vocabulary")
+    learned.save(folder / "vocabulary")
     return learned
 
 
-def make_store(plan: DemoPlan, collected: Collected, progress: Progress) -> PrepareSummary:
-    """Chapter 3: documents to sentences to ids."""
-    return prepare(
-        [collected.corpus],
-        vocabulary=plan.output / "vocabulary",
-        output=plan.output / "store",
-        progress=progress,
-    )
+def make_store(plan: DemoPlan, folder: Path, collected: Collected, progress: Progress) -> PrepareSummary:
+    """Chapter 3: documents to sentences to ids.
+
+    Raises:
+        CorpusError, StoreError: it is too little text to pre-train on.
+    """
+    store = folder / "store"
+    summary = prepare([collected.corpus], vocabulary=folder / "vocabulary", output=store, progress=progress)
+    RunData.read(store, None, plan.recipe())  # what pre-training would refuse, before anything is replaced
+    return summary
 
 
 def train(plan: DemoPlan, progress: Progress) -> PretrainingSummary:
@@ -128,19 +143,18 @@ def _documentation(progress: Progress) -> tuple[list[SourceText], str, str, bool
     return texts, origin, "Which package does a text document?", False
 
 
-def _own_text(paths: Sequence[Path]) -> tuple[list[SourceText], str, str, bool]:
+def _own_text(plan: DemoPlan) -> tuple[list[SourceText], str, str, bool]:
     texts: list[SourceText] = []
+    origin = ", ".join(path.name or str(path) for path in plan.corpus)
+    question = "Which file does a text come from?"
     room = OWN_TEXT_LIMIT
-    for file in find_corpus(paths).files:
+    for file in find_corpus(plan.corpus, output=plan.output).files:
+        label = file_label(file.path.name)
         for document in read_documents(file.path):
-            texts.append(SourceText(file.path.name, document.lines))
+            texts.append(SourceText(label, document.lines))
             room -= sum(map(len, document.lines))
             if room < 0:
-                return texts, _named(paths), "Which file does a text come from?", True
+                return texts, origin, question, True
     if not texts:
-        raise CorpusError.at(paths[0], "some text", "nothing to read")
-    return texts, _named(paths), "Which file does a text come from?", False
-
-
-def _named(paths: Sequence[Path]) -> str:
-    return ", ".join(path.name or str(path) for path in paths)
+        raise CorpusError.at(plan.corpus[0], "some text", "nothing to read")
+    return texts, origin, question, False
