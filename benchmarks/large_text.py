@@ -14,11 +14,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
-VOCABULARIES = {
-    "en": DATA / "vocab" / "bert-base-uncased-vocab.txt",
-    "zh": DATA / "vocab" / "bert-base-chinese-vocab.txt",
-}
+from benchmarks.data import UNCASED, shared_path
+
+VOCABULARIES = {"en": UNCASED, "zh": "data/vocab/bert-base-chinese-vocab.txt"}
 _SOURCES = {
     "en": ("en_wikipedia", "en_wikinews", "en_novels"),
     "zh": ("zh_wikipedia_simplified", "zh_wikipedia_traditional"),
@@ -49,7 +47,7 @@ def _parts(sources: Sequence[str], size: int, random: np.random.Generator) -> It
     perturbed = False
     while True:
         for name in sources:
-            with lzma.open(DATA / "corpus" / f"{name}.txt.xz") as stream:
+            with lzma.open(shared_path(f"data/corpus/{name}.txt.xz")) as stream:
                 data = stream.read(-1 if perturbed else size + 1).rstrip(b"\n") + b"\n\n"
             yield exchanged(data, random) if perturbed else data
         perturbed = True

@@ -1,6 +1,6 @@
 """How long opening a BERT takes, and how much memory, beside ``safetensors.torch.load_file`` alone.
 
-    python benchmarks/loading.py [--quick] [--size base] [--json]
+    python -m benchmarks.loading [--quick] [--size base] [--json]
 
 ``load_file`` has two ways. ``pread`` reads the numbers. The default maps the file: it comes back at once,
 with nothing read, and each page is fetched when it is first used; so beside that, one pass over the numbers
@@ -29,6 +29,7 @@ from typing import Any
 import safetensors.torch
 from torch import Tensor
 
+from benchmarks.data import UNCASED, shared_path
 from bertwright.checkpoints import members
 from bertwright.checkpoints.conversion import from_hugging_face
 from bertwright.checkpoints.model_folder import open_model, save_model
@@ -36,9 +37,6 @@ from bertwright.checkpoints.tensor_files import TensorFiles
 from bertwright.model.config import BertConfig
 from bertwright.model.pretraining_model import BertForPreTraining
 from bertwright.tokenization.tokenizer import Tokenizer
-
-DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
-VOCABULARY = DATA / "vocab" / "bert-base-uncased-vocab.txt"
 
 Loader = Callable[[Path, BertConfig], object]
 
@@ -85,7 +83,7 @@ LOADERS: dict[str, Loader] = {
 
 def make_folder(size: str, path: Path) -> BertConfig:
     """A folder with random weights, as another library would have written it."""
-    tokenizer = Tokenizer.load(VOCABULARY)
+    tokenizer = Tokenizer.load(shared_path(UNCASED))
     config = BertConfig.published(size)
     save_model(path, BertForPreTraining(config), tokenizer, task=None, provenance={})
     (path / members.MANIFEST_NAME).unlink()

@@ -22,8 +22,8 @@ import torch
 from rich.console import Console
 from rich.progress import track
 
-from benchmarks import records
 from benchmarks.pretraining_step import Step, batches, our_step, their_step
+from benchmarks.records import Records
 from bertwright.checkpoints.conversion import to_hugging_face
 from bertwright.cli.console import table
 from bertwright.model.config import BertConfig
@@ -97,17 +97,13 @@ def main() -> None:
     if options.quick:
         options.size, options.rows, options.steps = "tiny", 8, 20
     keep_freed_memory()
-    file: Path | None = options.output
-    done = records.read(file, "way", "size", "rows", "steps") if file else {}
+    request = {"size": options.size, "rows": options.rows, "steps": options.steps}
+    records = Records(options.output, ["way"], request)
     found: dict[str, list[float]] = {}
     for way in WAYS:
-        key = (way, options.size, options.rows, options.steps)
-        if key not in done:
-            values = losses(*key)
-            done[key] = {**dict(zip(("way", "size", "rows", "steps"), key, strict=True)), "losses": values}
-            if file:
-                records.append(file, done[key])
-        found[way] = done[key]["losses"]
+        if (way,) not in records.found:
+            records.add({"way": way, "losses": losses(way, **request)})
+        found[way] = records.found[way,]["losses"]
     result = outcome(found)
     if options.plot:
         plot(found, options.plot)

@@ -34,11 +34,13 @@ from typing import Any
 
 from rich.console import Console
 
-from benchmarks.large_text import DATA, VOCABULARIES, write_text
+from benchmarks.data import shared_path
+from benchmarks.large_text import VOCABULARIES, write_text
 from bertwright.cli.console import table
 from bertwright.reports.curves import Line, draw
 
-GOLDEN = DATA.parent / "golden" / "pretraining_data" / "speed.json"
+RECORDED = "golden/pretraining_data/speed.json"
+"""Of the original."""
 MILLION = 1_000_000
 PASSES = 10  # the original's dupe_factor
 
@@ -73,7 +75,7 @@ class Bench:
     ) -> Row:
         shutil.rmtree(self._store, ignore_errors=True)
         way = language if sentences else "lines"
-        return part("store", corpus, VOCABULARIES[language], way, self._store, passes, *options)
+        return part("store", corpus, shared_path(VOCABULARIES[language]), way, self._store, passes, *options)
 
     def engine(self) -> list[Row]:
         """Ours and the engine in turn."""
@@ -85,7 +87,7 @@ class Bench:
             corpus = self._text(language, megabytes)
             ours, theirs, sentences = [], [], []
             for _ in range(rounds):
-                theirs.append(part("engine", corpus, VOCABULARIES[language]))
+                theirs.append(part("engine", corpus, shared_path(VOCABULARIES[language])))
                 ours.append(self._prepared(language, corpus, sentences=False))
                 sentences.append(self._prepared(language, corpus, sentences=True))
             rows.append(
@@ -106,7 +108,7 @@ class Bench:
 
     def original(self) -> list[Row]:
         """One pass and ten, and one over more text."""
-        recorded = json.loads(GOLDEN.read_text(encoding="utf-8"))
+        recorded = json.loads(shared_path(RECORDED).read_text(encoding="utf-8"))
         cases = ((10, 1), (10, PASSES)) if self._quick else ((10, 1), (10, PASSES), (50, 1))
         return [self._against_original(recorded, megabytes, passes) for megabytes, passes in cases]
 

@@ -18,8 +18,9 @@ import time
 from pathlib import Path
 
 from benchmarks.clock import processor_seconds
+from benchmarks.data import shared_path
 
-SMALL = Path(__file__).resolve().parents[2] / "shared" / "data" / "corpus" / "bert_sample_text.txt"
+SMALL = "data/corpus/bert_sample_text.txt"
 BATCH = (
     10_000  # lines that the engine gets at once; 1,000 and all of them take the same time to a few per cent
 )
@@ -102,7 +103,7 @@ def main() -> None:
         corpus, vocabulary, language, output, passes, *warm = arguments
         if warm:
             with tempfile.TemporaryDirectory() as folder:
-                store(SMALL, Path(vocabulary), language, Path(folder) / "store", int(passes))
+                store(shared_path(SMALL), Path(vocabulary), language, Path(folder) / "store", int(passes))
         result = store(Path(corpus), Path(vocabulary), language, Path(output), int(passes))
     print(json.dumps(result))
 

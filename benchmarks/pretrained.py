@@ -3,7 +3,7 @@
     python -m benchmarks.pretrained --language en -o FOLDER [--budget 60m]
 
 Vocabulary, token store and run stand in FOLDER; ``FOLDER/run/model`` is the model. Run again it goes on where
-it was.
+it was; for another language or budget it needs another folder.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from benchmarks.labelled_data import DATA
+from benchmarks.data import shared_path
+from benchmarks.records import Records
 
 CORPORA = {
     "en": ("en_wikipedia.txt.xz", "en_wikinews.txt.xz", "en_novels.txt.xz"),
@@ -32,6 +33,7 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, required=True)
     options = parser.parse_args()
     options.output.mkdir(parents=True, exist_ok=True)
+    Records(options.output / "request.jsonl", [], {"language": options.language, "budget": options.budget})
     store, run = prepared(options.output, options.language), options.output / "run"
     if not (run / "model").exists():
         again = ["--resume"] if run.exists() else []
@@ -42,7 +44,7 @@ def main() -> None:
 
 def prepared(folder: Path, language: str) -> Path:
     """The store of a text in ``folder``, with its vocabulary beside it, made if it is not there."""
-    corpus = [str(DATA / "corpus" / name) for name in CORPORA[language]]
+    corpus = [str(shared_path(f"data/corpus/{name}")) for name in CORPORA[language]]
     vocabulary, store = folder / "vocab", folder / "store"
     if not vocabulary.exists():
         bertwright("vocab", *corpus, "-o", str(vocabulary), "--size", str(VOCABULARY_SIZES[language]))

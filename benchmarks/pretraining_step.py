@@ -1,6 +1,6 @@
 """How much faster one pre-training step is here than with transformers, on the same batch of real text.
 
-    python benchmarks/pretraining_step.py [--quick] [--size mini] [--precision bf16] [--compile] [--json]
+    python -m benchmarks.pretraining_step [--quick] [--size mini] [--precision bf16] [--compile] [--json]
 
 A step is forward, both losses, backward and a fused AdamW update, with dropout. The two take turns, step by
 step, and the figure is the median of the ratios of neighbouring steps, so that whatever else the machine does
@@ -19,11 +19,11 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from benchmarks.data import UNCASED, shared_path
 from bertwright.checkpoints.conversion import to_hugging_face
 from bertwright.data.batches import PretrainingBatches
 from bertwright.data.instance_settings import InstanceSettings
@@ -35,7 +35,6 @@ from bertwright.model.losses import masked_language_loss, next_sentence_loss
 from bertwright.model.pretraining_model import BertForPreTraining
 from bertwright.tokenization.tokenizer import Tokenizer
 
-DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 LENGTH = 128
 ROWS = {"tiny": 32, "mini": 32, "small": 32, "medium": 16, "base": 8, "large": 4}
 
@@ -56,8 +55,8 @@ class Batch:
 
 def instances(length: int, rows: int, seed: int = 0) -> PretrainingBatches:
     """Pre-training instances of a million bytes of English Wikipedia, made as ``pretrain`` makes them."""
-    tokenizer = Tokenizer.load(DATA / "vocab" / "bert-base-uncased-vocab.txt")
-    text = (DATA / "corpus" / "en_wikipedia_valid.txt").read_text(encoding="utf-8")
+    tokenizer = Tokenizer.load(shared_path(UNCASED))
+    text = shared_path("data/corpus/en_wikipedia_valid.txt").read_text(encoding="utf-8")
     documents = [
         [
             ids.tolist()

@@ -7,7 +7,7 @@ after the other. Ours is ``bertwright pretrain --budget`` as it comes; the paper
 time (docs/recipes/original.toml); the example is run_mlm.py: documents joined and cut into blocks of 512, its
 collator, its Trainer, all at their defaults. What is compared is the loss of masked words on the same
 held-out documents (also of ours on its way: when was it as good?), and five tasks by ``bertwright compare``.
-What is there in FOLDER is not made again.
+What is there in FOLDER is not made again; for another budget it needs another.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ import transformers
 from rich.console import Console
 from torch.utils.data import Dataset
 
-from benchmarks import records
 from benchmarks.pretrained import prepared
+from benchmarks.records import Records
 from bertwright.checkpoints.model_folder import open_model
 from bertwright.cli.console import table
 from bertwright.data.store import TokenStore
@@ -61,9 +61,12 @@ def main() -> None:
     options.output.mkdir(parents=True, exist_ok=True)
     if options.quick:
         options.budget = "15s"
-    store = prepared(options.output, "small" if options.quick else "en")
+    language = "small" if options.quick else "en"
+    request = {"budget": options.budget, "text": language}
+    records = Records(options.output / "losses.jsonl", ["model"], request)
+    store = prepared(options.output, language)
     models = dict(trained(options.output, store, options.budget))
-    result = {"budget": options.budget, "models": measured(models, store, options.output)}
+    result = {"budget": options.budget, "models": measured(models, store, records)}
     if not options.quick:
         result["tasks"] = tasks(models, options.output)
     if options.json:
@@ -158,17 +161,13 @@ def by_trainer(folder: Path, config: BertConfig, output: Path, seconds: float) -
     tokenizer.save_pretrained(str(output))
 
 
-def measured(models: Mapping[str, Path], store: Path, output: Path) -> dict[str, float]:
+def measured(models: Mapping[str, Path], store: Path, records: Records) -> dict[str, float]:
     """The loss of masked words of every model on the same held-out instances."""
-    file = output / "losses.jsonl"
-    done = records.read(file, "model")
     data = RunData.read(store, None, HELD_OUT)
     for name, folder in models.items():
-        if (name,) not in done:
-            found = {"model": name, "loss": held_out_loss(folder, data)}
-            done[name,] = found
-            records.append(file, found)
-    return {name: done[name,]["loss"] for name in models}
+        if (name,) not in records.found:
+            records.add({"model": name, "loss": held_out_loss(folder, data)})
+    return {name: records.found[name,]["loss"] for name in models}
 
 
 def held_out_loss(folder: Path, data: RunData) -> float:

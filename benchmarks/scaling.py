@@ -26,7 +26,8 @@ from typing import Any
 
 from rich.console import Console
 
-from benchmarks.pretraining_step import DATA, batches, our_step
+from benchmarks.data import UNCASED, shared_path
+from benchmarks.pretraining_step import batches, our_step
 from bertwright.cli.console import table
 from bertwright.model.config import BertConfig
 from bertwright.model.host_memory import keep_freed_memory
@@ -96,10 +97,7 @@ def processes(rounds: int, steps: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         store = folder / "text.store"
-        corpus, vocabulary = (
-            DATA / "corpus" / "en_wikipedia_valid.txt",
-            DATA / "vocab" / "bert-base-uncased-vocab.txt",
-        )
+        corpus, vocabulary = shared_path("data/corpus/en_wikipedia_valid.txt"), shared_path(UNCASED)
         _command("prepare", str(corpus), "--vocab", str(vocabulary), "-o", str(store))
         speeds: dict[str, list[float]] = {way: [] for way in WAYS}
         losses: dict[str, list[float]] = {}

@@ -1,6 +1,6 @@
 """Our vocabularies against those of the `tokenizers` trainer: quality on held-out text, and time to learn.
 
-    python benchmarks/vocabulary.py [--quick] [--repeats 3] [--json]
+    python -m benchmarks.vocabulary [--quick] [--repeats 3] [--json]
 
 The two learn from the same plain file at the same size, taking turns, and the figure is the median of the
 ratios of neighbouring runs, so that whatever else the machine does meanwhile falls on both. Neither the
@@ -26,13 +26,13 @@ from pathlib import Path
 
 from tokenizers import BertWordPieceTokenizer
 
+from benchmarks.data import shared_path
 from bertwright.tokenization.basic import BasicTokenizer
 from bertwright.tokenization.learning import learn_vocabulary
 from bertwright.tokenization.learning.counting import WordCounts
 from bertwright.tokenization.learning.report import Fit, measure
 from bertwright.tokenization.vocabulary import SPECIAL_TOKENS, Vocabulary
 
-DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "corpus"
 WHOLE_ALPHABET, DEFAULT_ALPHABET = 1_000_000, 1_000
 LONGEST_WORD = 200
 
@@ -90,10 +90,10 @@ def theirs(path: Path, size: int, alphabet: int) -> tuple[Vocabulary, float]:
 def texts(case: Case, folder: Path, quick: bool) -> tuple[Path, WordCounts]:
     """The text to learn from as a plain file, and the words of the held-out text."""
     path = folder / f"{case.name}.txt"
-    with lzma.open(DATA / f"{case.name}.txt.xz", "rb") as source:
+    with lzma.open(shared_path(f"data/corpus/{case.name}.txt.xz"), "rb") as source:
         data = source.read(case.quick_bytes) if quick else source.read()
     path.write_bytes(data[: data.rfind(b"\n\n") + 1] if quick else data)
-    held_out = (DATA / f"{case.name}_valid.txt").read_text(encoding="utf-8")
+    held_out = shared_path(f"data/corpus/{case.name}_valid.txt").read_text(encoding="utf-8")
     # Ours measures its own fit, too, which is not our subject here: give it little to measure.
     path.with_suffix(".held-out").write_text(held_out[:1000], encoding="utf-8")
     basic = BasicTokenizer()

