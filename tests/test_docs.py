@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 import bertwright
@@ -34,6 +35,16 @@ def test_changelog_and_package_agree_on_the_version() -> None:
     first = re.search(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
     assert first is not None
     assert first[1] == bertwright.__version__
+
+
+def test_the_version_stands_in_the_package_alone() -> None:
+    pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert "version" not in pyproject["project"]
+    assert pyproject["project"]["dynamic"] == ["version"]
+    source = (ROOT / pyproject["tool"]["hatch"]["version"]["path"]).read_text(encoding="utf-8")
+    # As hatchling finds it: https://hatch.pypa.io/latest/plugins/version-source/regex/
+    (found,) = re.findall(r"^__version__ = \"(.+)\"$", source, re.MULTILINE)
+    assert found == bertwright.__version__
 
 
 def test_both_readmes_show_the_same_commands() -> None:
