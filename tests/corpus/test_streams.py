@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import zstandard
 
+from bertwright.corpus import streams
 from bertwright.corpus.formats import Compression
 from bertwright.corpus.streams import ByteStream
 from bertwright.errors import CorpusError, RunError
@@ -46,6 +47,25 @@ def test_what_went_in_comes_out(tmp_path: Path, kind: Compression) -> None:
 def test_several_members_are_one_text(tmp_path: Path, kind: Compression) -> None:
     (tmp_path / "x").write_bytes(COMPRESS[kind](b"first\n") + COMPRESS[kind](b"second\n"))
     assert read(tmp_path / "x", kind) == b"first\nsecond\n"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_members_may_end_where_a_read_ends(
+    tmp_path: Path, kind: Compression, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = COMPRESS[kind](b"first\n"), COMPRESS[kind](b"second\n")
+    padding = b"\0" * 8 if kind == "xz" else b""
+    whole = first + padding + second
+    for size in range(1, len(whole) + 1):
+        monkeypatch.setattr(streams, "BLOCK_BYTES", size)
+        (tmp_path / "x").write_bytes(whole)
+        assert read(tmp_path / "x", kind) == b"first\nsecond\n", size
+        if kind == "xz":
+            (tmp_path / "x").write_bytes(first + second)
+            assert read(tmp_path / "x", kind) == b"first\nsecond\n", size
+            (tmp_path / "x").write_bytes(first + b"garbage")
+            with pytest.raises(CorpusError, match=r"damaged|cut short"):
+                read(tmp_path / "x", kind)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -136,7 +136,8 @@ def _xz_blocks(raw: IO[bytes]) -> Iterator[bytes]:
             while len(held) >= BLOCK_BYTES:
                 yield bytes(held[:BLOCK_BYTES])
                 del held[:BLOCK_BYTES]
-        data = decompressor.unused_data or data
+        # The end of a stream may be the end of what was read: there may be more behind it all the same.
+        data = decompressor.unused_data or raw.read(BLOCK_BYTES)
         while data and not data.strip(b"\0"):  # padding between streams
             data = raw.read(BLOCK_BYTES)
         data = data.lstrip(b"\0")
