@@ -30,6 +30,8 @@ def test_round_trip(value: object) -> None:
         (b'{"a": 1, "a": 2}', "each key once"),
         (b'{"a": NaN}', "finite numbers"),
         (b"[-Infinity]", "finite numbers"),
+        (b'{"a": 1e400}', 'finite numbers, got "1e400"'),
+        (b"[-2.5E+999]", "finite numbers"),
         (b"[" * 100_000, "nested at most 64 deep"),
         (b"", "JSON"),
         (b"{} x", "Extra data"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -29,7 +30,8 @@ def parse(
         max_bytes: larger input is refused before parsing.
 
     Raises:
-        error: not UTF-8, not JSON, a duplicate key, NaN or Infinity, nested deeper than 64, too large.
+        error: not UTF-8, not JSON, a duplicate key, NaN or Infinity (also as a number that is too large for
+            a float), nested deeper than 64, too large.
     """
 
     def refuse(expected: str, got: object = None, hint: str | None = None, at: int | None = line) -> NoReturn:
@@ -49,7 +51,7 @@ def parse(
     if _depth(text) > MAX_DEPTH:
         refuse(f"JSON nested at most {MAX_DEPTH} deep", "deeper")
     try:
-        return json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
+        return json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite)
     except _Refused as problem:
         refuse(problem.expected, problem.got)
     except json.JSONDecodeError as problem:
@@ -96,6 +98,13 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_constant(name: str) -> NoReturn:
     raise _Refused("finite numbers", name)
+
+
+def _finite(number: str) -> float:
+    value = float(number)
+    if math.isinf(value):
+        raise _Refused("finite numbers", number)
+    return value
 
 
 def _depth(text: str) -> int:
