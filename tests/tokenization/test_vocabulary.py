@@ -186,6 +186,18 @@ class TestRefused:
     def test_json(self, path: Path, text: str) -> None:
         assert 'expected one token a line, got "JSON"' in refusal(path, text)
 
+    @pytest.mark.parametrize("last", SPECIAL_TOKENS)
+    @pytest.mark.parametrize("first", SPECIAL_TOKENS)
+    @pytest.mark.parametrize("end", ["\n", ""])
+    def test_special_tokens_are_not_json(self, path: Path, first: str, last: str, end: str) -> None:
+        between = [token for token in SPECIAL_TOKENS if token not in (first, last)]
+        tokens = [first, *between, "word", *([last] if first != last else ["]"])]
+        path.write_text("\n".join(tokens) + end, "utf-8")
+        assert list(Vocabulary.load(path).tokens) == tokens
+        path.write_bytes("\r\n".join(tokens).encode())
+        with pytest.raises(VocabularyError, match="CRLF"):
+            Vocabulary.load(path)
+
     def test_braces_as_tokens_are_not_json(self, path: Path) -> None:
         path.write_text("{\n" + GOOD + "}\n", "utf-8")
         assert len(Vocabulary.load(path)) == 9

@@ -25,6 +25,7 @@ MAX_BYTES = 64 << 20
 
 _SPACE = re.compile(f"[{SPACES}]")
 _UNFIT = re.compile(f"[{SPACES}\ud800-\udfff]")  # white space, or half a surrogate pair
+_UNK_LINE = re.compile(rb"^\[UNK\]\r?$", re.MULTILINE)  # on any line, but in no JSON
 _ALL_FIVE = "a vocabulary has all of " + ", ".join(SPECIAL_TOKENS)
 
 
@@ -145,7 +146,8 @@ def _lines(data: bytes, path: str | Path) -> list[str]:
         refuse("UTF-8", "UTF-16", hint="save the file as UTF-8 without a byte order mark")
     if data.startswith(b"\xef\xbb\xbf"):
         refuse("a token", "a byte order mark", 0, "save the file as UTF-8 without one")
-    if data.lstrip()[:1] in (b"{", b"[") and data.rstrip()[-1:] in (b"}", b"]") and b"\n[UNK]\n" not in data:
+    bracketed = data.lstrip()[:1] in (b"{", b"[") and data.rstrip()[-1:] in (b"}", b"]")
+    if bracketed and not _UNK_LINE.search(data):
         refuse("one token a line", "JSON", hint="a tokenizer.json is read through the folder that holds it")
     if (place := data.find(b"\r")) >= 0:
         crlf = data[place + 1 : place + 2] == b"\n"
