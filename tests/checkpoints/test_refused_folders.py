@@ -77,6 +77,13 @@ def test_a_configuration_in_utf16(folder: Path) -> None:
     refused(folder, "UTF-8")
 
 
+@pytest.mark.parametrize("kind", ["bert", "ernie"])
+@pytest.mark.parametrize("names", [5, "BertForTokenClassification", [5], {"0": "BertModel"}, ""], ids=repr)
+def test_architectures_that_are_no_list_of_names(names: object, kind: str, folder: Path) -> None:
+    edit_config(folder, architectures=names, model_type=kind)
+    refused(folder, "config.json: architectures: expected a list of class names, got")
+
+
 def test_vocabulary_of_another_size_names_both(folder: Path) -> None:
     size = json.loads((folder / "config.json").read_text())["vocab_size"]
     edit_config(folder, vocab_size=size + 6)

@@ -9,6 +9,7 @@ from typing import Any
 from bertwright.checkpoints.conversion import Weights
 from bertwright.checkpoints.saving import ARCHITECTURES
 from bertwright.errors import ModelError
+from bertwright.model.foreign_config import stated_architecture
 
 PROBLEM_TYPES = ("single_label_classification", "multi_label_classification", "regression")
 
@@ -25,13 +26,14 @@ def foreign_task(
         source: named in errors.
 
     Raises:
-        ModelError: another number of labels than outputs, or an unknown ``problem_type``.
+        ModelError: another number of labels than outputs, an unknown ``problem_type``, or ``architectures``
+            that are no names.
     """
     if "span_head" in weights.parts:
         return {"kind": "answer"}
     if "head" not in weights.parts:
         return None
-    architecture = next(iter(values.get("architectures") or ()), None)
+    architecture = stated_architecture(values, source)
     if architecture == ARCHITECTURES["choice"]:
         return {"kind": "choose"}
     count = weights.tensors["head.output.bias"].shape[0]

@@ -26,7 +26,7 @@ from bertwright.durable import read_manifest, verify
 from bertwright.errors import ModelError, shown_path
 from bertwright.model.bilm_config import BilmConfig
 from bertwright.model.config import BertConfig
-from bertwright.model.foreign_config import foreign_notes
+from bertwright.model.foreign_config import foreign_notes, stated_architecture
 from bertwright.tokenization.tokenizer import Tokenizer
 
 __all__ = ["Head", "ModelFolder", "open_model", "save_model"]
@@ -107,7 +107,7 @@ def _open_hugging_face(
     labels = read_labels(values, source)
     tokenizer, notes = _tokenizer(path, config, source, lower_case)
     notes += remarks + foreign_notes(values) + members.permission_notes(path)
-    architecture = next(iter(values.get("architectures") or ()), None)
+    architecture = stated_architecture(values, source)
     files = members.weight_files(path) if weight_files is None else list(weight_files)
     if not files:
         none = Weights({}, frozenset(), ())
@@ -132,7 +132,7 @@ def _open_bilm(
     require_memory(config, source)
     tokenizer, notes = _tokenizer(path, config, source, lower_case)
     weights = read_bilm_weights(path, config, allow_nonfinite=allow_nonfinite)
-    architecture = next(iter(values.get("architectures") or ()), None)
+    architecture = stated_architecture(values, source)
     notes += members.permission_notes(path)
     return BilmFolder(path, config, tokenizer, weights, manifest, tuple(notes), architecture)
 

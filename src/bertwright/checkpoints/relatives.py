@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bertwright.errors import ModelError
+from bertwright.model.foreign_config import stated_architecture
 
 _ALL_HEADS = (
     "ForPreTraining",
@@ -82,11 +83,10 @@ def as_bert(values: Any, source: str | Path) -> tuple[Any, str, list[str]]:
 
 def _architecture(values: Mapping[str, Any], relative: Relative, source: str | Path) -> str | None:
     """The class without the name of the network; None where nothing is said."""
-    names = values.get("architectures")
-    if not names:
+    stated = stated_architecture(values, source)
+    if stated is None:
         return None
     known = {relative.name + kind: kind for kind in (*relative.same, *relative.other)}
-    first = names[0] if isinstance(names, list) else names
-    if not isinstance(first, str) or first not in known:
-        raise ModelError.at(source, f"one of {', '.join(known)}", first, field="architectures")
-    return known[first]
+    if stated not in known:
+        raise ModelError.at(source, f"one of {', '.join(known)}", stated, field="architectures")
+    return known[stated]

@@ -7,9 +7,10 @@ read past: neither refused nor acted on.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-from bertwright.errors import quote
+from bertwright.errors import ModelError, quote
 
 _NAMES_CODE = ("_attn_implementation_internal", "trust_remote_code", "custom_pipelines")
 """Fields by which other libraries import code (CVE-2026-4372 for the first)."""
@@ -39,6 +40,20 @@ def foreign_notes(values: Mapping[str, Any]) -> list[str]:
     if not values.get("auto_map"):
         return []
     return ["auto_map names code that comes with the folder: it is ignored, nothing of it is read or run"]
+
+
+def stated_architecture(values: Mapping[str, Any], source: str | Path) -> str | None:
+    """What ``config.json`` calls the network: the first of its ``architectures``; None where it does not.
+
+    Raises:
+        ModelError: they are no list of names.
+    """
+    names = values.get("architectures")
+    if names is None:
+        return None
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise ModelError.at(source, "a list of class names", names, field="architectures")
+    return names[0] if names else None
 
 
 def _same(value: Any, allowed: Any) -> bool:
