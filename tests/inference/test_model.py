@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import copy
+import os
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
-from small_models import save_classifier, save_pretrained
+from folder_edits import edit_config
+from small_models import LABELS, save_classifier, save_pretrained
 
 from bertwright.errors import DigestError, ModelError, RunError, UsageError
 from bertwright.inference.model import Model, load
@@ -27,14 +29,38 @@ def test_digest_names_the_contents(pretrained: Model, pretrained_folder: Path, t
 
 
 def test_digest_of_folders_of_others(pretrained_folder: Path, tmp_path: Path) -> None:
-    """Without a manifest of ours, sizes and times of the files say whether it is still the same folder."""
+    """Without a manifest of ours, what was read says whether it is still the same model."""
     copy = tmp_path / "copy"
     shutil.copytree(pretrained_folder, copy)
     (copy / "bertwright.json").unlink()
     before = load(copy).digest
     assert load(copy).digest == before
-    (copy / "config.json").touch()
-    assert load(copy).digest != before
+    assert load(copy, lower_case=False).digest != before
+    for path in copy.iterdir():
+        path.touch()
+    (copy / "README.md").write_text("Another text.")
+    (copy / "vectors.npy.lock").touch()
+    assert load(copy).digest == before, "nothing that it reads has changed"
+    assert load(shutil.copytree(copy, tmp_path / "again")).digest == before
+    weights, times = copy / "model.safetensors", (copy / "model.safetensors").stat()
+    numbers = bytearray(weights.read_bytes())
+    numbers[-3] ^= 1  # of the last one, in its fraction
+    weights.write_bytes(numbers)
+    os.utime(weights, ns=(times.st_atime_ns, times.st_mtime_ns))
+    changed = load(copy).digest
+    assert changed != before
+    edit_config(copy, layer_norm_eps=1e-5)
+    assert load(copy).digest != changed
+
+
+def test_digest_of_classifiers_of_others_goes_by_their_labels(tmp_path: Path) -> None:
+    folder = save_classifier(tmp_path / "model")
+    (folder / "bertwright.json").unlink()
+    before = load(folder).digest
+    names = [f"other {label}" for label in LABELS]
+    labels = {str(index): name for index, name in enumerate(names)}
+    edit_config(folder, id2label=labels, label2id={name: index for index, name in enumerate(names)})
+    assert load(folder).digest != before
 
 
 def test_damaged_folder_is_refused(pretrained_folder: Path, tmp_path: Path) -> None:

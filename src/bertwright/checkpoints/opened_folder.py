@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -13,7 +16,8 @@ from bertwright.checkpoints.conversion import Weights
 from bertwright.checkpoints.names import ENCODER
 from bertwright.checkpoints.saving import ARCHITECTURES
 from bertwright.checkpoints.sentence_recipe import SentenceRecipe
-from bertwright.durable import digest_of, fingerprint
+from bertwright.checkpoints.tensor_file import digest_of_tensors
+from bertwright.durable import digest_of
 from bertwright.errors import ModelError
 from bertwright.model.config import BertConfig
 from bertwright.model.encoder import BertEncoder
@@ -70,16 +74,28 @@ class ModelFolder:
             found = found - {"masked_language"} | {"left_to_right"}
         return frozenset(found)
 
-    @property
+    @cached_property
     def digest(self) -> str:
-        """Names the contents: equal digests give equal answers."""
-        contents = self.manifest.get("digest") or self._fingerprints()
+        """Names the contents: equal digests give equal answers.
+
+        Folders of others have no manifest to name them: what was read is looked at, every number of it, and
+        nothing besides. So it is the same for a copy, and for other files in the folder.
+        """
+        contents = self.manifest.get("digest") or self._contents()
         return digest_of({"contents": contents, "tokenizer": self.tokenizer.digest})
 
-    def _fingerprints(self) -> dict[str, Any]:
-        places = ["*"] if self.sentences is None else ["*", "*/*"]  # modules have folders of their own
-        files = sorted(path for place in places for path in self.path.glob(place) if path.is_file())
-        return {str(path.relative_to(self.path)): fingerprint(path) for path in files}
+    def _contents(self) -> dict[str, Any]:
+        recipe = self.sentences
+        dense = [] if recipe is None else [(layer.weight, layer.bias) for layer in recipe.dense]
+        more = {f"{number}": tensor for number, tensor in enumerate(chain(*dense)) if tensor is not None}
+        said = {
+            "config": self.config.to_dict(),
+            "architecture": self.architecture,
+            "task": self.task,
+            "sentences": None if recipe is None else recipe.facts(),
+        }
+        weights = digest_of_tensors(self.weights.tensors | more)
+        return {"said": json.dumps(said, sort_keys=True), "weights": weights}  # ASCII: names may be anything
 
     @property
     def provenance(self) -> Mapping[str, Any]:

@@ -6,6 +6,7 @@ file that changes later cannot change a model.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Collection, Mapping
@@ -132,6 +133,15 @@ def write_tensors(
 def raw_bytes(tensor: Tensor) -> NDArray[np.uint8]:
     """The memory of ``tensor``, byte by byte."""
     return tensor.reshape(-1).view(torch.uint8).numpy()
+
+
+def digest_of_tensors(tensors: Mapping[str, Tensor]) -> str:
+    """SHA-256 (hexadecimal) of names, shapes, dtypes and numbers, whatever their order."""
+    found = hashlib.sha256()
+    for name, tensor in sorted(tensors.items()):
+        found.update(json.dumps([name, list(tensor.shape), str(tensor.dtype)]).encode())
+        found.update(raw_bytes(tensor.detach().cpu().contiguous()).data)
+    return found.hexdigest()
 
 
 def _opened(path: Path) -> BufferedReader:
