@@ -21,7 +21,8 @@ from bertwright.exchange.answers import answers_of, difference
 from bertwright.exchange.conversion import convert
 from bertwright.exchange.probe import TEXTS
 from bertwright.exchange.probe import inputs as probe
-from bertwright.exchange.targets import TARGETS, Request
+from bertwright.exchange.request import Request
+from bertwright.exchange.targets import TARGETS
 from bertwright.inference.model import load
 from bertwright.model.choice_classifier import ChoiceClassifier
 from bertwright.model.config import BertConfig

@@ -17,8 +17,9 @@ from bertwright.durable import StagedDirectory, require_elsewhere
 from bertwright.errors import ModelError, UsageError
 from bertwright.exchange.answers import answers_of, difference
 from bertwright.exchange.probe import inputs
+from bertwright.exchange.request import Request
 from bertwright.exchange.source import Source, open_source
-from bertwright.exchange.targets import TARGETS, Request, Result, Target
+from bertwright.exchange.targets import TARGETS, Result, Target
 from bertwright.exchange.tensors import TensorReport, compare_tensors
 from bertwright.progress import Progress, Silent
 from bertwright.tasks.networks import TOP

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from torch import Tensor
 
@@ -15,9 +15,7 @@ from bertwright.checkpoints.saving import ARCHITECTURES, LEFT_TO_RIGHT, save_wei
 from bertwright.checkpoints.sentence_recipe import SentenceRecipe
 from bertwright.checkpoints.tensor_file import read_tensors
 from bertwright.errors import ModelError
-
-if TYPE_CHECKING:
-    from bertwright.exchange.targets import Request
+from bertwright.exchange.request import Request
 
 _KEPT = ("id2label", "label2id", "problem_type")
 """Fields of ``config.json`` that say what the outputs of a classifier are."""

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bertwright.checkpoints.model_folder import ModelFolder
 from bertwright.checkpoints.tensor_file import read_tensors
 from bertwright.errors import ModelError, UsageError
 from bertwright.exchange.gate import Loss, measure
 from bertwright.exchange.hugging_face import architecture_of, head_fields
+from bertwright.exchange.request import Request
 from bertwright.export.building import SmallModel
 from bertwright.export.writing import Exported, export, write_folder
 from bertwright.tasks.feature_model import FILE, METHOD
-
-if TYPE_CHECKING:
-    from bertwright.exchange.targets import Request
 
 MAX_LOSS = 0.5
 """Points of a metric (hundredths) that an export may lose unless another bound is given."""

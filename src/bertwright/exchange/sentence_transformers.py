@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from bertwright.checkpoints.model_folder import ModelFolder
 from bertwright.exchange.hugging_face import save_folder
+from bertwright.exchange.request import Request
 from bertwright.inference.embedding import changed, sequence_length
-
-if TYPE_CHECKING:
-    from bertwright.exchange.targets import Request
 
 OPTIONS = ("pooling", "normalize", "max_length")
 

@@ -30,20 +30,11 @@ from bertwright.exchange.answers import Answers, answers_of
 from bertwright.exchange.hugging_face import write_hugging_face
 from bertwright.exchange.onnx_export import write_onnx
 from bertwright.exchange.probe import Inputs
+from bertwright.exchange.request import Request
 from bertwright.exchange.sentence_transformers import write_sentence_transformers
 from bertwright.exchange.tensorflow import write_tensorflow
 from bertwright.export.folder import open_onnx
 from bertwright.tokenization.tokenizer import Tokenizer
-
-
-@dataclass(frozen=True)
-class Request:
-    """What is asked of a target besides the model."""
-
-    origin: Mapping[str, Any]
-    """Where the model comes from, for the provenance that is stored: ``name``, ``format``, ``digest``."""
-    options: Mapping[str, Any] = field(default_factory=dict)
-    """Of one target alone."""
 
 
 @dataclass(frozen=True)

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from bertwright.checkpoints.model_folder import ModelFolder
 from bertwright.checkpoints.tensorflow.saving import save_tensorflow
-
-if TYPE_CHECKING:
-    from bertwright.exchange.targets import Request
+from bertwright.exchange.request import Request
 
 
 def write_tensorflow(folder: ModelFolder, path: Path, request: Request) -> None:
