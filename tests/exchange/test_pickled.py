@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import shutil
 import zipfile
 from collections import OrderedDict
 from collections.abc import Callable
@@ -16,7 +17,7 @@ import safetensors.torch
 import torch
 
 from bertwright.checkpoints.model_folder import open_model
-from bertwright.errors import ModelError
+from bertwright.errors import BertwrightError, DiskError, ModelError, WorkerError
 from bertwright.exchange import pickled as module
 from bertwright.exchange.conversion import convert
 
@@ -165,17 +166,61 @@ def test_files_beyond_the_caps(pickled: Path, tmp_path: Path, monkeypatch: pytes
             convert(pickled, tmp_path / "out")
 
 
+def test_what_is_not_the_file_s_fault_is_told_as_what_it_is(
+    pickled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PyTorch that cannot be imported, and tensors that cannot be written: no word of a hostile pickle."""
+    (tmp_path / "result").mkdir()  # stands where the file is to be written
+    with pytest.raises(DiskError, match=r"result: cannot write: .*directory"):
+        module._read_one(pickled / "pytorch_model.bin", tmp_path / "result")
+    (tmp_path / "result").rmdir()
+    (tmp_path / "modules").mkdir()
+    (tmp_path / "modules" / "torch.py").write_text("raise ImportError('libcudart.so.99 is not here')")
+    monkeypatch.syspath_prepend(tmp_path / "modules")
+    with pytest.raises(WorkerError, match=r"cannot work: import torch: libcudart\.so\.99 is not here"):
+        convert(pickled, tmp_path / "out")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["folder", "modules"]
+
+
+def test_the_linker_looks_where_it_looks_for_us(
+    pickled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "program.py"
+    program.write_text("import json, os; print(json.dumps({'unable': sorted(os.environ.items())}))")
+    monkeypatch.setattr(module, "_PROGRAM", program)
+    monkeypatch.setenv("LD_LIBRARY_PATH", "/opt/cuda/lib")
+    monkeypatch.setenv("LD_PRELOAD", "")
+    with pytest.raises(WorkerError, match=r"'LD_LIBRARY_PATH', '/opt/cuda/lib'") as error:
+        convert(pickled, tmp_path / "out")
+    assert "LD_PRELOAD" not in error.value.message
+
+
+def test_room_for_the_tensors_is_asked_for_first(
+    pickled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = shutil.disk_usage(tmp_path)._replace(free=1000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: full)
+    with pytest.raises(DiskError, match="not enough space"):
+        module.read_pickled([pickled / "pytorch_model.bin"], tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("limits", "message"),
+    ("limits", "message", "error"),
     [
-        ({"memory": 300 << 20}, "exit code|more memory|stopped"),
-        ({"seconds": 1}, "within 1 s|SIGKILL|SIGXCPU"),
-        ({"bytes": 1000}, "SIGXFSZ|exit code|Error"),
+        ({"memory": 300 << 20}, "exit code|more memory|stopped|cannot work", (ModelError, WorkerError)),
+        ({"seconds": 1}, "within 1 s|SIGKILL|SIGXCPU", ModelError),
+        ({"bytes": 1000}, "SIGXFSZ|SIGBUS|more numbers", ModelError),
     ],
 )
 def test_the_limits_hold(
-    limits: dict[str, int], message: str, pickled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    limits: dict[str, int],
+    message: str,
+    error: type[BertwrightError],
+    pickled: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     answer = module._answer
 
@@ -183,7 +228,7 @@ def test_the_limits_hold(
         return answer(file, descriptor, result, {**given, **limits})
 
     monkeypatch.setattr(module, "_answer", limited)
-    with pytest.raises(ModelError, match=message):
+    with pytest.raises(error, match=message):
         convert(pickled, tmp_path / "out")
     assert [path.name for path in tmp_path.iterdir()] == ["folder"]
 

@@ -20,7 +20,8 @@ from bertwright import strict_json
 from bertwright.checkpoints import members
 from bertwright.checkpoints.memory import available_bytes
 from bertwright.checkpoints.sentence_modules import MODULES, read_modules
-from bertwright.errors import ModelError, WorkerError, one_line
+from bertwright.durable import check_free_space
+from bertwright.errors import DiskError, ModelError, WorkerError, one_line, shown_path
 
 PICKLE = "pytorch_model.bin"
 PICKLE_INDEX = "pytorch_model.bin.index.json"
@@ -33,6 +34,7 @@ _COPIES = 3  # of the weights: as they are read, as one of them is copied, as th
 _SECONDS = 120
 _BYTES_A_SECOND = 10 << 20
 _REPLY = 1 << 16
+_LINKER = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")  # where modules of clusters keep what PyTorch links to
 
 
 def pickled_weights(path: Path) -> list[Path]:
@@ -60,6 +62,8 @@ def read_pickled(files: list[Path], scratch: Path) -> list[Path]:
     Raises:
         ModelError: a file is too large, is no pickle of tensors, names anything but tensors, claims more
             numbers than it holds, or took longer or more memory than a file of its size may.
+        DiskError: there is no room for the tensors.
+        WorkerError: the process cannot do its work, whatever the file is.
     """
     results = []
     for number, file in enumerate(files):
@@ -79,22 +83,32 @@ def _read_one(file: Path, result: Path) -> None:
         raise ModelError(f"{file}: reading it takes {needed:,.1f} GiB of memory, {free:,.1f} GiB are free")
     seconds = _SECONDS + size // _BYTES_A_SECOND
     limits = {"memory": _IMPORTS + _COPIES * size, "seconds": seconds, "bytes": 2 * size + (1 << 20)}
+    check_free_space(result, limits["bytes"])
     with file.open("rb") as stream:
         reply = _answer(file, stream.fileno(), result, limits)
+    if "unable" in reply:
+        raise WorkerError(one_line(f"the process that reads pickles cannot work: {reply['unable']}"))
+    if "unwritten" in reply:
+        raise DiskError(one_line(f"{shown_path(result)}: cannot write: {reply['unwritten']}"))
     if reply.get("refused"):
         hint = "in a trusted place save the model again as safetensors"
         raise ModelError.at(file, "a pickle of tensors alone", reply["refused"], hint=hint)
 
 
 def _answer(file: Path, descriptor: int, result: Path, limits: dict[str, int]) -> dict[str, Any]:
-    """Runs the process; the file reaches it as its standard input, so that it needs no path."""
+    """Runs the process; the file reaches it as its standard input, so that it needs no path.
+
+    It imports from where this process does, but for places that mean another one in another directory.
+    """
+    places = json.dumps([place for place in sys.path if os.path.isabs(place)])
+    linked = {name: os.environ[name] for name in _LINKER if name in os.environ}
     with subprocess.Popen(
-        [sys.executable, "-I", str(_PROGRAM), str(result), json.dumps(limits)],
+        [sys.executable, "-I", str(_PROGRAM), str(result), json.dumps(limits), places],
         stdin=descriptor,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         cwd=result.parent,
-        env={"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""},
+        env={"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", **linked},
         start_new_session=True,
     ) as process:
         try:

@@ -2,15 +2,18 @@
 
 Nothing of this package is imported, so that what runs here is this page and PyTorch's ``weights_only``
 reader, under limits that it gives itself before it looks at the file. One line of JSON goes to standard
-output: ``{"tensors": N}``, or ``{"refused": "why"}``.
+output: ``{"tensors": N}``; ``{"refused": "why"}`` where it is the file's fault; ``{"unable": "why"}`` where
+PyTorch cannot be imported, and ``{"unwritten": "why"}`` where the tensors cannot be written, which are not.
 
-Arguments: the file to be written, and the limits as JSON: ``memory`` (bytes of address space), ``seconds``
-(of processor time), ``bytes`` (of the file to be written).
+Arguments: the file to be written; the limits as JSON: ``memory`` (bytes of address space), ``seconds`` (of
+processor time), ``bytes`` (of the file to be written); and as JSON the places to import from, those of the
+process that asks: started with ``-I``, Python alone would not look where a user has installed PyTorch.
 """
 
 from __future__ import annotations
 
 import ctypes
+import errno
 import json
 import os
 import re
@@ -139,25 +142,37 @@ def _first_line(problem: BaseException) -> str:
     return lines[0][:200] if lines else ""
 
 
-def main() -> None:
-    """Read, write, and say so."""
-    target, limits = sys.argv[1], json.loads(sys.argv[2])
-    confine(limits)
-    with open(0, "rb", closefd=False) as file:
+def answer_of(target: str) -> dict[str, Any]:
+    """Read standard input, write ``target``, and what is to be said of it."""
+    try:
         import safetensors.torch
         import torch
-
-        torch.set_num_threads(1)
-        forbid()
+    except (ImportError, OSError, MemoryError) as problem:
+        return {"unable": f"import torch: {_first_line(problem)}"}
+    torch.set_num_threads(1)
+    forbid()
+    with open(0, "rb", closefd=False) as file:
         try:
             tensors = tensors_of(file, os.fstat(0).st_size)
-            safetensors.torch.save_file(tensors, target)
-            answer: dict[str, Any] = {"tensors": len(tensors)}
         except Refused as problem:
-            answer = {"refused": str(problem)}
+            return {"refused": str(problem)}
         except MemoryError:
-            answer = {"refused": "one that takes more memory than a file of its size may"}
-    print(json.dumps(answer), flush=True)
+            return {"refused": "one that takes more memory than a file of its size may"}
+    try:
+        safetensors.torch.save_file(tensors, target)
+    except (OSError, safetensors.SafetensorError) as problem:
+        if f"os error {errno.EFBIG}" in str(problem):  # the limit that this process gave itself
+            return {"refused": "one with more numbers than a file of its size may have"}
+        return {"unwritten": _first_line(problem)}
+    return {"tensors": len(tensors)}
+
+
+def main() -> None:
+    """Read, write, and say so."""
+    target, limits, places = sys.argv[1], json.loads(sys.argv[2]), json.loads(sys.argv[3])
+    confine(limits)
+    sys.path[:] = places
+    print(json.dumps(answer_of(target)), flush=True)
 
 
 if __name__ == "__main__":
