@@ -47,6 +47,12 @@ def test_corpus_with_a_vocabulary(corpus: Path, vocabulary: Path, capsys: pytest
     assert [finding["name"] for finding in data["findings"]] == ["little_text"]  # type: ignore[attr-defined]
 
 
+def test_longer_lines_can_be_accepted(corpus: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["doctor", str(corpus), "--max-line-bytes", "20"]) == 2
+    assert "--max-line-bytes" in capsys.readouterr().err
+    assert run(["doctor", str(corpus), "--max-line-bytes", "2000", "--json"]) == 0
+
+
 def test_store(corpus: Path, vocabulary: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     store = tmp_path / "store"
     made = ["prepare", str(corpus), "--vocab", str(vocabulary), "-o", str(store), "--one-sentence-per-line"]

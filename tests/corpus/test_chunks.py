@@ -113,7 +113,29 @@ def test_a_long_line_is_refused_while_cutting(tmp_path: Path) -> None:
     path = tmp_path / "x.gz"
     path.write_bytes(gzip.compress(b"short\n" + random.Random(0).randbytes(3 << 20).hex().encode()))
     with pytest.raises(CorpusError, match=r"x\.gz:2: expected lines of at most 1,000,000 bytes"):
-        list(split_work(find_corpus([path]), 1000, max_line_bytes=1_000_000))
+        list(split_work(find_corpus([path], max_line_bytes=1_000_000), 1000))
+
+
+def test_a_line_as_long_as_was_asked_for_is_read_whole(tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    path.write_bytes(b"short\n\n" + b"x" * (18 << 20))
+    assert [len(d.lines[0]) for d in read_documents(path, max_line_bytes=64 << 20)] == [5, 18 << 20]
+    with pytest.raises(CorpusError, match="expected lines of at most 16,777,216 bytes"):
+        list(read_documents(path))
+
+
+def test_how_a_file_is_read_goes_with_its_chunks(tmp_path: Path) -> None:
+    path = tmp_path / "x.jsonl"
+    path.write_text("".join(json.dumps({"body": f"Document {number}."}) + "\n" for number in range(9)))
+    longest = len('{"body": "Document 0."}')
+    corpus = find_corpus([path], text_field="body", max_line_bytes=longest)
+    chunks = [pickle.loads(pickle.dumps(chunk)) for chunk in split_work(corpus, 50)]
+    assert len(chunks) > 2
+    found = [d.lines[0] for chunk in chunks for d in read_chunk(chunk)]
+    assert found == [f"Document {number}." for number in range(9)]
+    shorter = find_corpus([path], text_field="body", max_line_bytes=longest - 1)
+    with pytest.raises(CorpusError, match=f"at most {longest - 1} bytes"):
+        list(read_chunk(next(split_work(shorter, 50))))
 
 
 def test_files_that_change_or_vanish_fail_the_run(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from shared import shared_path
 
-from bertwright.data import corpus_doctor
+from bertwright.data import corpus_doctor, text_sample
 from bertwright.data.corpus_doctor import examine_corpus
 from bertwright.data.corpus_survey import digest
 from bertwright.data.instance_settings import InstanceSettings
@@ -125,6 +125,48 @@ def test_instances_with_a_vocabulary(tmp_path: Path) -> None:
     assert diagnosis.facts["sample_documents"] == 50
     assert 0 < diagnosis.facts["unk_rate"] < 0.1
     assert "random_next_share" in diagnosis.facts
+
+
+SMALL = Tokenizer(Vocabulary.from_tokens([*SPECIAL_TOKENS, *WORDS, ".", *"0123456789"]))
+
+
+@pytest.mark.parametrize("first", range(0, 40, 8))
+def test_of_few_large_documents_two_are_looked_at(
+    tmp_path: Path, first: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sample of one document in so many may well have none of five."""
+    monkeypatch.setattr(corpus_doctor, "_SAMPLE_BYTES", 100)
+    path = write(tmp_path / "corpus.txt", [document(number, 40) for number in range(first, first + 5)])
+    diagnosis = examine_corpus([path], tokenizer=SMALL, language=None)
+    assert diagnosis.facts["sample_documents"] == 2
+    assert not {"one_document", "little_text"} & {finding.name for finding in diagnosis.findings}
+    monkeypatch.setattr(corpus_doctor, "_CHUNK_BYTES", 500)
+    assert examine_corpus([path], tokenizer=SMALL, language=None, workers=1) == diagnosis
+
+
+def test_a_single_large_document_is_named_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(corpus_doctor, "_SAMPLE_BYTES", 100)
+    monkeypatch.setattr(text_sample, "LONGEST", 1000)
+    diagnosis = examine_corpus([write(tmp_path / "corpus.txt", [document(1, 400)])], tokenizer=SMALL)
+    names = [finding.name for finding in diagnosis.findings]
+    assert names.count("one_document") == 1
+    assert diagnosis.facts["instances_measured"] > 0
+    assert "little_text" not in names, "the sample is the beginning of a document"
+
+
+def test_text_without_tokens(tmp_path: Path) -> None:
+    path = write(tmp_path / "corpus.txt", [["\x01\x02", "\x03"], ["\x04"], ["\x05\x06"]])
+    diagnosis = examine_corpus([path], tokenizer=SMALL)
+    assert diagnosis.findings[0].name == "no_tokens"
+    assert diagnosis.facts["documents"] == 3 and diagnosis.samples == ()
+
+
+def test_long_lines_are_refused_or_read_as_asked(tmp_path: Path) -> None:
+    path = write(tmp_path / "corpus.txt", HEALTHY)
+    longest = max(len(text) for lines in HEALTHY for text in lines)
+    with pytest.raises(CorpusError, match="--max-line-bytes"):
+        examine_corpus([path], max_line_bytes=longest - 1)
+    assert examine_corpus([path], max_line_bytes=longest).facts["longest_line"] == longest
 
 
 def test_real_text(tmp_path: Path) -> None:

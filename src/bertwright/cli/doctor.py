@@ -9,6 +9,7 @@ from cyclopts import Parameter
 
 from bertwright.cli.arguments import Common, Count, Whole
 from bertwright.corpus.formats import Format
+from bertwright.corpus.lines import MAX_LINE_BYTES
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -43,6 +44,9 @@ def doctor(
     language: Annotated[str, Parameter(help="For a corpus: whose rules find the sentences.")] = "en",
     format: Annotated[Format, Parameter(help="For a corpus: how documents stand in the files.")] = "auto",
     text_field: Annotated[str, Parameter(help="For a corpus: column or key of the text.")] = "text",
+    max_line_bytes: Annotated[
+        Count, Parameter(help="For a corpus: longer lines are refused.")
+    ] = MAX_LINE_BYTES,
     workers: Annotated[Whole | None, Parameter(help="Processes; by default one a core.")] = None,
     common: Common = Common(),
 ) -> None:
@@ -78,6 +82,7 @@ def doctor(
                 language=None if one_sentence_per_line else language,
                 format=format,
                 text_field=text_field,
+                max_line_bytes=max_line_bytes,
                 workers=workers,
                 seed=seed,
                 samples=samples,

@@ -4,8 +4,8 @@ Files are found and checked (``files``), opened through their compression (``str
 (``lines``) and turned into documents (``documents``); ``chunks`` cuts a corpus into pieces for parallel work.
 """
 
-from bertwright.corpus.chunks import Chunk, read_chunk, split_work
-from bertwright.corpus.documents import Document, read_documents
+from bertwright.corpus.chunks import Chunk, read_chunk, read_documents, split_work
+from bertwright.corpus.documents import Document
 from bertwright.corpus.files import Corpus, CorpusFile, find_corpus
 
 __all__ = [

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from bertwright.corpus.documents import (
@@ -21,13 +22,14 @@ from bertwright.corpus.documents import (
     documents_of_text,
     documents_of_tsv,
 )
-from bertwright.corpus.files import Corpus, CorpusFile
+from bertwright.corpus.files import Corpus, CorpusFile, find_corpus
 from bertwright.corpus.lines import MAX_LINE_BYTES, decoded_lines, line_too_long
 from bertwright.corpus.streams import ByteStream, open_found
 from bertwright.errors import CorpusError, RunError, shown_path
 
 _BLANK_LINE = re.compile(rb"\n[ \t\r]*\n")
 _LINE = re.compile(rb"\n")
+_CHUNK_BYTES = 16 << 20
 _OVERLAP = 64  # bytes of the previous block in which a blank line may begin
 
 
@@ -58,11 +60,7 @@ class Chunk:
 
 
 def split_work(
-    corpus: Corpus,
-    target_bytes: int,
-    *,
-    at: Literal["document", "line"] = "document",
-    max_line_bytes: int = MAX_LINE_BYTES,
+    corpus: Corpus, target_bytes: int, *, at: Literal["document", "line"] = "document"
 ) -> Iterator[Chunk]:
     """Chunks of about ``target_bytes`` of text, in the order of the corpus; drawn lazily to bound the memory.
 
@@ -70,7 +68,6 @@ def split_work(
         corpus: from :func:`bertwright.corpus.files.find_corpus`.
         target_bytes: a chunk ends at the first boundary after so many bytes.
         at: cut plain text between documents, or at any line (for counting words).
-        max_line_bytes: longer lines are refused.
 
     Raises:
         CorpusError: damaged archives, a line that is too long, a document over 128 MiB.
@@ -79,7 +76,7 @@ def split_work(
     held: list[Piece] = []
     size = stored = 0
     for file in corpus.files:
-        for piece, text_bytes, stored_bytes in _pieces(file, target_bytes, at, max_line_bytes):
+        for piece, text_bytes, stored_bytes in _pieces(file, target_bytes, at):
             held.append(piece)
             size, stored = size + text_bytes, stored + stored_bytes
             if size >= target_bytes:
@@ -89,9 +86,7 @@ def split_work(
         yield Chunk(tuple(held), stored)
 
 
-def read_chunk(
-    chunk: Chunk, *, text_field: str = "text", max_line_bytes: int = MAX_LINE_BYTES
-) -> Iterator[Document]:
+def read_chunk(chunk: Chunk) -> Iterator[Document]:
     """The documents of ``chunk``, in order.
 
     Raises:
@@ -99,22 +94,40 @@ def read_chunk(
         RunError: a file vanished or changed since it was found.
     """
     for piece in chunk.pieces:
-        yield from _documents(piece, text_field, max_line_bytes)
+        yield from _documents(piece)
 
 
-def _pieces(file: CorpusFile, target: int, at: str, max_line_bytes: int) -> Iterator[tuple[Piece, int, int]]:
+def read_documents(
+    path: str | Path, *, format: str = "auto", text_field: str = "text", max_line_bytes: int = MAX_LINE_BYTES
+) -> Iterator[Document]:
+    """The documents of one file or directory, in order.
+
+    Args:
+        path: a file, possibly compressed (gzip, xz, zstd), or a directory of files.
+        format: ``text``: one paragraph or sentence a line, a blank line between documents. ``jsonl``,
+            ``csv``, ``tsv``, ``parquet``: one row a document, its text cut at line feeds.
+        text_field: the column, or key, that holds the text.
+        max_line_bytes: longer lines are refused.
+
+    Raises:
+        CorpusError: what is wrong, with file and line.
+    """
+    corpus = find_corpus([path], format=format, text_field=text_field, max_line_bytes=max_line_bytes)
+    for chunk in split_work(corpus, _CHUNK_BYTES):
+        yield from read_chunk(chunk)
+
+
+def _pieces(file: CorpusFile, target: int, at: str) -> Iterator[tuple[Piece, int, int]]:
     if file.format == "parquet":
         yield from _row_groups(file, target)
     elif file.format in ("csv", "tsv") or file.text_bytes <= target:
         yield Piece(file), file.text_bytes, file.stored_bytes
     else:
         boundary = _BLANK_LINE if at == "document" and file.format == "text" else _LINE
-        yield from _cut(file, target, boundary, max_line_bytes)
+        yield from _cut(file, target, boundary)
 
 
-def _cut(
-    file: CorpusFile, target: int, boundary: re.Pattern[bytes], max_line_bytes: int
-) -> Iterator[tuple[Piece, int, int]]:
+def _cut(file: CorpusFile, target: int, boundary: re.Pattern[bytes]) -> Iterator[tuple[Piece, int, int]]:
     """Pieces of a file of lines, each ending at the first ``boundary`` after ``target`` bytes."""
     stream = ByteStream(file.path, file.compression)
     inline = file.compression != "none"
@@ -145,8 +158,8 @@ def _cut(
                 stored += made[2]
                 start, line, tail = position, next_line, b""
                 kept.clear()
-            elif position - line_start > max_line_bytes:
-                raise line_too_long(file.path, next_line, max_line_bytes)
+            elif position - line_start > file.max_line_bytes:
+                raise line_too_long(file.path, next_line, file.max_line_bytes)
             elif position - start > MAX_DOCUMENT_BYTES + target:
                 raise CorpusError.at(
                     file.path,
@@ -191,8 +204,9 @@ def _row_groups(file: CorpusFile, target: int) -> Iterator[tuple[Piece, int, int
             start, size = group + 1, 0
 
 
-def _documents(piece: Piece, text_field: str, max_line_bytes: int) -> Iterator[Document]:
+def _documents(piece: Piece) -> Iterator[Document]:
     file = piece.file
+    text_field, max_line_bytes = file.text_field, file.max_line_bytes
     _refuse_changed(file)
     if file.format == "parquet":
         yield from documents_of_parquet(file.path, range(piece.start, piece.stop or 0), text_field)

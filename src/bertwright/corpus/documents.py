@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from bertwright import strict_json
-from bertwright.corpus.lines import MAX_LINE_BYTES
 from bertwright.corpus.streams import open_found
 from bertwright.errors import CorpusError, quote
 
@@ -29,28 +28,6 @@ class Document:
     """The file it stands in."""
     line: int
     """Number of its first line there, from 1 (Parquet: of its row)."""
-
-
-def read_documents(
-    path: str | Path, *, format: str = "auto", text_field: str = "text", max_line_bytes: int = MAX_LINE_BYTES
-) -> Iterator[Document]:
-    """The documents of one file or directory, in order.
-
-    Args:
-        path: a file, possibly compressed (gzip, xz, zstd), or a directory of files.
-        format: ``text``: one paragraph or sentence a line, a blank line between documents. ``jsonl``,
-            ``csv``, ``tsv``, ``parquet``: one row a document, its text cut at line feeds.
-        text_field: the column, or key, that holds the text.
-        max_line_bytes: longer lines are refused.
-
-    Raises:
-        CorpusError: what is wrong, with file and line.
-    """
-    from bertwright.corpus.chunks import read_chunk, split_work
-    from bertwright.corpus.files import find_corpus
-
-    for chunk in split_work(find_corpus([path], format=format), 16 << 20):
-        yield from read_chunk(chunk, text_field=text_field, max_line_bytes=max_line_bytes)
 
 
 def documents_of_text(path: Path, lines: Lines) -> Iterator[Document]:

@@ -17,6 +17,7 @@ from bertwright.corpus.formats import (
     looks_like_json,
     refuse_binary,
 )
+from bertwright.corpus.lines import MAX_LINE_BYTES
 from bertwright.corpus.streams import read_head
 from bertwright.errors import CorpusError, shown_path
 
@@ -27,13 +28,17 @@ _COMPRESSED_GROWTH = (
 
 @dataclass(frozen=True)
 class CorpusFile:
-    """A file that was found, with what its first bytes say about it."""
+    """A file that was found: what its first bytes say about it, and how it is to be read."""
 
     path: Path
     format: Format
     compression: Compression
     stored_bytes: int
     modified_ns: int
+    text_field: str
+    """Column or key of the text, in formats with one."""
+    max_line_bytes: int
+    """Longer lines are refused."""
 
     @property
     def text_bytes(self) -> int:
@@ -59,12 +64,22 @@ class Corpus:
         return sum(file.text_bytes for file in self.files)
 
 
-def find_corpus(paths: Sequence[str | Path], *, format: str = "auto", output: Path | None = None) -> Corpus:
-    """Find the files of a corpus and look at the first bytes of each.
+def find_corpus(
+    paths: Sequence[str | Path],
+    *,
+    format: str = "auto",
+    text_field: str = "text",
+    max_line_bytes: int = MAX_LINE_BYTES,
+    output: Path | None = None,
+) -> Corpus:
+    """Find the files of a corpus and look at the first bytes of each. How they are to be read is decided
+    here once, and goes with them to whoever reads them.
 
     Args:
         paths: files, and directories that are walked (hidden names are passed over).
         format: one of :data:`bertwright.corpus.formats.Format`.
+        text_field: the column, or key, that holds the text.
+        max_line_bytes: longer lines are refused.
         output: what will be written; it must not lie inside an input directory.
 
     Raises:
@@ -80,7 +95,7 @@ def find_corpus(paths: Sequence[str | Path], *, format: str = "auto", output: Pa
     for path in _walk(paths, output):
         status = _status(path)
         _refuse_twice(path, status, seen)
-        file, head = _inspect(path, status, format)
+        file, head = _inspect(path, status, format, text_field, max_line_bytes)
         if not head:
             empty.append(path)
             continue
@@ -138,7 +153,9 @@ def _status(path: Path) -> os.stat_result:
     return status
 
 
-def _inspect(path: Path, status: os.stat_result, format: str) -> tuple[CorpusFile, bytes]:
+def _inspect(
+    path: Path, status: os.stat_result, format: str, text_field: str, max_line_bytes: int
+) -> tuple[CorpusFile, bytes]:
     try:
         with path.open("rb") as file:
             head = file.read(HEAD_BYTES)
@@ -154,7 +171,8 @@ def _inspect(path: Path, status: os.stat_result, format: str) -> tuple[CorpusFil
         head = read_head(path, compression, HEAD_BYTES)
     if head:
         refuse_binary(path, head, kind)
-    return CorpusFile(path, kind, compression, status.st_size, status.st_mtime_ns), head
+    size, modified = status.st_size, status.st_mtime_ns
+    return CorpusFile(path, kind, compression, size, modified, text_field, max_line_bytes), head
 
 
 def _refuse_twice(path: Path, status: os.stat_result, seen: dict[tuple[int, int], Path]) -> None:

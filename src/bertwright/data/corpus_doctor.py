@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bertwright.corpus import Corpus, find_corpus, split_work
+from bertwright.corpus.lines import MAX_LINE_BYTES
 from bertwright.data.corpus_survey import (
     FEW_WORDS,
     LONG_LINE,
@@ -23,6 +24,7 @@ from bertwright.data.repetition import Repetition, repetition
 from bertwright.data.sentences import check_language, split_sentences
 from bertwright.data.store import TokenStore
 from bertwright.data.store_doctor import examine_store
+from bertwright.data.text_sample import TextSample
 from bertwright.errors import CorpusError
 from bertwright.execution.local import default_workers, map_ordered
 from bertwright.progress import Progress, Silent
@@ -30,7 +32,7 @@ from bertwright.tokenization.tokenizer import Tokenizer
 
 _CHUNK_BYTES = 16 << 20
 _SAMPLE_BYTES = 8 << 20
-_SAID_OF_THE_CORPUS = {"duplicate_documents", "duplicate_sentences"}
+_SAID_OF_THE_CORPUS = {"one_document", "duplicate_documents", "duplicate_sentences"}
 
 
 class _LineCheck(NamedTuple):
@@ -81,6 +83,13 @@ _LINE_CHECKS = (
         "Nothing to do, unless they were meant as special tokens: they are not.",
     ),
 )
+_NO_TOKENS = Finding(
+    Severity.ERROR,
+    "no_tokens",
+    "The documents that were looked at have no tokens: they are nothing but control characters.",
+    "Make the text again from its source.",
+    1,
+)
 
 
 def examine_corpus(
@@ -91,17 +100,21 @@ def examine_corpus(
     language: str | None = "en",
     format: str = "auto",
     text_field: str = "text",
+    max_line_bytes: int = MAX_LINE_BYTES,
     workers: int | None = None,
     seed: int = 0,
     samples: int = 3,
     progress: Progress | None = None,
 ) -> Diagnosis:
-    """Look at all of a corpus; with a ``tokenizer`` also at the instances of some 8 MB of its documents.
+    """Look at all of a corpus; with a ``tokenizer`` also at the instances of some 8 MB of its documents: two
+    at least, of a long one the beginning.
 
     Args:
         paths: files and directories; see :mod:`bertwright.corpus`.
         settings: of the instances; without next sentences a single document is no mistake.
         language: whose rules find the sentences of the sample; None when each line is one.
+        text_field: column or key of the text, in formats with one.
+        max_line_bytes: longer lines are refused.
         workers: processes; by default one a core.
 
     Raises:
@@ -110,10 +123,8 @@ def examine_corpus(
     if language is not None:
         check_language(language)
     paired = settings is None or settings.next_sentence
-    corpus = find_corpus(paths, format=format)
-    survey = _survey(
-        corpus, text_field, default_workers() if workers is None else workers, progress or Silent()
-    )
+    corpus = find_corpus(paths, format=format, text_field=text_field, max_line_bytes=max_line_bytes)
+    survey = _survey(corpus, default_workers() if workers is None else workers, progress or Silent())
     documents = repetition(np.concatenate(survey.document_digests), np.concatenate(survey.document_sizes))
     lines = repetition(np.concatenate(survey.line_digests), np.concatenate(survey.line_sizes))
     findings = [*_of_documents(survey, paired), *_of_repetition(survey, documents, lines), *_of_lines(survey)]
@@ -124,18 +135,21 @@ def examine_corpus(
     facts = {"files": len(corpus.files), **_facts(survey, documents, lines)}
     if tokenizer is None:
         return Diagnosis.of("corpus", facts, findings)
-    store = _sample_store(survey.sample, tokenizer, language)
+    sampled = _tokenized(survey.sample.documents, tokenizer, language)
+    if not sampled:
+        return Diagnosis.of("corpus", facts, [*findings, _NO_TOKENS])
+    store = TokenStore.from_documents(sampled, len(tokenizer.vocabulary))
     inner = examine_store(store, tokenizer.vocabulary, settings, seed=seed, samples=samples)
     facts |= {f"sample_{name}" if name in facts else name: value for name, value in inner.facts.items()}
     # What the whole corpus has told already is not said again of its sample; a sample is always little.
     known = {finding.name for finding in findings} | _SAID_OF_THE_CORPUS
-    if len(survey.sample) < survey.documents:
+    if survey.sample.characters < survey.characters:
         known.add("little_text")
     findings += [finding for finding in inner.findings if finding.name not in known]
     return Diagnosis.of("corpus", facts, findings, inner.samples)
 
 
-def _survey(corpus: Corpus, text_field: str, workers: int, watch: Progress) -> CorpusSurvey:
+def _survey(corpus: Corpus, workers: int, watch: Progress) -> CorpusSurvey:
     """All chunks of the corpus, in parallel when it is large enough to be worth the processes."""
     rate = max(1, corpus.text_bytes // _SAMPLE_BYTES)
     sizes: list[int] = []
@@ -143,9 +157,9 @@ def _survey(corpus: Corpus, text_field: str, workers: int, watch: Progress) -> C
     def tasks() -> Iterator[SurveyTask]:
         for chunk in split_work(corpus, _CHUNK_BYTES):
             sizes.append(chunk.stored_bytes)
-            yield SurveyTask(chunk, text_field, rate)
+            yield SurveyTask(chunk, rate)
 
-    survey = CorpusSurvey()
+    survey = CorpusSurvey(sample=TextSample(rate))
     watch.start("looking at the corpus", corpus.stored_bytes, "bytes")
     crew = workers if corpus.text_bytes > 2 * _CHUNK_BYTES else 1
     for number, part in enumerate(map_ordered(survey_chunk, tasks(), workers=crew)):
@@ -170,12 +184,15 @@ def _facts(survey: CorpusSurvey, documents: Repetition, lines: Repetition) -> di
     }
 
 
-def _sample_store(sample: list[tuple[str, ...]], tokenizer: Tokenizer, language: str | None) -> TokenStore:
+def _tokenized(
+    sample: list[tuple[str, ...]], tokenizer: Tokenizer, language: str | None
+) -> list[list[list[int]]]:
+    """Documents of sentences of ids, without those that have none."""
     documents = []
     for lines in sample:
         ids = tokenizer.encode_ids(split_sentences(lines, language))
         documents.append([sentence.tolist() for sentence in ids if len(sentence)])
-    return TokenStore.from_documents([d for d in documents if d], len(tokenizer.vocabulary))
+    return [document for document in documents if document]
 
 
 def _of_documents(survey: CorpusSurvey, paired: bool) -> Iterator[Finding]:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from bertwright.corpus import Chunk, Document, read_chunk
 from bertwright.data.repetition import Digests
+from bertwright.data.text_sample import TextSample
 from bertwright.tokenization.vocabulary import SPECIAL_TOKENS
 
 LONG_LINE = 10_000
@@ -30,12 +31,11 @@ _SHOWN = 8
 
 @dataclass(frozen=True)
 class SurveyTask:
-    """A chunk, and how to read it; picklable."""
+    """A chunk, and how much of it to keep; picklable."""
 
     chunk: Chunk
-    text_field: str
     sample_one_in: int
-    """Keep the text of one document in so many, chosen by its digest."""
+    """Keep the text of one document in so many; see :class:`~bertwright.data.text_sample.TextSample`."""
 
 
 @dataclass
@@ -63,7 +63,7 @@ class CorpusSurvey:
     line_sizes: list[npt.NDArray[np.int64]] = field(default_factory=list)
     repeated: Counter[str] = field(default_factory=Counter)
     """Lines that come several times in one chunk."""
-    sample: list[tuple[str, ...]] = field(default_factory=list)
+    sample: TextSample = field(default_factory=lambda: TextSample(1))
 
     def add(self, other: CorpusSurvey) -> None:
         """Add the survey of another chunk."""
@@ -75,7 +75,7 @@ class CorpusSurvey:
         self.line_digests += other.line_digests
         self.line_sizes += other.line_sizes
         self.repeated = Counter(dict((self.repeated + other.repeated).most_common(100 * _SHOWN)))
-        self.sample += other.sample
+        self.sample.add(other.sample)
 
 
 _COUNTS = (
@@ -90,18 +90,17 @@ def survey_chunk(task: SurveyTask) -> CorpusSurvey:
     Raises:
         CorpusError: the chunk cannot be read.
     """
-    survey = CorpusSurvey()
+    survey = CorpusSurvey(sample=TextSample(task.sample_one_in))
     documents: list[tuple[int, int]] = []
     lines: list[tuple[int, int]] = []
     seen: Counter[str] = Counter()
-    for document in read_chunk(task.chunk, text_field=task.text_field):
+    for document in read_chunk(task.chunk):
         number = digest("\n".join(document.lines))
         documents.append((number, sum(map(len, document.lines))))
         lines += ((digest(line), len(line)) for line in document.lines if len(line) >= TEXT_LINE)
         seen.update(line for line in document.lines if len(line) >= TEXT_LINE)
         _count_document(survey, document)
-        if number % task.sample_one_in == 0:
-            survey.sample.append(document.lines)
+        survey.sample.offer(number, document.lines)
     survey.document_digests, survey.document_sizes = _arrays(documents)
     survey.line_digests, survey.line_sizes = _arrays(lines)
     survey.repeated = Counter({line: count for line, count in seen.most_common(_SHOWN) if count > 1})

@@ -70,14 +70,13 @@ def make_part(task: PartTask) -> Part:
         return found
     tokenizer, table = _tools(task.vocabulary, task.tokenizer_digest)
     settings = task.settings
-    documents = read_chunk(task.chunk, text_field=settings.text_field, max_line_bytes=settings.max_line_bytes)
     segmenter = None
     if settings.words is not None:
         segmenter = _segmenter(settings.words, task.words_version, task.vocabulary, task.tokenizer_digest)
     builder = SegmentBuilder(table, tokenizer, settings.language, segmenter)
     with durable.NewDirectory(target, kind=_KIND, overwrite=True) as new:
         writer = ShardWriter(new.open(_SHARD), len(tokenizer.vocabulary), words=segmenter is not None)
-        for segment in builder.segments(documents):
+        for segment in builder.segments(read_chunk(task.chunk)):
             writer.write(segment)
         writer.close()
         new.manifest["counts"] = asdict(builder.counts)

@@ -13,7 +13,7 @@ from typing import Any
 import bertwright
 from bertwright import durable
 from bertwright.config.settings import load
-from bertwright.corpus import Corpus, find_corpus, split_work
+from bertwright.corpus import Corpus, split_work
 from bertwright.corpus.lines import MAX_LINE_BYTES
 from bertwright.data.counts import Counts
 from bertwright.data.parts import Part, PartsFolder, PartTask, make_part, remove_abandoned
@@ -124,7 +124,7 @@ def prepare(
     _check_workers(workers, engine)
     tokenizer = Tokenizer.load(vocabulary)
     version = require_words(words, tokenizer.settings) if words else None
-    found = find_corpus(corpus, format=settings.format, output=target)
+    found = settings.find(corpus, output=target)
     job = _Job(found, Path(vocabulary), tokenizer, settings, target, version)
     with durable.lock(target):
         remove_abandoned(target)
@@ -237,8 +237,7 @@ class _Job:
                 watch.advance(part.stored_bytes, note=f"{tokens:,} tokens")
 
     def _tasks(self, finished: set[int]) -> Iterator[PartTask]:
-        chunks = split_work(self._corpus, self._part_bytes, max_line_bytes=self._settings.max_line_bytes)
-        for number, chunk in enumerate(chunks):
+        for number, chunk in enumerate(split_work(self._corpus, self._part_bytes)):
             if number not in finished:
                 yield PartTask(
                     number,

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field
 
 from bertwright.config.settings import Settings
+from bertwright.corpus import Corpus, find_corpus
 from bertwright.corpus.formats import Format
 from bertwright.corpus.lines import MAX_LINE_BYTES
 
@@ -27,6 +30,16 @@ class PrepareSettings(Settings):
     """Longer lines are refused."""
     words: SegmenterName | None = None
     """What finds the words of text without blanks; None: every ideograph is a word."""
+
+    def find(self, corpus: Sequence[str | Path], *, output: Path) -> Corpus:
+        """The files of ``corpus``, to be read in this way; see :func:`bertwright.corpus.find_corpus`."""
+        return find_corpus(
+            corpus,
+            format=self.format,
+            text_field=self.text_field,
+            max_line_bytes=self.max_line_bytes,
+            output=output,
+        )
 
     def told(self) -> dict[str, Any]:
         """As JSON values; ``words`` only where they are found."""

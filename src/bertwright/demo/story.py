@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from bertwright import durable
-from bertwright.corpus.documents import read_documents
-from bertwright.corpus.files import find_corpus
+from bertwright.corpus import find_corpus, read_documents
 from bertwright.data.prepare import PrepareSummary, prepare
 from bertwright.demo.adaptation import adapt
 from bertwright.demo.documentation import collect

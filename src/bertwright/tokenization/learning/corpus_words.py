@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from bertwright.corpus import find_corpus
@@ -58,9 +59,10 @@ def read_words(
         CorpusError: the text cannot be read, or has no words.
         WorkerError, RunError: it failed on the way.
     """
-    found = find_corpus(corpus, format=format, output=Path(output) if output is not None else None)
-    apart = find_corpus([held_out], format=format) if held_out is not None else None
-    reading = Reading(settings, text_field, max_line_bytes, hold_out=apart is None)
+    find = partial(find_corpus, format=format, text_field=text_field, max_line_bytes=max_line_bytes)
+    found = find(corpus, output=Path(output) if output is not None else None)
+    apart = find([held_out]) if held_out is not None else None
+    reading = Reading(settings, hold_out=apart is None)
     counted = count_words(found, reading, workers=workers, progress=progress)
     if apart is not None:
         counted = CorpusCounts(counted.learned, count_words(apart, reading.whole(), workers=1).learned)

@@ -20,7 +20,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from bertwright.corpus import Chunk, Corpus, Document, read_chunk, split_work
-from bertwright.corpus.lines import MAX_LINE_BYTES
 from bertwright.execution.local import default_workers, map_ordered
 from bertwright.progress import Progress, Silent
 from bertwright.tokenization.basic import BasicTokenizer
@@ -45,11 +44,9 @@ _SCHEMA = pa.schema([("word", pa.large_string()), ("count", pa.int64()), ("weigh
 
 @dataclass(frozen=True)
 class Reading:
-    """How the text is read and split into words; travels to the workers."""
+    """How the text is split into words; travels to the workers."""
 
     settings: TokenizerSettings = field(default_factory=TokenizerSettings)
-    text_field: str = "text"
-    max_line_bytes: int = MAX_LINE_BYTES
     hold_out: bool = False
     """Keep one passage in 128 apart: chosen by its text, so whatever the order of the files."""
 
@@ -122,7 +119,7 @@ def count_words(
     watch = progress or Silent()
     if workers is None:
         workers = default_workers() if corpus.text_bytes > _PARALLEL_BYTES else 1
-    chunks = split_work(corpus, _CHUNK_BYTES, at="line", max_line_bytes=reading.max_line_bytes)
+    chunks = split_work(corpus, _CHUNK_BYTES, at="line")
     learned, held_out = _Sum(), _Sum()
     watch.start("counting words", corpus.stored_bytes, "bytes")
     for tables, stored_bytes in map_ordered(partial(_count_chunk, reading), chunks, workers=workers):
@@ -162,9 +159,8 @@ def _added_up(table: pa.Table) -> pa.Table:
 
 def _count_chunk(reading: Reading, chunk: Chunk) -> tuple[tuple[pa.Table, pa.Table], int]:
     splitter = Splitter(reading.settings)
-    documents = read_chunk(chunk, text_field=reading.text_field, max_line_bytes=reading.max_line_bytes)
     learned, held_out = _Sum(), _Sum()
-    for batch in _batches(_passages(documents)):
+    for batch in _batches(_passages(read_chunk(chunk))):
         kept = [p for p in batch if not (reading.hold_out and _is_held_out(p))]
         learned.add(_count_batch(splitter, kept))
         if len(kept) < len(batch):
