@@ -143,6 +143,19 @@ def test_an_output_that_exists_stays(tmp_path: Path, vocabulary: Path) -> None:
     assert tree(tmp_path / "t") == before
 
 
+def test_what_is_read_is_not_replaced(tmp_path: Path, vocabulary: Path) -> None:
+    x = write(tmp_path / "x")
+    store = tmp_path / "t"
+    prepare([x], vocabulary=vocabulary, output=store, workers=1)
+    for corpus, words, message in (
+        (x, store, "other than what is read"),
+        (x, store / "vocab.txt", "does not hold what is read"),
+        (store / "vocab.txt", vocabulary, "does not hold what is read"),
+        (store, vocabulary, "other than what is read"),
+    ):
+        refused(tmp_path, UsageError, message, [corpus], words, output=store, overwrite=True)
+
+
 def test_a_store_being_written_is_busy(tmp_path: Path, vocabulary: Path) -> None:
     from bertwright.durable import lock
 

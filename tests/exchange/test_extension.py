@@ -101,6 +101,8 @@ def test_what_is_refused(tmp_path: Path, corpus: Path) -> None:
     own.write_text("zorbification")
     with pytest.raises(UsageError, match=r"does not hold what is read, got .own\.txt"):
         extend_model(tmp_path / "nothing", [own], source, overwrite=True)
+    with pytest.raises(UsageError, match=r"does not hold what is read, got .own\.txt"):
+        extend_model(tmp_path / "nothing", [corpus], source, held_out=own, overwrite=True)
     with pytest.raises(UsageError, match=r"--add: expected 1 to 0, the \[unusedN\] tokens"):
         extend_model(source, [corpus], tmp_path / "out", in_unused=True)
     with pytest.raises(ModelError):

@@ -121,8 +121,6 @@ def _walk(paths: Sequence[str | Path], output: Path | None) -> Iterator[Path]:
             _refuse_inside(path, output)
             yield from _files_below(path, {})
         else:
-            if output is not None and os.path.realpath(path) == os.path.realpath(output):
-                raise CorpusError(f"{shown_path(path)}: the output is also an input")
             yield path
 
 

@@ -110,7 +110,7 @@ def prepare(
     """
     started = time.monotonic()
     target, watch = Path(output), progress or Silent()
-    durable.check_target(target, overwrite)
+    _check_output(target, overwrite, [*corpus, vocabulary])
     settings = load(
         PrepareSettings,
         overrides={
@@ -286,6 +286,12 @@ class _Job:
 def _kept(parts: int, folder: PartsFolder) -> str:
     where = shown_path(folder.path.name)
     return f"{parts:,} parts are finished and kept in {where}: the same command goes on from there"
+
+
+def _check_output(target: Path, overwrite: bool, read: Sequence[str | Path]) -> None:
+    durable.check_target(target, overwrite)
+    for path in read:
+        durable.require_elsewhere(target, path)
 
 
 def _check_workers(workers: int | None, engine: Engine | None) -> None:

@@ -75,7 +75,7 @@ def extend_model(
         OutputExistsError, DiskError: nothing was written.
     """
     output = Path(output)
-    for path in (model, *corpus):
+    for path in (model, *corpus, *([] if held_out is None else [held_out])):
         require_elsewhere(output, path)
     check_target(output, overwrite, MANIFEST_NAME)
     folder = open_model(model)

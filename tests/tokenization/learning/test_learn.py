@@ -193,3 +193,14 @@ def test_output_inside_the_corpus(corpus: list[Path]) -> None:
 
 def test_the_python_api() -> None:
     assert bertwright.learn_vocabulary is learn_vocabulary
+
+
+def test_what_is_read_is_not_replaced(corpus: list[Path], tmp_path: Path) -> None:
+    learn_vocabulary(corpus, size=120).save(tmp_path / "out")
+    inner = tmp_path / "out" / "vocab.txt"
+    with pytest.raises(UsageError, match="does not hold what is read"):
+        learn_vocabulary([*corpus, inner], size=120, output=tmp_path / "out")
+    with pytest.raises(UsageError, match="does not hold what is read"):
+        learn_vocabulary(corpus, size=120, held_out=inner, output=tmp_path / "out")
+    with pytest.raises(UsageError, match="other than what is read"):
+        learn_vocabulary([inner], size=120, output=inner)

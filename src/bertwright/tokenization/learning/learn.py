@@ -92,15 +92,20 @@ def learn_vocabulary(
         text_field: column or key of the text, in formats with one.
         max_line_bytes: longer lines are refused.
         workers: processes that count; by default one a core where the corpus is large.
-        output: where the vocabulary will be saved, only to refuse it early: it must not lie in the corpus.
+        output: where the vocabulary will be saved, only to refuse it early: it must not lie in the corpus,
+            nor hold any of it.
 
     Raises:
         CorpusError: the text cannot be read, or has no words.
         VocabularyError: ``min_count`` is above every count.
-        UsageError: ``size``, ``min_count`` or ``workers`` is out of range.
+        UsageError: ``size``, ``min_count`` or ``workers`` is out of range, or ``output`` is, or holds,
+            what is read.
         WorkerError, RunError: it failed on the way.
     """
     _check(size, min_count, workers)
+    if output is not None:
+        for path in (*corpus, *([] if held_out is None else [held_out])):
+            durable.require_elsewhere(output, path)
     settings = settings or TokenizerSettings()
     watch = progress or Silent()
     words = read_words(
