@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,12 +11,11 @@ from torch import Tensor, nn
 
 from bertwright.checkpoints import members
 from bertwright.checkpoints.conversion import to_hugging_face
+from bertwright.checkpoints.description import write_description
 from bertwright.checkpoints.environment import environment
-from bertwright.checkpoints.labels import label_fields
 from bertwright.checkpoints.model_card import model_card
 from bertwright.checkpoints.names import ENCODER
 from bertwright.checkpoints.sentence_recipe import SentenceRecipe
-from bertwright.checkpoints.sentence_saving import write_modules
 from bertwright.checkpoints.tensor_file import require_finite, write_tensors
 from bertwright.durable import NewDirectory
 from bertwright.errors import ModelError
@@ -125,9 +123,6 @@ def save_weights(
     else:
         tensors = to_hugging_face(state, config, prefix=architecture != "BertModel")
     parameters = sum(tensor.numel() for tensor in tensors.values())
-    values = {"architectures": [architecture], "model_type": config.model_type}
-    values |= {**config.to_dict(), "dtype": "float32"}
-    values |= {**label_fields(task), **(fields or {})}
     text = card or model_card(
         config, architecture, parameters, task, provenance, tokenizer=tokenizer, sentences=sentences
     )
@@ -138,20 +133,20 @@ def save_weights(
         needed_bytes=4 * parameters,
         manifest_name=members.MANIFEST_NAME,
     ) as new:
-        new.write(members.CONFIG, json.dumps(values, ensure_ascii=False, indent=2) + "\n")
-        for name, data in tokenizer.files(model_max_length=config.max_position_embeddings).items():
-            new.write(name, data)
-        new.write(members.CARD, text, sealed=False)  # a card is there to be completed
+        write_description(
+            new,
+            config,
+            tokenizer,
+            architecture=architecture,
+            task=task,
+            provenance=provenance,
+            card=text,
+            sentences=sentences,
+            fields={"dtype": "float32", **(fields or {})},
+        )
         write_tensors(new, members.WEIGHTS, tensors, {"format": "pt"})
-        if sentences is not None:
-            write_modules(new, sentences, config)
         for name, extra in (more or {}).items():
             write_tensors(new, name, {key: tensor.detach().cpu() for key, tensor in extra.items()})
-        new.manifest = {
-            "architecture": architecture,
-            "task": None if task is None else dict(task),
-            "provenance": dict(provenance),
-        }
 
 
 def _checked_state(

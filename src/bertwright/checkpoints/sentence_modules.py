@@ -78,14 +78,14 @@ def read_modules(folder: Path) -> SentenceModules:
         raise ModelError.at(source, expected, ", ".join(kinds) or "none", hint=_HINT)
     places = [_place(folder, name, kind, source) for kind, name in listed]
     transformer = _transformer(places[0])
-    pooling, hidden_size = _pooling(places[1])
+    pooling, hidden_size, include_prompt = _pooling(places[1])
     dense, width = [], hidden_size * len(pooling.split("+"))
     for place in places[2 : 2 + len(layers)]:
         dense.append(_dense(place, width))
         width = dense[-1].weight.shape[0]
     if kinds[-1] == "Normalize":
         _only_vectors(_optional(places[-1], MODULE_CONFIG), places[-1])
-    prompt, dimensions, notes = _whole(folder, include_prompt=_includes_prompt(places[1]))
+    prompt, dimensions, notes = _whole(folder, include_prompt=include_prompt)
     recipe = SentenceRecipe(
         pooling=pooling,
         dense=tuple(dense),
@@ -149,8 +149,8 @@ def _transformer(place: Path) -> dict[str, Any]:
     return {"max_length": length, "lower_case": lower}
 
 
-def _pooling(place: Path) -> tuple[str, int]:
-    """The poolings, and the size of the vectors that they take."""
+def _pooling(place: Path) -> tuple[str, int, bool]:
+    """The poolings, the size of the vectors that they take, and whether they take those of a prompt."""
     source = members.member(place, MODULE_CONFIG)
     values = _object(source)
     width = values.get("embedding_dimension", values.get("word_embedding_dimension"))
@@ -165,11 +165,7 @@ def _pooling(place: Path) -> tuple[str, int]:
     if not isinstance(modes, list) or not modes or not set(map(str, modes)) <= set(MODE_KEYS.values()):
         expected = f"poolings among {', '.join(MODE_KEYS.values())}"
         raise ModelError.at(source, expected, modes, field="pooling_mode")
-    return "+".join(modes), width
-
-
-def _includes_prompt(place: Path) -> bool:
-    return _object(members.member(place, MODULE_CONFIG)).get("include_prompt", True) is not False
+    return "+".join(modes), width, values.get("include_prompt", True) is not False
 
 
 def _dense(place: Path, width: int) -> DenseLayer:

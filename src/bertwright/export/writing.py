@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bertwright.checkpoints import members
-from bertwright.checkpoints.labels import label_fields
+from bertwright.checkpoints.description import write_description
 from bertwright.checkpoints.model_folder import ModelFolder
-from bertwright.checkpoints.sentence_saving import write_modules
 from bertwright.durable import NewDirectory
 from bertwright.errors import ModelError
 from bertwright.export.building import Precision, SmallModel, build
@@ -82,9 +80,6 @@ def write_folder(
         OutputExistsError: ``path`` exists, and ``overwrite`` is false or it is not one of ours.
         DiskError: the file system refused.
     """
-    config, task = folder.config, folder.task
-    values = {"architectures": [architecture], "model_type": "bert", **config.to_dict()}
-    values |= {**label_fields(task), **(fields or {})}
     with NewDirectory(
         path,
         kind="model",
@@ -92,16 +87,16 @@ def write_folder(
         needed_bytes=len(exported.data),
         manifest_name=members.MANIFEST_NAME,
     ) as new:
-        new.write(members.CONFIG, json.dumps(values, ensure_ascii=False, indent=2) + "\n")
-        for name, data in folder.tokenizer.files(model_max_length=config.max_position_embeddings).items():
-            new.write(name, data)
-        new.write(members.CARD, onnx_card(folder, architecture, exported.facts, provenance), sealed=False)
+        write_description(
+            new,
+            folder.config,
+            folder.tokenizer,
+            architecture=architecture,
+            task=folder.task,
+            provenance=provenance,
+            card=onnx_card(folder, architecture, exported.facts, provenance),
+            sentences=folder.sentences,
+            fields=fields or {},
+            facts={FACTS: exported.facts},
+        )
         new.write(members.ONNX, exported.data)
-        if folder.sentences is not None:
-            write_modules(new, folder.sentences, config)
-        new.manifest = {
-            "architecture": architecture,
-            "task": None if task is None else dict(task),
-            "provenance": dict(provenance),
-            FACTS: exported.facts,
-        }
