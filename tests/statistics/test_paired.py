@@ -11,7 +11,7 @@ from scipy import stats
 
 from bertwright.statistics.bootstrap import resampled
 from bertwright.statistics.correlations import RankCorrelation
-from bertwright.statistics.measures import OverRuns, means
+from bertwright.statistics.measures import means
 from bertwright.statistics.paired import differences, mcnemar
 
 
@@ -87,24 +87,3 @@ def test_mcnemar_by_hand() -> None:
 def test_rows_must_be_the_same() -> None:
     with pytest.raises(ValueError, match="the same rows, got 2 and 3"):
         differences(means({"m": np.zeros(2)}), means({"m": np.zeros(3)}))
-
-
-def test_several_runs_on_the_same_rows_by_hand() -> None:
-    """Two runs of each model: the mean of the runs is compared, and a row is exchanged in both at once."""
-    one = OverRuns([means({"m": np.array(run)}) for run in ([1.0, 0, 0, 1], [1.0, 0, 1, 1])])
-    other = OverRuns([means({"m": np.array(run)}) for run in ([1.0, 1, 1, 1], [0.0, 1, 1, 1])])
-    # Of each row the mean of its answers: [1, 0, .5, 1] and [.5, 1, 1, 1], differences [.5, -1, -.5, 0].
-    differing = np.array([0.5, -1.0, -0.5, 0.0])
-    sums = [abs(differing @ signs) for signs in itertools.product([1, -1], repeat=4)]
-    found = differences(one, other, shuffles=20_000)["m"]
-    assert (found.one, found.other) == pytest.approx((2.5 / 4, 3.5 / 4))
-    assert found.p_value == pytest.approx(np.mean([value >= 1 - 1e-12 for value in sums]), abs=0.015)
-
-
-def test_answering_a_row_twice_is_no_second_row() -> None:
-    """Twice the same run is that run: same interval, same p-value."""
-    one, other = (means({"m": np.random.default_rng(seed).random(30)}) for seed in (1, 2))
-    single = differences(one, other, shuffles=500)["m"]
-    doubled = differences(OverRuns([one, one]), OverRuns([other, other]), shuffles=500)["m"]
-    assert doubled.p_value == single.p_value
-    assert doubled.interval.to_list() == pytest.approx(single.interval.to_list())

@@ -101,11 +101,11 @@ def _settings(file: Path | None, given: Mapping[str, object]) -> ComparisonSetti
 
 def _shown(record: Mapping[str, Any], report: Path) -> list[RenderableType]:
     from bertwright.cli.console import table
-    from bertwright.reports.comparison_table import LEGEND, headings, lines
+    from bertwright.reports.comparison_table import headings, legend, lines
 
     right = range(1, len(headings(record)))
     return [
         table(record["title"], headings(record), lines(record), right=list(right)),
-        LEGEND,
+        legend(record),
         f"{record['seconds']:,.0f} s; {report}",
     ]

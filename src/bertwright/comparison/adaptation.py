@@ -38,7 +38,8 @@ class Adaptation:
         """Do what an earlier process has not done of it.
 
         Returns:
-            ``seed``, ``metric``, ``metrics``, ``train_rows``, ``rows``, ``baseline``, ``stuck``, ``seconds``.
+            ``seed``, ``metric``, ``metrics``, ``train_rows``, ``rows``, ``baseline``, ``stuck``,
+            ``warnings``, ``seconds``.
 
         Raises:
             InputError: a labelled file, or the settings, are wrong.
@@ -63,7 +64,8 @@ class Adaptation:
             )
         self.answers.parent.mkdir(exist_ok=True)
         opened = open_model(self.folder)
-        Answers.of(opened, Path(self.task.dev), self.task.format, progress).save(self.answers)
+        dev, device = Path(self.task.dev), self.settings.device
+        Answers.of(opened, dev, self.task.format, device, progress).save(self.answers)
         stored, made = dict(opened.task or {}), opened.provenance
         return {
             "part": "cell",
@@ -74,6 +76,7 @@ class Adaptation:
             "rows": made["dev"]["rows"],
             "baseline": made["baseline"],
             "stuck": made["seeds"][0]["stuck"],
+            "warnings": made["warnings"],
             "seconds": time.monotonic() - begun,
         }
 
@@ -87,7 +90,7 @@ def run_apart(threads: int, adaptation: Adaptation) -> tuple[dict[str, Any], lis
 
 
 class _Brief:
-    """Passes on how far it is; what is said once for every seed and row is left out, but for warnings."""
+    """Passes on how far it is, not what every seed and row would repeat; warnings are in the record."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress

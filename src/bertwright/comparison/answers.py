@@ -19,6 +19,7 @@ from bertwright.progress import Progress
 from bertwright.statistics.measures import Measure
 from bertwright.tasks.analyses import analyse
 from bertwright.tasks.analysis import Answered
+from bertwright.tasks.devices import training_device
 from bertwright.tasks.evaluation import run_model
 from bertwright.tasks.feature_model import stored_model
 from bertwright.tasks.kinds import open_task
@@ -38,16 +39,21 @@ class Answers:
     outputs: Outputs
 
     @classmethod
-    def of(cls, folder: ModelFolder, dev: Path, format: str, progress: Progress) -> Answers:
+    def of(cls, folder: ModelFolder, dev: Path, format: str, device: str, progress: Progress) -> Answers:
         """Ask the adapted model in ``folder`` about the rows of ``dev``.
+
+        Args:
+            device: where it was adapted: ``auto``, ``cpu`` or ``cuda``.
 
         Raises:
             ModelError, TableError, NonFiniteError: they do not answer.
+            UsageError: there is no such device.
         """
         task: Task[Any] = open_task(folder)
         features = task.encode(task.read(dev, format=format).examples)
         pad_id = task.tokenizer.vocabulary.pad_id
-        outputs = run_model(stored_model(task, folder), features, pad_id, progress)
+        model = stored_model(task, folder).to(training_device(device))
+        outputs = run_model(model, features, pad_id, progress)
         return cls(dict(folder.task or {}), outputs)
 
     def save(self, path: Path) -> None:

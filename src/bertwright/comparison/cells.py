@@ -23,7 +23,7 @@ from bertwright.durable import digest_of_file
 from bertwright.errors import Interrupted
 from bertwright.execution.local import map_as_done
 from bertwright.progress import Progress
-from bertwright.statistics.measures import OverRuns
+from bertwright.statistics.measures import Measure
 from bertwright.tasks.settings import FREE_TO_CHANGE
 
 
@@ -91,15 +91,15 @@ class Bench:
             for (arm, column), several in zip(places, asked, strict=True)
         }
 
-    def measure(self, cell: Cell, encoder: ModelFolder) -> OverRuns:
-        """The metrics of a cell, all seeds together, as functions of the development rows.
+    def measures(self, cell: Cell, encoder: ModelFolder) -> list[Measure]:
+        """The metrics of every seed of a cell, as functions of the development rows.
 
         Args:
             encoder: the model of the row, before it was adapted.
         """
         task = cell.column.task
         answers = (Answers.load(place) for place in cell.places)
-        return OverRuns([found.measure(encoder, Path(task.dev), task.format) for found in answers])
+        return [found.measure(encoder, Path(task.dev), task.format) for found in answers]
 
     def _do(self, asked: Sequence[Adaptation]) -> None:
         """What no earlier process did."""

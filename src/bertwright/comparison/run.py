@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from bertwright import strict_json
@@ -24,8 +24,9 @@ from bertwright.data.store import TokenStore
 from bertwright.durable import NewDirectory, check_target, link
 from bertwright.errors import UsageError
 from bertwright.progress import Progress, Silent
-from bertwright.statistics.measures import OverRuns
-from bertwright.statistics.paired import Difference, differences
+from bertwright.statistics.measures import Measure
+from bertwright.statistics.paired import Difference
+from bertwright.statistics.runs import differences_of_runs
 from bertwright.tokenization.tokenizer import Tokenizer
 
 
@@ -75,6 +76,7 @@ def compare(
         encoders = {encoder.name: trained(plan, encoder, store, work, progress) for encoder in plan.encoders}
         bench = Bench(plan, settings.seeds, work, progress, workers)
         cells = bench.cells(encoders)
+        warnings += _of_cells(cells.values(), warnings)
         result = Comparison(
             plan=plan,
             settings=settings,
@@ -95,6 +97,16 @@ def _tokenizer(plan: Plan, store: Path | None) -> Tokenizer:
     return open_model(plan.encoders[0].model or "").tokenizer
 
 
+def _of_cells(cells: Iterable[Cell], told: Sequence[str]) -> list[str]:
+    """What was odd about the data for a row alone, as where its vocabulary is of another language."""
+    found: dict[str, None] = {}
+    for cell in cells:
+        said = {warning for record in cell.records for warning in record.get("warnings", ())}
+        new = [warning for warning in sorted(said) if f"{cell.column.name}: {warning}" not in told]
+        found |= dict.fromkeys(f"{cell.arm.title}, {cell.column.name}: {warning}" for warning in new)
+    return list(found)
+
+
 def _scores(
     bench: Bench,
     cells: Mapping[tuple[str, str], Cell],
@@ -102,11 +114,11 @@ def _scores(
     settings: ComparisonSettings,
 ) -> dict[tuple[str, str], Score]:
     """Every cell beside the one that it is compared with, column by column."""
-    measures: dict[str, dict[str, OverRuns]] = {column.name: {} for column in bench.plan.columns}
+    measures: dict[str, dict[str, list[Measure]]] = {column.name: {} for column in bench.plan.columns}
     for arm in bench.plan.arms:
         opened = encoders[arm.encoder].open(arm)
         for name, found_there in measures.items():
-            found_there[arm.name] = bench.measure(cells[arm.name, name], opened)
+            found_there[arm.name] = bench.measures(cells[arm.name, name], opened)
     scores = {}
     for column in bench.plan.columns:
         bench.progress.say(f"testing the differences on {column.title}")
@@ -119,9 +131,9 @@ def _scores(
 
 
 def _tested(
-    measures: Mapping[str, OverRuns], arm: Arm, metric: str, settings: ComparisonSettings
+    measures: Mapping[str, Sequence[Measure]], arm: Arm, metric: str, settings: ComparisonSettings
 ) -> Difference | None:
-    found = differences(
+    found = differences_of_runs(
         measures[arm.name],
         measures[arm.against or ""],
         confidence=settings.confidence,

@@ -12,10 +12,18 @@ from bertwright.durable import write_file
 from bertwright.errors import InputError
 from bertwright.reports import page
 from bertwright.reports.comparison_charts import apart, over_steps
-from bertwright.reports.comparison_table import LEGEND, headings, lines, paper_difference, perplexity
+from bertwright.reports.comparison_table import headings, legend, lines, paper_difference, perplexity
 from bertwright.reports.finetuned_report import subtitle
 
 REPORT = "report.html"
+_TEST = (
+    "Student's t, with the variance over development rows (drawn anew, all seeds on the same ones) "
+    "and over seeds"
+)
+_ROWS_TEST = (
+    "exchanging the answers of two rows of the table to a row of data (approximate randomization): with one "
+    "seed it is of these trained models alone"
+)
 
 
 def is_comparison(path: Path) -> bool:
@@ -63,7 +71,7 @@ def render(record: Mapping[str, Any]) -> str:
 
 def _headline(result: page.Page, record: Mapping[str, Any]) -> None:
     columns = headings(record)
-    text = f"{LEGEND} The paper: {record['paper']['source']}."
+    text = f"{legend(record)} The paper: {record['paper']['source']}."
     says = f"What the paper concludes: {record['paper']['says']}"
     result.section(
         "The table",
@@ -110,11 +118,11 @@ def _differences(result: page.Page, record: Mapping[str, Any]) -> None:
     if not tests:
         return
     percent = f"{100 * record['confidence']:.3g} %"
+    several = len(record["seeds"]) > 1
     text = (
-        f"Differences of the means over seeds, with {percent} intervals over development rows; p by "
-        "exchanging the answers of two rows of the table, all seeds of a development row at once "
-        "(approximate randomization). It tells what other rows of the same kind would say, not what another "
-        "pre-training with other chance would. "
+        f"Differences of the means over seeds, with {percent} intervals; "
+        f"p by {_TEST if several else _ROWS_TEST}. "
+        "It does not tell what another pre-training with other chance would say. "
         f"Of {tests} tests at {100 * (1 - record['confidence']):.3g} % about {chance:.1f} come out "
         "significant by chance alone."
     )

@@ -5,10 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-LEGEND = "Per cent, mean ± deviation over seeds; * more than chance; in brackets the paper's figure."
 PERPLEXITY = "perplexity"
 _PERPLEXITIES = {"mlm_perplexity": "", "clm_perplexity": " next", "bilm_perplexity": " either side"}
 """Figure of a pre-training -> which tokens it is about; nothing is said of masked ones."""
+
+
+def legend(record: Mapping[str, Any]) -> str:
+    """What a cell shows."""
+    told = "mean ± deviation over seeds; * more than chance"
+    if len(record["seeds"]) == 1:
+        told = "one seed; * more than the choice of rows explains"
+    return f"Per cent, {told}; in brackets the paper's figure."
 
 
 def headings(record: Mapping[str, Any]) -> list[str]:

@@ -123,35 +123,6 @@ class AveragedWith:
         return values | {self.name: np.mean([values[name] for name in self.of], axis=0)}
 
 
-@dataclass(frozen=True)
-class OverRuns:
-    """The mean of every metric over several runs that answered the same rows.
-
-    A row that is drawn, left out or exchanged is so in all runs at once: rows are what chance is about, and
-    several answers to one row are no several rows.
-    """
-
-    runs: Sequence[Measure]
-
-    @property
-    def rows(self) -> int:
-        """N."""
-        return self.runs[0].rows
-
-    def at(self, weights: Floats) -> Values:
-        """The mean over the runs."""
-        return _mean([run.at(weights) for run in self.runs])
-
-    def without_each(self) -> Values:
-        """The mean over the runs."""
-        return _mean([run.without_each() for run in self.runs])
-
-    def exchanged(self, other: OverRuns, swaps: NDArray[np.bool_]) -> Values:
-        """Run by run, the same rows in each."""
-        pairs = zip(self.runs, other.runs, strict=True)
-        return _mean([run.exchanged(another, swaps) for run, another in pairs])
-
-
 def means(columns: Mapping[str, NDArray[np.generic]]) -> Sums:
     """Metrics that are the mean of one value a row (N,) each."""
     names = list(columns)
@@ -173,9 +144,3 @@ def ratio(numerator: Floats, denominator: Floats) -> Floats:
 
 def _merged(parts: Sequence[Values]) -> Values:
     return {name: values for part in parts for name, values in part.items()}
-
-
-def _mean(runs: Sequence[Values]) -> Values:
-    """Of the metrics that all runs have."""
-    names = [name for name in runs[0] if all(name in run for run in runs)]
-    return {name: np.mean([run[name] for run in runs], axis=0) for name in names}

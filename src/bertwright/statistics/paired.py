@@ -24,8 +24,7 @@ class Difference:
     interval: Interval
     """Of ``one - other``."""
     p_value: float
-    """How often a difference at least as large comes about when each row's two answers change places by
-    chance (approximate randomization; Noreen, 1989)."""
+    """How often chance alone makes a difference at least as large."""
 
     @property
     def difference(self) -> float:
@@ -52,6 +51,9 @@ def differences(
     seed: int = 0,
 ) -> dict[str, Difference]:
     """Every metric of two models on the same rows in the same order.
+
+    A p-value says how often a difference at least as large comes about when each row's two answers change
+    places by chance (approximate randomization; Noreen, 1989).
 
     Args:
         resamples: for the intervals: rows drawn with replacement, the same for both models.

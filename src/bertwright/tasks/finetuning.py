@@ -270,6 +270,7 @@ def _provenance(materials: Materials, summary: FinetuneSummary, files: tuple[Pat
         "best_seed": summary.best.seed,
         "seeds": [_brief(run) for run in summary.runs],
         "search": [point.to_dict() for point in summary.points],
+        "warnings": list(summary.warnings),
     }
 
 

@@ -1,0 +1,87 @@
+"""Whether two ways of training differ by more than chance, from several runs of each on the same rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from bertwright.statistics.bootstrap import RESAMPLES, Interval, draws, require
+from bertwright.statistics.measures import Floats, Measure, Values
+from bertwright.statistics.paired import Difference, differences
+
+
+def differences_of_runs(
+    one: Sequence[Measure],
+    other: Sequence[Measure],
+    *,
+    confidence: float = 0.95,
+    resamples: int = RESAMPLES,
+    shuffles: int = 4 * RESAMPLES,
+    seed: int = 0,
+) -> dict[str, Difference]:
+    """Every metric of two ways of training, as means over their runs.
+
+    Chance has two parts: the rows that were measured, and the runs (initial weights of the head, order of
+    batches, dropout). The variance of a difference is that over resamples of the rows, all runs on the same
+    ones, since several answers to one row are no several rows, and of each way the variance of its runs over
+    their number. The difference is held against Student's t with the degrees of freedom of Welch (1947) and
+    Satterthwaite (1946). Of one run of each nothing is known of the second part: what is told is then
+    :func:`~bertwright.statistics.paired.differences`, of these two trained models.
+
+    Args:
+        one, other: a measure a run, all of the same rows in the same order.
+        resamples: of the rows.
+        shuffles: for the p-values where there is one run of each.
+
+    Raises:
+        ValueError: other rows, other numbers of runs, or as for one run of each.
+    """
+    if not one or len(one) != len(other):
+        raise ValueError(f"expected as many runs of both, got {len(one)} and {len(other)}")
+    if len(one) == 1:
+        return differences(
+            one[0], other[0], confidence=confidence, resamples=resamples, shuffles=shuffles, seed=seed
+        )
+    if len({run.rows for run in (*one, *other)}) > 1:
+        raise ValueError("expected the same rows in every run")
+    require(one[0].rows, confidence, resamples)
+    if resamples < 2:
+        raise ValueError(f"expected two resamples or more, got {resamples}")
+    unit = np.ones((1, one[0].rows))
+    first, second = _figures(one, unit), _figures(other, unit)
+    drawn = []
+    for weights in draws(one[0].rows, resamples, seed):
+        here, there = _figures(one, weights), _figures(other, weights)
+        drawn.append({name: here[name].mean(0) - there[name].mean(0) for name in first if name in second})
+    found = {}
+    for name in drawn[0]:
+        by_rows = float(np.concatenate([part[name] for part in drawn]).var(ddof=1))
+        found[name] = _compared(first[name][:, 0], second[name][:, 0], by_rows, one[0].rows, confidence)
+    return found
+
+
+def _compared(one: Floats, other: Floats, by_rows: float, rows: int, confidence: float) -> Difference:
+    """From a figure a run (K,) of each way, and the variance of their difference over the choice of rows."""
+    from scipy.stats import t as student  # slow to import, and not needed to answer
+
+    a, b = float(one.mean()), float(other.mean())
+    parts = [by_rows, float(one.var(ddof=1)) / len(one), float(other.var(ddof=1)) / len(other)]
+    freedom = [max(rows - 1, 1), len(one) - 1, len(other) - 1]
+    error = float(np.sqrt(sum(parts)))
+    if error == 0:  # every run and every resample says the same
+        return Difference(a, b, Interval(a - b, a - b), float(a == b))
+    degrees = sum(parts) ** 2 / sum(part**2 / free for part, free in zip(parts, freedom, strict=True))
+    width = float(student.ppf((1 + confidence) / 2, degrees)) * error
+    p_value = 2 * float(student.sf(abs(a - b) / error, degrees))
+    return Difference(a, b, Interval(a - b - width, a - b + width), p_value)
+
+
+def _figures(runs: Sequence[Measure], weights: Floats) -> Values:
+    """Every metric that all runs have (K, R) at ``weights`` (R, N)."""
+    found = [run.at(weights) for run in runs]
+    return {
+        name: np.stack([values[name] for values in found])
+        for name in found[0]
+        if all(name in values for values in found)
+    }
