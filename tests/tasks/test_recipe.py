@@ -21,6 +21,7 @@ from bertwright.tasks.classify.weighting import class_weights
 from bertwright.tasks.depth import depth_of, freeze_lowest
 from bertwright.tasks.finetuning import finetune
 from bertwright.tasks.settings import FinetuneSettings, SearchSettings
+from bertwright.tasks.summary import Spread
 from bertwright.training.optimizer import Optimizer
 from bertwright.training.optimizers import build_optimizer, parameter_groups
 
@@ -177,8 +178,12 @@ def test_a_diverging_point_is_named_and_left_out(
     notes = Notes()
     request = {"train": train, "dev": dev, "search": True, "progress": notes}
     settings = QUICK.model_copy(update={"search": grid})
-    summary = finetune(pretrained, output=tmp_path / "out", settings=settings, **request)
+    summary = finetune(pretrained, output=tmp_path / "out", settings=settings, seeds=[0, 1, 2], **request)
     assert [point.run is None for point in summary.points] == [True, False]
+    assert [run.seed for run in summary.runs] == [0, 1, 2]
+    assert summary.to_dict()["spread_seeds"] == [1, 2]  # seed 0 was chosen for its figures
+    others = [run.metrics["loss"] for run in summary.runs[1:]]
+    assert summary.spread["loss"] == Spread.of(others) and summary.spread["loss"].mean == sum(others) / 2
     assert summary.to_dict()["search"][0]["metrics"] is None
     assert summary.learning_rate == 2e-3
     assert any("learning_rate 0.001" in line and "loss nan" in line for line in notes.lines)

@@ -73,6 +73,8 @@ def _finetuning(task: Mapping[str, Any], provenance: Mapping[str, Any]) -> list[
     if not metrics:
         return []
     seeds = [finite(run.get("metrics")) for run in _mappings(provenance.get("seeds"))]
+    if provenance.get("search"):  # the first was chosen for its figures
+        seeds = seeds[1:] or seeds
     baseline = finite(provenance.get("baseline"))
     rows = []
     for name, value in metrics.items():

@@ -140,6 +140,7 @@ def _seeds(summary: FinetuneSummary) -> RenderableType:
     rows = []
     for run in summary.runs:
         remarks = ["saved"] if run is summary.best else []
+        remarks += ["chosen by the search"] if run not in summary.unchosen else []
         remarks += [f"attempt {run.attempts}"] if run.attempts > 1 else []
         remarks += [run.stuck] if run.stuck else []
         figures = [f"{run.metrics[name]:.4f}" for name in (summary.metric, "loss")]
@@ -149,10 +150,10 @@ def _seeds(summary: FinetuneSummary) -> RenderableType:
 
 
 def _metrics(summary: FinetuneSummary) -> RenderableType:
-    """One row a metric: the saved model, all seeds, and what is reached without the text."""
+    """One row a metric: the saved model, the usual seeds, and what is reached without the text."""
     from bertwright.cli.console import table
 
-    several = len(summary.runs) > 1
+    several = len(summary.unchosen) > 1
     rows = []
     for name, spread in summary.spread.items():
         figures = [f"{summary.metrics[name]:.4f}"]

@@ -18,7 +18,8 @@ def finetuning_section(result: page.Page, task: Mapping[str, Any], provenance: M
     metric = task.get("metric")
     if not seeds or not isinstance(metric, str):
         return
-    parts = [_seeds(seeds, metric, provenance.get("best_seed"))]
+    searched = bool(provenance.get("search"))
+    parts = [_seeds(seeds, metric, provenance.get("best_seed"), searched)]
     if curves := _curves(seeds, metric):
         parts.append(page.figures(curves))
     if points := provenance.get("search"):
@@ -43,12 +44,13 @@ def _story(metric: str, provenance: Mapping[str, Any]) -> str:
     return text
 
 
-def _seeds(seeds: Sequence[Mapping[str, Any]], metric: str, best: Any) -> str:
+def _seeds(seeds: Sequence[Mapping[str, Any]], metric: str, best: Any, searched: bool) -> str:
     rows = []
-    for run in seeds:
+    for number, run in enumerate(seeds):
         saved = "saved" if run["seed"] == best else ""
+        chosen = "chosen by the search" if searched and number == 0 else ""
         again = f"attempt {run['attempts']}" if run.get("attempts", 1) > 1 else ""
-        remarks = ", ".join(filter(None, [saved, again, run.get("stuck")]))
+        remarks = ", ".join(filter(None, [saved, chosen, again, run.get("stuck")]))
         figures = [f"{run['metrics'][name]:.4f}" for name in (metric, "loss")]
         rows.append([str(run["seed"]), f"{run['epoch']:g}", *figures, remarks])
     places = [number for number, run in enumerate(seeds) if run["seed"] == best]

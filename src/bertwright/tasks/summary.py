@@ -83,9 +83,14 @@ class FinetuneSummary:
         }
 
     @property
+    def unchosen(self) -> tuple[Run, ...]:
+        """The runs but for the first where a search chose it for its figures, and there are others."""
+        return (self.runs[1:] if self.points else ()) or self.runs
+
+    @property
     def spread(self) -> dict[str, Spread]:
-        """Of every metric over the seeds."""
-        return {name: Spread.of([run.metrics[name] for run in self.runs]) for name in self.best.metrics}
+        """Of every metric over the seeds of :attr:`unchosen`."""
+        return {name: Spread.of([run.metrics[name] for run in self.unchosen]) for name in self.best.metrics}
 
     def to_dict(self) -> dict[str, Any]:
         """As ``finetune --json`` prints it."""
@@ -100,6 +105,7 @@ class FinetuneSummary:
             "metric": self.metric,
             "best_seed": self.best.seed,
             "seeds": [run.to_dict() for run in self.runs],
+            "spread_seeds": [run.seed for run in self.unchosen],
             "spread": {name: spread.to_dict() for name, spread in self.spread.items()},
             "baseline": self.baseline,
             **self.recipe,
