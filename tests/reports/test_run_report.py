@@ -92,6 +92,33 @@ def test_a_run_that_has_just_begun(tmp_path: Path) -> None:
     assert checker.tags["svg"] == 1
 
 
+def test_what_is_not_finished_is_said_to_be_so(run: Path) -> None:
+    """No commands on a model that is not there."""
+    assert "What next" in render(read_run(run)) and "not finished" not in render(read_run(run))
+    (run / "summary.json").unlink()
+    page = render(read_run(run))
+    assert "--resume" in page and "The run is not finished" in page
+    assert "What next" not in page and "fill-mask" not in page
+
+
+def test_the_versions_are_those_of_the_run(run: Path) -> None:
+    (run / "run.json").write_text('{"version": "0.0.7"}')
+    assert "bertwright 0.0.7" in render(read_run(run))
+
+
+def test_pairs_are_named_by_what_was_asked(run: Path) -> None:
+    """And beside them stands what always saying the same reaches, where that was measured."""
+    page = render(read_run(run))
+    assert "of next-sentence questions answered right" in page and "Does B follow A" in page
+    assert "always" not in page
+    (run / "settings.json").write_text('{"objective": "mlm+sop"}')
+    records = (run / "metrics.jsonl").read_text().replace('"nsp_acc', '"nsp_majority": 0.625, "nsp_acc')
+    (run / "metrics.jsonl").write_text(records)
+    page = render(read_run(run))
+    assert "of sentence-order questions answered right (62.5% by always saying the same)" in page
+    assert "were they swapped?" in page and "next-sentence" not in page.lower()
+
+
 def test_not_a_run(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"no metrics\.jsonl"):
         write_report(tmp_path)

@@ -38,11 +38,14 @@ class RunFolder:
 
     path: Path
     settings: Mapping[str, Any]
+    facts: Mapping[str, Any]
+    """What it was begun with: version, digests of text and vocabulary, precision."""
     training: Sequence[Mapping[str, Any]]
     """Log records of training steps, in order."""
     evaluations: Sequence[Mapping[str, Any]]
     """Log records of held-out evaluations, in order."""
     summary: Mapping[str, Any] = field(default_factory=dict)
+    """Empty while the run is not finished."""
     blanks: Sequence[FilledBlank] = ()
     vocabulary: Mapping[str, Any] | None = None
 
@@ -63,6 +66,7 @@ def read_run(path: Path, vocabulary: Path | None = None) -> RunFolder:
     return RunFolder(
         path=path,
         settings=_optional(path / "settings.json") or {},
+        facts=_optional(path / "run.json") or {},
         training=[record for record in records if record.get("kind") == "train"],
         evaluations=[record for record in records if record.get("kind") == "evaluation"],
         summary=_optional(path / "summary.json") or {},

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import itertools
-import platform
 import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import bertwright
 from bertwright.durable import write_file
 from bertwright.pretraining.filled_blank import FilledBlank
 from bertwright.reports import page
@@ -27,6 +25,12 @@ _NAMES = {
     "bilm": ("Two-LSTM", "next and previous tokens"),
 }
 """Figures about tokens: their title, and what was guessed."""
+
+_PAIRS = {
+    "mlm+nsp": ("next-sentence", "Does B follow A, or is it from another document?"),
+    "mlm+sop": ("sentence-order", "Do the two texts stand in their order, or were they swapped?"),
+}
+"""Figures about pairs, by objective: what they are called, and what was asked."""
 
 
 def write_report(
@@ -73,12 +77,9 @@ def render(run: RunFolder, adaptation: Adaptation | None = None) -> str:
 
 def _subtitle(run: RunFolder) -> str:
     steps = run.training[-1]["step"] if run.training else 0
-    shown = [
-        str(run.path),
-        f"{steps:,} steps",
-        f"bertwright {bertwright.__version__}",
-        f"Python {platform.python_version()}",
-    ]
+    shown = [str(run.path), f"{steps:,} steps"]
+    if version := run.facts.get("version"):
+        shown.append(f"bertwright {version}")
     return " · ".join(shown)
 
 
@@ -94,9 +95,10 @@ def _headline(result: page.Page, run: RunFolder, adaptation: Adaptation | None) 
             kind = name[0].lower() + name[1:]
             figures.append((f"{last[f'{words}_perplexity']:,.1f}", f"{kind} perplexity on held-out text"))
         if last.get("nsp_accuracy") is not None:
-            figures.append(
-                (f"{last['nsp_accuracy']:.1%}", "of next-sentence questions answered right (chance 50%)")
-            )
+            always = last.get("nsp_majority")
+            told = "" if always is None else f" ({always:.1%} by always saying the same)"
+            asked = _pairs_asked(run)[0]
+            figures.append((f"{last['nsp_accuracy']:.1%}", f"of {asked} questions answered right{told}"))
     if run.training:
         tokens = sum(record.get("tokens", 0) for record in run.training[-1:])
         seconds = run.training[-1].get("seconds")
@@ -107,10 +109,13 @@ def _headline(result: page.Page, run: RunFolder, adaptation: Adaptation | None) 
         figures.append(
             (f"{statistics.mean(best.scores):.1%}", f"{adaptation.metric} on the task: {best.method}")
         )
-    if figures:
-        result.section(
-            "What came out", "Measured on text that the model never saw in training.", page.cards(figures)
-        )
+    if not figures:
+        return
+    title, text = "What came out", "Measured on text that the model never saw in training."
+    if not run.summary:
+        title = "How far it is"
+        text = f"{text} The run is not finished: `bertwright pretrain --resume` goes on with it."
+    result.section(title, text, page.cards(figures))
 
 
 def _blanks(result: page.Page, blanks: Sequence[FilledBlank]) -> None:
@@ -193,11 +198,12 @@ def _next_sentence_curve(run: RunFolder, breaks: Sequence[float]) -> tuple[str, 
     steps, values = _series(run.evaluations, "nsp_accuracy")
     if not values:
         return None
-    lines = [Line("BERT", steps, values, GREEN, marker=True)]
-    drawing = draw(
-        "Next-sentence accuracy (held-out)", lines, [Level("chance", 0.5)], percent=True, breaks=breaks
-    )
-    return drawing, "Does B follow A, or is it from another document?"
+    lines = [Line("this model", steps, values, GREEN, marker=True)]
+    always = run.evaluations[-1].get("nsp_majority")
+    levels = [] if always is None else [Level("always the same answer", always)]
+    name, asked = _pairs_asked(run)
+    title = f"{name.capitalize()} accuracy (held-out)"
+    return draw(title, lines, levels, percent=True, breaks=breaks), asked
 
 
 def _baselines(run: RunFolder) -> list[tuple[str, Mapping[str, Any], str]]:
@@ -240,20 +246,25 @@ def _pairs(examples: Any) -> list[tuple[Any, Any]]:
 
 def _settings(result: page.Page, run: RunFolder) -> None:
     flat = _flat(run.settings)
-    if flat:
-        rows = [[name, str(value)] for name, value in flat.items()]
-        table = page.details(f"All {len(rows)} settings", page.table(["setting", "value"], rows))
-        ask = 'fill-mask {} "…the [MASK] of…"' if _words(run) == "mlm" else 'generate {} "Once upon a time"'
-        lines = [
-            "bertwright " + ask.format(f"{run.path}/model"),
-            f"bertwright finetune {run.path}/model --train train.tsv --dev dev.tsv -o my-task",
-        ]
-        result.section(
-            "What next",
-            "Type this to go on; the settings below reproduce the run.",
-            page.commands(lines),
-            table,
-        )
+    if not flat:
+        return
+    rows = [[name, str(value)] for name, value in flat.items()]
+    table = page.details(f"All {len(rows)} settings", page.table(["setting", "value"], rows))
+    if not run.summary:  # there is no model yet
+        result.section("Settings", "They reproduce the run.", table)
+        return
+    ask = 'fill-mask {} "…the [MASK] of…"' if _words(run) == "mlm" else 'generate {} "Once upon a time"'
+    lines = [
+        "bertwright " + ask.format(f"{run.path}/model"),
+        f"bertwright finetune {run.path}/model --task classify --train train.tsv --dev dev.tsv -o my-task",
+    ]
+    text = "Type this to go on; the settings below reproduce the run."
+    result.section("What next", text, page.commands(lines), table)
+
+
+def _pairs_asked(run: RunFolder) -> tuple[str, str]:
+    """What the figures about pairs are called, and what was asked."""
+    return _PAIRS.get(str(run.settings.get("objective")), _PAIRS["mlm+nsp"])
 
 
 def _words(run: RunFolder) -> str:
