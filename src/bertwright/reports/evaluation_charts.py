@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from bertwright.reports.drawing import BLUE, GREY, ORANGE, SOFT, drawing, per_cent
+from bertwright.statistics.bootstrap import Interval
 from bertwright.statistics.calibration import Calibration
 from bertwright.statistics.measures import Floats
 from bertwright.tasks.breakdown import Breakdown
@@ -55,8 +56,8 @@ def by_group(breakdown: Breakdown, score: str, *, percent: bool) -> str:
         groups = breakdown.groups
         places = np.arange(len(groups))
         scores = np.array([group.score for group in groups])
-        low = np.array([group.interval.low for group in groups])
-        high = np.array([group.interval.high for group in groups])
+        bounds = [group.interval or Interval(group.score, group.score) for group in groups]  # or no bar
+        low, high = (np.array([getattr(bound, end) for bound in bounds]) for end in ("low", "high"))
         spread = [np.maximum(scores - low, 0), np.maximum(high - scores, 0)]
         axes.errorbar(
             places, scores, yerr=spread, fmt="o", color=BLUE, ecolor=BLUE, elinewidth=1.4, capsize=3

@@ -24,7 +24,9 @@ MISTAKES_SHOWN = 20
 def render_evaluation(evaluation: Evaluation, model: Path, file: Path) -> str:
     """The page as HTML text: what came out, and how the model was made."""
     title = f"{model.resolve().name}: {evaluation.kind}, evaluated"
-    result = page.Page(title, subtitle(str(model), str(file), f"{evaluation.rows:,} rows"))
+    result = page.Page(
+        title, subtitle(str(model), str(file), f"{evaluation.rows:,} rows", evaluation.precision)
+    )
     _headline(result, evaluation)
     if evaluation.warnings:
         _warnings(result, evaluation.warnings)

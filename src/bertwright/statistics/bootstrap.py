@@ -35,14 +35,14 @@ def intervals(
     seed: int = 0,
     method: Method = "bca",
 ) -> dict[str, Interval]:
-    """A two-sided interval of every metric.
+    """A two-sided interval of every metric that varies.
 
     Args:
         confidence: share of such intervals that hold the true value, between 0 and 1.
         method: ``bca`` corrects the percentiles for bias and for a spread that changes with the value.
 
-    A metric that is the same in every resample (all rows right) has an interval of no width: resampling
-    cannot tell how far it is from 1.
+    A metric that is the same in every resample (all rows right) has none: resampling cannot tell how far it
+    is from 1.
 
     Raises:
         ValueError: ``confidence`` is not between 0 and 1, there are no rows, or no resamples.
@@ -56,6 +56,7 @@ def intervals(
             values, float(actual[name][0]), without.get(name), confidence=confidence, method=method
         )
         for name, values in drawn.items()
+        if np.ptp(values) > 0
     }
 
 

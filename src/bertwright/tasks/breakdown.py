@@ -25,7 +25,8 @@ class Group:
     rows: int
     score: float
     """Mean over them."""
-    interval: Interval
+    interval: Interval | None
+    """None where all rows score the same, which says nothing of others."""
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON."""
@@ -33,7 +34,7 @@ class Group:
             "name": self.name,
             "rows": self.rows,
             "score": self.score,
-            "interval": self.interval.to_list(),
+            "interval": None if self.interval is None else self.interval.to_list(),
         }
 
 
@@ -53,7 +54,7 @@ def break_down(grouping: Grouping, score: Floats, *, confidence: float, resample
         members = score[grouping.members == number]
         if len(members):
             spread = intervals(means({"score": members}), confidence=confidence, resamples=resamples)
-            groups.append(Group(name, len(members), float(members.mean()), spread["score"]))
+            groups.append(Group(name, len(members), float(members.mean()), spread.get("score")))
     return Breakdown(grouping.name, tuple(groups))
 
 
