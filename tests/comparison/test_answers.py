@@ -62,7 +62,7 @@ def test_the_measure_has_the_metrics_of_the_model(kind: str, method: str, tmp_pa
         columns=COLUMNS.get(kind),
         settings=RECIPES[method],
     )
-    Answers.of(open_model(model), dev, "auto", Silent()).save(tmp_path / "answers")
+    Answers.of(open_model(model), dev, "auto", "cpu", Silent()).save(tmp_path / "answers")
     measure = Answers.load(tmp_path / "answers").measure(open_model(encoder), dev, "auto")
     found = measure.at(np.ones((1, measure.rows)))
     shared = [name for name in summary.metrics if name in found]
