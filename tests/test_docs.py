@@ -57,3 +57,16 @@ def test_both_readmes_show_the_same_commands() -> None:
     english = commands("README.md")
     assert len(english) >= 8
     assert english == commands("README.zh-CN.md")
+
+
+def test_both_readmes_tell_the_same_story() -> None:
+    """As many chapters, rows of tables and links; one chapter more of the Chinese is about Chinese."""
+
+    def shape(name: str) -> tuple[int, int, int]:
+        text = re.sub(r"```.*?```", "", (ROOT / name).read_text(encoding="utf-8"), flags=re.DOTALL)
+        chapters = len(re.findall(r"^## ", text, re.MULTILINE))
+        return chapters, len(re.findall(r"^\|", text, re.MULTILINE)), len(re.findall(r"\]\((?!#)", text))
+
+    chapters, rows, links = shape("README.md")
+    assert chapters > 4 and rows > 20 and links > 20
+    assert shape("README.zh-CN.md") == (chapters, rows, links + 1)  # comparing words with characters
