@@ -15,7 +15,7 @@ import pytest
 from comparison import small_comparison
 from comparison.small_comparison import StopAfter, settings, tags, told, weights, write_files
 
-from bertwright.checkpoints.model_folder import open_model
+from bertwright.checkpoints.model_folder import open_model, save_model
 from bertwright.comparison import cells
 from bertwright.comparison.adaptation import Adaptation, run_apart
 from bertwright.comparison.answers import Answers
@@ -30,6 +30,9 @@ from bertwright.errors import (
     UsageError,
     WorkerError,
 )
+from bertwright.model.config import BertConfig
+from bertwright.model.encoder import BertEncoder
+from bertwright.tokenization import Tokenizer, Vocabulary
 
 STEPS = 2 * 6 + 2 * 2 * 2 * 4  # two rows of six steps; rows, seeds, epochs, batches
 CHANGES = {"only": ["bert", "no-nsp"]}
@@ -276,6 +279,33 @@ def test_a_row_of_ones_own(files: Path, tmp_path: Path, unbroken: Unbroken) -> N
     known = unbroken.result.scores["no-nsp", "reviews"].cell.records[0]
     assert result.scores["other", "reviews"].cell.records[0]["metrics"] == known["metrics"]
     assert result.to_dict()["rows"][0]["title"] == "whole words"
+
+
+def test_what_is_odd_for_one_row_is_a_warning_of_that_row(
+    files: Path, tmp_path: Path, unbroken: Unbroken
+) -> None:
+    """A given encoder that knows none of the words: its figures are bad, and the reason is told."""
+    config = BertConfig(
+        vocab_size=6,
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=16,
+        max_position_embeddings=32,
+    )
+    tokenizer = Tokenizer(Vocabulary.from_tokens(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "x"]))
+    save_model(tmp_path / "foreign", BertEncoder(config), tokenizer, task=None, provenance={})
+    changes = {
+        "only": ["known", "foreign"],
+        "arms.known.model": str(unbroken.output / "model-bert"),
+        "arms.foreign.model": str(tmp_path / "foreign"),
+        "corpus": None,
+        "pretraining.steps": None,
+        "seeds": [0],
+    }
+    result = small_comparison.run("pretraining", files, tmp_path / "comparison", changes=changes)
+    (warning,) = (warning for warning in result.warnings if "foreign" in warning)
+    assert warning.startswith("foreign, reviews: train.tsv: ") and "pieces are unknown" in warning
 
 
 def test_words_against_characters(files: Path, tmp_path: Path) -> None:
