@@ -9,6 +9,7 @@ from pathlib import Path
 from bertwright.corpus import read_documents
 from bertwright.data.sentences import split_sentences
 from bertwright.data.store import TokenStore
+from bertwright.progress import Silent
 from bertwright.tokenization.tokenizer import Tokenizer
 from bertwright.tokenization.vocabulary import SPECIAL_TOKENS, Vocabulary
 
@@ -54,7 +55,7 @@ def expected(*paths: Path, language: str | None = "en") -> list[list[list[int]]]
     ]
 
 
-class Watch:
+class Watch(Silent):
     """Progress that remembers, and calls ``at_first`` at the first finished part."""
 
     def __init__(self, at_first: Callable[[], None] = lambda: None) -> None:
@@ -73,9 +74,6 @@ class Watch:
             self._at_first()
         self.done += amount
         self.note = note or self.note
-
-    def finish(self) -> None:
-        pass
 
     def say(self, message: str) -> None:
         self.said.append(message)

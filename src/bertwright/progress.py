@@ -20,6 +20,9 @@ class Progress(Protocol):
     def say(self, message: str) -> None:
         """One line for people, above the bar."""
 
+    def warn(self, message: str) -> None:
+        """One line on what is probably not as it was meant, also for people who want no remarks."""
+
 
 class Silent:
     """Progress that nobody watches."""
@@ -34,4 +37,7 @@ class Silent:
         pass
 
     def say(self, message: str) -> None:
+        pass
+
+    def warn(self, message: str) -> None:
         pass

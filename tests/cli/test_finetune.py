@@ -94,6 +94,7 @@ def test_recipe_and_flags(model: Path, data: Path, capsys: pytest.CaptureFixture
         (
             ["--label", "gold"],
             "train.tsv: expected a column 'gold' with the labels (the columns are \"sentence\"",
+    assert "warning: bare.tsv: 32 rows (100.0%) also in bare.tsv" in shown.err, "--quiet leaves out remarks"
         ),
         (["--text", "gold"], 'train.tsv: expected a column \'gold\' (the columns are "sentence", "label")'),
         (["--set", "epoch=3"], "epoch: unknown setting (did you mean epochs?)"),

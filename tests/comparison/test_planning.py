@@ -8,6 +8,7 @@ from typing import Any, get_args
 import pytest
 from comparison.small_comparison import settings, tags, values, write_files
 from shared import shared_path
+from small_models import tokenizer
 
 from bertwright.comparison import paper
 from bertwright.comparison.plan import Plan, joined
@@ -70,6 +71,26 @@ def test_masking_has_the_six_mixes(files: Path) -> None:
         "concat-last-four",
         1,
     )
+
+
+class Heard(Silent):
+    """What is warned of."""
+
+    def __init__(self) -> None:
+        self.warnings: list[str] = []
+
+    def warn(self, message: str) -> None:
+        self.warnings.append(message)
+
+
+def test_what_is_odd_about_a_task_is_a_warning(files: Path) -> None:
+    """Also for who wants no remarks; the record has the same sentences."""
+    found = plan("pretraining", files, **{"tasks.reviews.dev": str(files / "train.tsv")})
+    heard = Heard()
+    told = require_readable(found, tokenizer(), heard)
+    assert heard.warnings == told
+    overlap = "reviews: train.tsv: 64 rows (100.0%) also in train.tsv"
+    assert [line for line in told if line.startswith(overlap)]
 
 
 def test_features_has_the_rows_of_table_7_on_one_encoder(files: Path) -> None:

@@ -7,7 +7,7 @@ import copy
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bertwright.inference.stages import Told
+from bertwright.inference.stages import Inner, Told
 from bertwright.progress import Silent
 
 
@@ -23,6 +23,9 @@ class Sum(Silent):
 
     def say(self, message: str) -> None:
         self.said.append(message)
+
+    def warn(self, message: str) -> None:
+        self.said.append(f"warning: {message}")
 
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.booleans()), max_size=9))
@@ -44,6 +47,16 @@ def test_elsewhere_it_is_silent() -> None:
     away = copy.copy(told)  # as it travels to another process
     away.advance(3)
     away.say("hello")
+    away.warn("hello")
     told.say("here")
+    told.warn("odd")
     assert outer.told == 0
-    assert outer.said == ["here"]
+    assert outer.said == ["here", "warning: odd"]
+
+
+def test_what_is_said_inside_is_passed_on() -> None:
+    outer = Sum()
+    inner = Inner.of(outer)
+    inner.say("here")
+    inner.warn("odd")
+    assert outer.said == ["here", "warning: odd"]

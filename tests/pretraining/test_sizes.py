@@ -113,15 +113,13 @@ def test_a_resumed_run_keeps_its_size(tmp_path: Path, monkeypatch: pytest.Monkey
     store, words = memory_store()
     asked = settings(**OPEN, steps=None, budget="6s", sequence_length=16, long_share=0)
 
-    class StopAtOnce:
+    class StopAtOnce(Silent):
         def start(self, description: str, total: float | None = None, unit: str = "") -> None:
             self.training = description == "pre-training"
 
         def advance(self, amount: float = 1, note: str = "") -> None:
             if self.training and amount:
                 signal.raise_signal(signal.SIGTERM)
-
-        def finish(self) -> None: ...
 
         def say(self, message: str) -> None:
             said.append(message)

@@ -46,6 +46,9 @@ class Notes(Silent):
     def say(self, message: str) -> None:
         self.lines.append(message)
 
+    def warn(self, message: str) -> None:
+        self.lines.append(f"warning: {message}")
+
 
 @pytest.fixture(scope="module")
 def summary(

@@ -73,7 +73,7 @@ class Console:
             )
 
     def warn(self, message: str) -> None:
-        """A warning for people on stderr, also with ``--quiet``."""
+        """A warning for people on stderr, also with ``--quiet``; it says itself that it is one."""
         (self._progress.console if self._progress else self._err).print(
             f"warning: {message}", markup=False, soft_wrap=True
         )

@@ -91,8 +91,9 @@ def pretrain(
     settings = _settings(recipe, parse_assignments(set) | given, output if resume is not None else None)
     speaks = os.environ.get("RANK", "0") == "0"  # one voice for all ranks
     mode = None if resume is None else (resume or ["latest"])[0]
-    with Console(common if speaks else Common(json=common.json, quiet=True)) as console:
-        summary = run(data, output, settings, resume=mode or False, overwrite=overwrite, progress=console)
+    with Console(common) as console:
+        watch = console if speaks else None
+        summary = run(data, output, settings, resume=mode or False, overwrite=overwrite, progress=watch)
         if speaks:
             from bertwright.reports.run_report import write_report  # draws, which the start need not wait for
 

@@ -89,7 +89,7 @@ def run_apart(threads: int, adaptation: Adaptation) -> tuple[dict[str, Any], lis
     return record, heard.lines
 
 
-class _Brief:
+class _Brief(Silent):
     """Passes on how far it is, not what every seed and row would repeat; warnings are in the record."""
 
     def __init__(self, progress: Progress) -> None:

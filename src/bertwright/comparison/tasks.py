@@ -42,6 +42,6 @@ def require_readable(plan: Plan, tokenizer: Tokenizer, progress: Progress) -> li
             progress.say(f"{column.name}: {remark}")
         odd = [*posed.train.warnings, *posed.warnings, *dev.warnings, *overlap_warning(posed.train, dev)]
         for warning in odd:
-            progress.say(f"warning: {column.name}: {warning}")
+            progress.warn(f"{column.name}: {warning}")
         warnings += [f"{column.name}: {warning}" for warning in odd]
     return warnings

@@ -77,5 +77,5 @@ def prepared(settings: ComparisonSettings, work: Work, progress: Progress) -> Pa
         progress=progress,
     )
     for warning in done.warnings:
-        progress.say(f"warning: {warning}")
+        progress.warn(warning)
     return store

@@ -22,6 +22,9 @@ class Inner(Silent):
     def say(self, message: str) -> None:
         self._outer.say(message)
 
+    def warn(self, message: str) -> None:
+        self._outer.warn(message)
+
 
 class Told(Silent):
     """What was told of parts of a stage, some of which may be done where nobody watches.
@@ -44,6 +47,10 @@ class Told(Silent):
     def say(self, message: str) -> None:
         if self._outer is not None:
             self._outer.say(message)
+
+    def warn(self, message: str) -> None:
+        if self._outer is not None:
+            self._outer.warn(message)
 
     def complete(self, amount: float) -> None:
         """A part of ``amount`` is done: tell of it what was not told."""

@@ -155,7 +155,7 @@ def pretrain(
                 watch.say(note)
         settings = _with_size(settings, read, folder if mode else None, ranks, watch)
         if settings.whole_word and (missing := _missing_words(read)):
-            watch.say(missing)
+            watch.warn(missing)
         assembly = Assembly(settings, folder, read, ranks, watch)
         with folder.held() if ranks.first else contextlib.nullcontext():
             if mode is None and ranks.first:

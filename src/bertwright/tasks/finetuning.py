@@ -188,7 +188,7 @@ def _tell(
     for remark in (*materials.folder.notes, *posed.remarks):
         progress.say(remark)
     for warning in warnings:
-        progress.say(f"warning: {warning}")
+        progress.warn(warning)
     return tuple(warnings)
 
 
