@@ -223,14 +223,16 @@ def test_what_is_asked_for_is_no_part_of_the_grid() -> None:
         ({"from_scratch": True}, "from_scratch: .*it is for fine-tuning"),
         ({"freeze": True}, "freeze: .*it is for fine-tuning"),
         ({"micro_batch_size": 4}, "micro_batch_size: .*it is for fine-tuning"),
+        ({"epochs": 3}, "epochs: .*say features.epochs"),  # fine-tuning's own default
+        ({"weight_decay": 0.0}, "weight_decay: .*say features.weight_decay"),
+        ({"freeze_layers": 0}, "freeze_layers: .*it is for fine-tuning"),
     ],
 )
 def test_the_method_features_passes_over_nothing(given: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         FinetuneSettings.model_validate({"method": "features", **given})
-    FinetuneSettings.model_validate(
-        {"method": "features", "epochs": 3, "from_scratch": False, "metric": "f1"}
-    )
+    asks_for_nothing = {"learning_rate": None, "from_scratch": False, "freeze": False, "metric": "f1"}
+    FinetuneSettings.model_validate({"method": "features", **asks_for_nothing})
 
 
 def test_more_frozen_layers_than_there_are(pretrained: Path, review_files: Files, tmp_path: Path) -> None:

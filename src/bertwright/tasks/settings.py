@@ -156,10 +156,10 @@ class FinetuneSettings(Settings):
         return self
 
     def _check_features(self) -> None:
-        """Nothing that was asked for may be passed over."""
-        defaults = type(self).model_fields
+        """Nothing that was asked for may be passed over, also where it is fine-tuning's default."""
         for name in WITHOUT_FEATURES:
-            if name in self.model_fields_set and getattr(self, name) != defaults[name].default:
+            value = getattr(self, name) if name in self.model_fields_set else None
+            if value is not None and value is not False:
                 own = name in FeatureSettings.model_fields
                 hint = f"say features.{name}" if own else "it is for fine-tuning"
                 raise ValueError(f"{name}: expected nothing with the method features ({hint})")
