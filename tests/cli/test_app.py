@@ -108,18 +108,21 @@ app.main()
 """
 
 
-@pytest.mark.parametrize(
-    ("number", "code", "line"), [(signal.SIGINT, 130, "stopped\n"), (signal.SIGTERM, 143, "stopped\n")]
-)
-def test_signal_while_running(number: signal.Signals, code: int, line: str) -> None:
+STOPPED = {"error": {"type": "Interrupted", "message": "stopped"}}
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("flag", ["--quiet", "--json"])
+def test_signal_while_running(number: signal.Signals, code: int, flag: str) -> None:
     running = subprocess.Popen(
-        [sys.executable, "-c", SLOW], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", SLOW, flag], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     assert running.stdout is not None
     assert running.stdout.readline() == "ready\n"
     running.send_signal(number)
     out, err = running.communicate(timeout=30)
-    assert (running.returncode, out, err) == (code, "", line)
+    told = (json.dumps(STOPPED) + "\n", "") if flag == "--json" else ("", "stopped\n")
+    assert (running.returncode, out, err) == (code, *told)
 
 
 def test_ctrl_c_within_a_command(command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
@@ -129,6 +132,23 @@ def test_ctrl_c_within_a_command(command, monkeypatch: pytest.MonkeyPatch, tmp_p
     monkeypatch.setattr("bertwright.inference.inspection.inspect_path", pressed)
     answer = command("inspect", tmp_path)
     assert (answer.code, answer.out, answer.err) == (130, "", "stopped\n")
+    answer = command("inspect", tmp_path, "--json")
+    assert (answer.code, answer.json, answer.err) == (130, STOPPED, "")
+
+
+def test_what_every_command_has_may_stand_before_it(command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    answer = command("--quiet", "--json", "inspect", tmp_path / "absent")
+    assert (answer.code, answer.err) == (2, "")
+    assert "absent: expected" in answer.json["error"]["message"]
+    assert command("--json", "config", "show").json["recipe"] == "pretrain"
+    assert command("--quiet", "--help").out.startswith("Usage: bertwright COMMAND")
+    for nothing in (("--quiet",), ("--quiet", "--quiet")):
+        answer = command(*nothing)
+        assert answer.code == 2 and "expected a command, got none" in answer.err
+    answer = command("--json", "inspect", tmp_path, "--json")
+    assert "--json: given more than once" in answer.json["error"]["message"]
+    answer = command("--json", "inspct")
+    assert "did you mean inspect?" in answer.json["error"]["message"]
 
 
 @pytest.mark.slow

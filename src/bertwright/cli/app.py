@@ -43,6 +43,9 @@ COMMANDS = {
     "config": ("bertwright.cli.config:app", "Looking"),
 }
 
+OF_EVERY_COMMAND = ("--json", "--quiet")
+"""May also stand before the command."""
+
 GROUPS = ("Start here", "Text", "Training", "Using a model", "Looking")
 
 
@@ -86,7 +89,7 @@ def run(arguments: Sequence[str]) -> int:
     try:
         return _run(list(arguments), as_json)
     except KeyboardInterrupt:
-        return _stopped(130)
+        return _stopped(130, as_json)
     except BrokenPipeError:
         return _unread()
     except SystemExit as problem:
@@ -97,6 +100,7 @@ def run(arguments: Sequence[str]) -> int:
 
 def main() -> None:
     """Entry point of the ``bertwright`` command."""
+    unanswered_json = "--json" in sys.argv  # an object on stdout is still due
     try:
         from bertwright.cli import interrupts
 
@@ -105,16 +109,17 @@ def main() -> None:
             # Paths may hold bytes that are no text: shown escaped (valid inside JSON, too), no failure.
             getattr(stream, "reconfigure", lambda **_: None)(errors="backslashreplace")
         code = run(sys.argv[1:])
+        unanswered_json = False
         sys.stdout.flush()
         interrupts.ignore()  # all is done: Ctrl-C while the interpreter goes away changes nothing
     except KeyboardInterrupt:  # between the lines of run(): still one line and no traceback
-        code = _stopped(130)
+        code = _stopped(130, unanswered_json)
     except BrokenPipeError:
         code = _unread()
     except Exception as problem:  # SIGTERM between the lines of run()
         if getattr(problem, "exit_code", 0) != 143:
             raise
-        code = _stopped(143)
+        code = _stopped(143, unanswered_json)
     if os.environ.get("WORLD_SIZE", "1") != "1":
         # A rank's native threads may outlive the interpreter, which then aborts: leave without its farewell.
         sys.stdout.flush()
@@ -131,7 +136,8 @@ def _run(arguments: list[str], as_json: bool) -> int:
 
     try:
         usage.refuse_unusable(arguments)
-        if not [argument for argument in arguments if argument not in ("--json", "--quiet")]:
+        arguments = _command_first(arguments)
+        if not arguments or arguments[0] in OF_EVERY_COMMAND:
             if not as_json:
                 build(listing=True).help_print([])
             raise UsageError("expected a command, got none (bertwright demo shows the whole story)")
@@ -149,6 +155,16 @@ def _run(arguments: list[str], as_json: bool) -> int:
             raise
         return _fail(RunError(_unexpected(problem)), as_json)
     return 0
+
+
+def _command_first(arguments: list[str]) -> list[str]:
+    """``arguments`` with what every command has behind the command's name, if it stood before it."""
+    from itertools import takewhile
+
+    leading = list(takewhile(OF_EVERY_COMMAND.__contains__, arguments))
+    rest = arguments[len(leading) :]
+    names = 2 if rest[:1] == ["config"] else 1
+    return [*rest[:names], *leading, *rest[names:]]
 
 
 def _fail(problem: Any, as_json: bool) -> int:
@@ -178,8 +194,11 @@ def _unexpected(problem: Exception) -> str:
     )
 
 
-def _stopped(code: int) -> int:
-    print("stopped", file=sys.stderr)
+def _stopped(code: int, as_json: bool) -> int:
+    if as_json:  # as of an Interrupted, whose module is perhaps not yet there
+        print('{"error": {"type": "Interrupted", "message": "stopped"}}', flush=True)
+    else:
+        print("stopped", file=sys.stderr)
     return code
 
 
