@@ -6,7 +6,7 @@ import inspect
 import re
 
 import bertwright.errors as errors
-from bertwright.errors import BertwrightError, InputError, quote
+from bertwright.errors import BertwrightError, InputError, did_you_mean, quote
 
 
 def test_messages_are_one_short_line() -> None:
@@ -22,6 +22,12 @@ def test_quote() -> None:
     assert quote("a\tb") == '"a\\tb"'
     assert quote(5) == "5"
     assert len(quote("y" * 500)) == 62
+
+
+def test_did_you_mean() -> None:
+    assert did_you_mean("COAL", ["CoLA", "MRPC"]) == " (did you mean CoLA?)"
+    assert did_you_mean("learning_rte", ["learning_rate", "layer_decay"]) == " (did you mean learning_rate?)"
+    assert did_you_mean("x", ["learning_rate"]) == did_you_mean("x", []) == ""
 
 
 def test_the_drawn_tree_is_the_real_one() -> None:

@@ -27,9 +27,10 @@ A message is one line: where (file, line, field), what was expected, what was fo
 
 from __future__ import annotations
 
+import difflib
 import errno
 import signal
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 _QUOTED_LENGTH = 60
@@ -54,6 +55,13 @@ def one_line(message: str) -> str:
         return flat
     half = (_MESSAGE_LENGTH - 3) // 2
     return f"{flat[:half]} … {flat[-half:]}"
+
+
+def did_you_mean(name: str, valid: Iterable[str]) -> str:
+    """`` (did you mean X?)``: the valid name that ``name`` is nearest to, in whatever case, or nothing."""
+    by_lower = {known.lower(): known for known in valid}
+    matches = difflib.get_close_matches(name.lower(), list(by_lower), n=1, cutoff=0.6)
+    return f" (did you mean {by_lower[matches[0]]}?)" if matches else ""
 
 
 class BertwrightError(Exception):

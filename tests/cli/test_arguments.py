@@ -67,6 +67,18 @@ def test_no_command_takes_a_bare_number() -> None:
     assert found >= 20
 
 
+def test_the_column_of_the_texts_has_one_name() -> None:
+    """`--text`, and where it was once called otherwise that still works."""
+    earlier = {
+        (command, name)
+        for command, argument in options()
+        for name in ("--text-field", "--text-column")
+        if name in argument.names and argument.names[0] == "--text"
+    }
+    fields = {(command, "--text-field") for command in ("vocab", "prepare", "doctor")}
+    assert earlier == fields | {("look", "--text-column")}
+
+
 def options() -> Iterator[tuple[str, cyclopts.Argument]]:
     app = build()
     for name in COMMANDS:

@@ -9,10 +9,14 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from comparison.small_comparison import told, values, write_files
 from page_checker import Checker
+
+from bertwright.comparison.settings import ComparisonSettings
+from bertwright.errors import UsageError
 
 
 @pytest.fixture(scope="module")
@@ -107,6 +111,32 @@ def test_several_fine_tunings_are_stopped_and_gone_on_with(  # type: ignore[no-u
 
 
 @pytest.mark.parametrize(
+    ("arguments", "seeds"),
+    [
+        ((), [0, 1]),  # as the file has them
+        (("--seed", "5"), [5, 6]),
+        (("--seeds", "3"), [0, 1, 2]),
+        (("--seed", "5", "--seeds", "1"), [5]),
+    ],
+)
+def test_seeds_that_are_asked_for(  # type: ignore[no-untyped-def]
+    arguments: tuple[str, ...], seeds: list[int], command, settings: Path, tmp_path: Path, monkeypatch
+) -> None:
+    asked = []
+
+    def compare(kind: str, settings: ComparisonSettings, *_: Any, **__: Any) -> None:
+        asked.append(settings)
+        raise UsageError("seen")
+
+    monkeypatch.setattr("bertwright.comparison.run.compare", compare)
+    flags = ("--epochs", "2.5", *arguments)
+    answer = command("compare", "pretraining", settings, "-o", tmp_path / "out", *flags)
+    assert answer.err == "error: seen\n"
+    assert asked[0].seeds == seeds
+    assert (asked[0].pretraining.epochs, asked[0].pretraining.steps) == (2.5, None), "in place of the file's"
+
+
+@pytest.mark.parametrize(
     ("arguments", "expected"),
     [
         (["compare", "sizes"], "pretraining"),
@@ -115,6 +145,8 @@ def test_several_fine_tunings_are_stopped_and_gone_on_with(  # type: ignore[no-u
         (["compare", "pretraining", "--set", "arms.x.model=nowhere", "--only", "x"], "nowhere"),
         (["compare", "pretraining", "--steps", "1e3"], "expected a whole number"),
         (["compare", "pretraining", "--budget", "soon"], "expected a duration such as 30m"),
+        (["compare", "pretraining", "--budget", "9m", "--set", "tokens=9"], "got budget and tokens"),
+        (["compare", "pretraining", "--seed", "1", "--set", "seeds=[3]"], "--set seeds: its own option"),
     ],
 )
 def test_one_line_for_a_mistake(  # type: ignore[no-untyped-def]

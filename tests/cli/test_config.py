@@ -32,6 +32,26 @@ def test_length_of_the_run_may_be_left_open(command, tmp_path: Path) -> None:  #
     assert (answer.json["settings"]["budget"], answer.json["settings"]["steps"]) == (1800, None)
 
 
+def test_a_length_of_the_command_line_replaces_the_file_s(command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text("epochs = 3\n")
+    answer = command("config", "show", recipe, "--set", "steps=5", "--json")
+    assert (answer.json["settings"]["steps"], answer.json["settings"]["epochs"]) == (5, None)
+    answer = command("config", "show", recipe, "--set", "steps=5", "--set", "budget=1m")
+    assert answer.code == 2 and "got steps and budget" in answer.err
+
+
+def test_what_is_left_open_is_shown_as_what_it_comes_to(command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    answer = command("config", "show", "--set", "size=mini", "--json")
+    assert answer.json["settings"]["learning_rate"] is None
+    comes_to = answer.json["comes_to"]
+    assert (comes_to["learning_rate"], comes_to["batch_size"], comes_to["dropout"]) == (1e-3, 32, 0.1)
+    (row,) = [line for line in command("config", "show").out.splitlines() if " batch_size " in line]
+    assert row.split()[1:4] == ["256", "by", "size"]
+    for recipe in ("finetune", "compare"):
+        assert command("config", "show", "--recipe", recipe, "--json").json["comes_to"] == {}
+
+
 def test_check_reports_every_mistake(command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     good, bad = tmp_path / "good.toml", tmp_path / "bad.toml"
     good.write_text('size = "tiny"\n')

@@ -40,6 +40,20 @@ def test_corpus(corpus: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert data["facts"]["documents"] == 20  # type: ignore[index]
 
 
+def test_the_name_of_the_text_and_the_longest_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    corpus = tmp_path / "corpus.jsonl"
+    corpus.write_text("".join(json.dumps({"body": line}) + "\n" for line in LINES))
+    for name in ("--text", "--text-field"):
+        assert run(["doctor", str(corpus), name, "body", "--json"]) == 0
+        assert answer(capsys)["facts"]["documents"] == 120  # type: ignore[index]
+    assert run(["doctor", str(corpus), "--text", "body", "--max-line-bytes", "40"]) == 2
+    assert "at most 40 bytes, got a longer one (--max-line-bytes)" in capsys.readouterr().err
+    assert run(["doctor", str(corpus)]) == 2
+    assert "(--text names another)" in capsys.readouterr().err
+
+
 def test_corpus_with_a_vocabulary(corpus: Path, vocabulary: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["doctor", str(corpus), "--vocab", str(vocabulary), "--samples", "2", "--json"]) == 0
     data = answer(capsys)

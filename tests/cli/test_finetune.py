@@ -3,16 +3,33 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 from bertwright.checkpoints.model_folder import open_model, save_model
 from bertwright.cli.app import run
+from bertwright.cli.recipe_flags import RecipeFlags
 from bertwright.model.config import BertConfig
 from bertwright.model.pretraining_model import BertForPreTraining
+from bertwright.tasks.kinds import KINDS
+from bertwright.tasks.settings import (
+    COMPACT_RATE,
+    COMPACT_WIDTH,
+    FROZEN_RATE,
+    PAPER_RATE,
+    FinetuneSettings,
+)
 from bertwright.tokenization import Tokenizer, Vocabulary
 
+DEFAULTS: dict[str, set[float]] = {
+    "epochs": {FinetuneSettings().epochs},
+    "batch_size": {FinetuneSettings().batch_size},
+    "learning_rate": {PAPER_RATE, COMPACT_RATE, COMPACT_WIDTH, FROZEN_RATE},
+    "max_length": {float(kind.default_length) for kind in KINDS.values()},
+}
+"""Numbers that help and documentation of a setting name."""
 TOKENS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "good", "bad", "film", "plot", "the", "a"]
 
 
@@ -77,6 +94,7 @@ def test_table(model: Path, data: Path, capsys: pytest.CaptureFixture[str]) -> N
         assert word in shown.out
     assert "0 of 32 training rows" in shown.out
     assert "guessed" not in shown.err
+    assert "warning: bare.tsv: 32 rows (100.0%) also in bare.tsv" in shown.err, "--quiet leaves out remarks"
 
 
 def test_recipe_and_flags(model: Path, data: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -94,7 +112,6 @@ def test_recipe_and_flags(model: Path, data: Path, capsys: pytest.CaptureFixture
         (
             ["--label", "gold"],
             "train.tsv: expected a column 'gold' with the labels (the columns are \"sentence\"",
-    assert "warning: bare.tsv: 32 rows (100.0%) also in bare.tsv" in shown.err, "--quiet leaves out remarks"
         ),
         (["--text", "gold"], 'train.tsv: expected a column \'gold\' (the columns are "sentence", "label")'),
         (["--set", "epoch=3"], "epoch: unknown setting (did you mean epochs?)"),
@@ -154,4 +171,37 @@ def test_features_take_no_epochs_of_fine_tuning(
 ) -> None:
     assert run(arguments(model, data, "--method", "features", "--from-scratch")) == 2
     assert "with the method features" in capsys.readouterr().err
+    files = ["--train", f"{data}/train.tsv", "--dev", f"{data}/dev.tsv", "-o", f"{data}/out"]
+    request = ["finetune", str(model), "--task", "classify", *files, "--method", "features"]
+    assert run([*request, "--epochs", "3"]) == 2, "also where it is fine-tuning's default"
+    assert "epochs: expected nothing with the method features" in capsys.readouterr().err
     assert not (data / "out").exists()
+
+
+def test_a_setting_is_said_once(model: Path, data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(arguments(model, data, "--set", "epochs=2")) == 2
+    assert "--set epochs: its own option is given, too" in capsys.readouterr().err
+    assert not (data / "out").exists()
+
+
+def numbers(text: str) -> set[float]:
+    return {float(found) for found in re.findall(r"\b\d+(?:e-\d+)?\b", text)}
+
+
+def test_options_tell_the_defaults_of_the_settings(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Written by hand, so that help needs no settings: here they are compared."""
+    monkeypatch.setenv("COLUMNS", "200")  # an option a line
+    assert run(["finetune", "--help"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    for name, values in DEFAULTS.items():
+        (line,) = [line for line in lines if f"--{name.replace('_', '-')} " in line]
+        assert numbers(line) == values
+    for name in ("learning_rate", "max_length"):
+        assert numbers(str(FinetuneSettings.model_fields[name].description)) == DEFAULTS[name]
+
+
+def test_where_to_train() -> None:
+    assert RecipeFlags(device="cpu").settings().device == "cpu"
+    assert RecipeFlags().settings().device == "auto"

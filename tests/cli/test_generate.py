@@ -45,6 +45,10 @@ def test_a_file(command, left: Path, tmp_path: Path) -> None:  # type: ignore[no
         ((), "BEGINNING and --file: expected one of them, got none"),
         (("a", "--file", "b", "-o", "c.jsonl"), "BEGINNING and --file: expected one of them, got both"),
         (("--file", "b"), "--file and --output: expected both or none"),
+        (("a", "--resume"), "--resume: expected --file with it"),
+        (("a", "--overwrite"), "--overwrite: expected --file with it"),
+        (("a", "--text", "words"), "--text: expected --file with it"),
+        (("a", "--seed", "0"), "--seed: expected --top-p with it"),
         (("a", "--top-p", "2"), "top_p: expected a number above 0, at most 1, got 2"),
     ],
 )

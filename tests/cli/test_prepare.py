@@ -129,6 +129,6 @@ def test_a_single_document_is_for_masked_lm(tmp_path: Path, vocab: str, capsys: 
 def test_help_names_every_option(capsys: Capture) -> None:
     assert run(["prepare", "--help"]) == 0
     shown = capsys.readouterr().out
-    options = "--vocab --output -o --workers --one-sentence-per-line --language --format --text-field"
+    options = "--vocab --output -o --workers --one-sentence-per-line --language --format --text"
     for option in f"{options} --max-line-bytes --mlm-only --overwrite --json --quiet".split():
         assert option in shown

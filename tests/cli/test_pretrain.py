@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -17,6 +18,8 @@ from small_models import save_pretrained, tokenizer
 
 from bertwright.checkpoints.model_folder import open_model
 from bertwright.data.prepare import prepare
+from bertwright.errors import UsageError
+from bertwright.progress import Progress, Silent
 
 OPTIONS = [
     f"--set={name}={json.dumps(value) if not isinstance(value, str) else value}"
@@ -94,6 +97,22 @@ def test_json(command, store: Path, tmp_path: Path) -> None:  # type: ignore[no-
     assert (run / "report.html").stat().st_size > 1000
 
 
+@pytest.mark.parametrize(("rank", "told"), [("0", "warning: odd\n"), ("1", "")])
+def test_one_rank_speaks(  # type: ignore[no-untyped-def]
+    rank: str, told: str, command, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also of warnings, which --quiet leaves."""
+
+    def run(*_: Any, progress: Progress | None, **__: Any) -> None:
+        (progress or Silent()).warn("odd")
+        raise UsageError("seen")
+
+    monkeypatch.setenv("RANK", rank)
+    monkeypatch.setattr("bertwright.pretraining.run.pretrain", run)
+    answer = command("pretrain", "--data", store, "-o", tmp_path / "run", "--steps", "3", "--quiet")
+    assert answer.err == f"{told}error: seen\n"
+
+
 def test_for_people(command, store: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     answer = command("pretrain", "--data", store, "-o", tmp_path / "run", "--steps", "2", *OPTIONS)
     assert answer.code == 0
@@ -125,6 +144,10 @@ def test_a_recipe_and_flags_before_it(command, store: Path, tmp_path: Path) -> N
         (["--steps", "3", "--set", "sequence_length=1024"], "at most max_position_embeddings 512, got 1024"),
         (["--steps", "3", "--learning-rate", "inf"], "--learning-rate"),
         (["--steps", "3", "--set", "device=cuda"], "expected a GPU"),
+        (["--steps", "3", "--device", "cuda"], "expected a GPU"),
+        (["--steps", "3", "--device", "gpu"], "--device: expected auto, cpu or cuda"),
+        (["--steps", "3", "--set", "steps=4"], "--set steps: its own option is given, too"),
+        (["--steps", "3", "--set", "epochs=4"], "got steps and epochs"),
         (["--steps", "3", "--resume"], "expected the folder of a run to resume"),
         (["--steps", "3", "--resume", "oldest"], "--resume: expected latest or latest-valid"),
         (["--steps", "3", "--resume", "--overwrite"], "got both"),

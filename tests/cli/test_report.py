@@ -23,6 +23,8 @@ def test_a_fine_tuned_folder(command, pretrained_folder: Path, tmp_path: Path) -
     assert command("inspect", model).code == 0
     assert evaluate(model, file, resamples=5).rows == 16
     assert command("report", model, "-o", file).code == 2
+    refused = command("report", model, "--vocab", tmp_path)
+    assert (refused.code, "--vocab: expected the folder of a pre-training run" in refused.err) == (2, True)
 
 
 def test_refused(command, pretrained_folder: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]

@@ -111,7 +111,7 @@ def test_jsonl(tmp_path: Path) -> None:
         ('{"text": 5}', "text: expected a string, got 5"),
         ('{"text": null}', 'text: expected a string, got "null"'),
         ('["text"]', "expected a JSON object"),
-        ('{"body": "a"}', 'expected a field "text" (--text-field names another): the fields are "body"'),
+        ('{"body": "a"}', 'expected a field "text" (--text names another): the fields are "body"'),
         ('{"text": "\\ud800"}', "a lone surrogate at character 0"),
         ("[" * 100_000, "nested at most 64"),
     ],

@@ -69,6 +69,12 @@ Device = Annotated[
 ]
 """Where a model computes."""
 
+TrainingDevice = Annotated[
+    Literal["auto", "cpu", "cuda"] | None,
+    Parameter(help="Where to train; by default auto: a GPU where there is one."),
+]
+"""Where a model learns; the setting ``device``."""
+
 PrecisionChoice = Literal["auto", "fp32", "bf16", "int8"]
 
 Precision = Annotated[
@@ -85,6 +91,11 @@ Pooling = Literal["mean", "cls", "max", "mean_sqrt_len_tokens", "weightedmean", 
 
 TextColumn = Annotated[str | None, Parameter(help="The column with the texts, or its number from 1.")]
 """Of a labelled file, as are the next two."""
+
+CorpusColumn = Annotated[
+    str, Parameter(name=["--text", "--text-field"], help="Column or key of the text, in formats with one.")
+]
+"""Of a corpus; the second is its earlier name."""
 
 PairColumn = Annotated[str | None, Parameter(help="The column with the second texts of pairs.")]
 

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from bertwright.cli.arguments import Common, Count, Whole
+from bertwright.cli.arguments import Common, Count, Real, Whole
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from bertwright.comparison.settings import ComparisonSettings
-
-_LENGTHS = ("tokens", "pretraining.steps", "pretraining.epochs", "pretraining.budget")
 
 
 def compare(
@@ -31,15 +29,16 @@ def compare(
         Path | None, Parameter(help="features: a model folder, instead of pre-training one.")
     ] = None,
     budget: Annotated[
-        str | None, Parameter(help="Of pre-training a row: as much time for each, such as 20m,")
+        str | None, Parameter(help="Of pre-training a row: as much time for each, such as 20m or 90s,")
     ] = None,
     steps: Annotated[Count | None, Parameter(help="or as many updates,")] = None,
+    epochs: Annotated[Real | None, Parameter(help="or as many passes over the text,")] = None,
     tokens: Annotated[Count | None, Parameter(help="or as many tokens.")] = None,
     only: Annotated[
         list[str], Parameter(help="These rows alone; the first is compared with.", consume_multiple=True)
     ] = [],  # noqa: B006  (cyclopts reads the default; it is never changed)
     seeds: Annotated[Count | None, Parameter(help="Fine-tuning runs of every cell; 3 by default.")] = None,
-    seed: Annotated[Whole, Parameter(help="The first of them.")] = 0,
+    seed: Annotated[Whole | None, Parameter(help="The first of them; 0 by default.")] = None,
     workers: Annotated[
         Count, Parameter(help="Fine-tunings at once, which share the cores: for small models.")
     ] = 1,
@@ -63,20 +62,18 @@ def compare(
     """
     from bertwright.cli.console import Console
     from bertwright.comparison.run import compare as run
-    from bertwright.config.settings import parse_assignments
     from bertwright.reports.comparison_report import write_comparison
 
-    lengths = {"pretraining.budget": budget, "pretraining.steps": steps, "tokens": tokens}
-    given: dict[str, Any] = {name: value for name, value in lengths.items() if value is not None}
-    if given:  # in place of the file's
-        given = {**dict.fromkeys(_LENGTHS), **given}
-    if model is not None:
-        given["model"] = str(model)
-    if only:
-        given["only"] = only
-    if seeds is not None:
-        given["seeds"] = list(range(seed, seed + seeds))
-    settings = _settings(file, parse_assignments(set) | given)
+    options = {
+        "pretraining.budget": budget,
+        "pretraining.steps": steps,
+        "pretraining.epochs": epochs,
+        "tokens": tokens,
+        "model": None if model is None else str(model),
+        "only": only or None,
+        "seeds": _seeds(file, seed, seeds),
+    }
+    settings = _settings(file, options, set)
     with Console(common) as console:
         result = run(
             kind,
@@ -92,11 +89,24 @@ def compare(
         console.result(record | {"output": str(output), "report": str(report)}, _shown(record, report))
 
 
-def _settings(file: Path | None, given: Mapping[str, object]) -> ComparisonSettings:
-    from bertwright.comparison.settings import ComparisonSettings
+def _settings(
+    file: Path | None, options: Mapping[str, object], assignments: Sequence[str]
+) -> ComparisonSettings:
+    """Defaults < file < options."""
+    from bertwright.cli.given import given_settings
+    from bertwright.comparison.settings import LENGTHS, ComparisonSettings
     from bertwright.config.settings import load
 
+    given = given_settings(options, assignments, LENGTHS)
     return load(ComparisonSettings, file=file, overrides=given).value
+
+
+def _seeds(file: Path | None, first: int | None, count: int | None) -> list[int] | None:
+    """The seeds, where the command line says anything of them: as many as the file has, unless it says."""
+    if first is None and count is None:
+        return None
+    start = first or 0
+    return list(range(start, start + (count or len(_settings(file, {}, ()).seeds))))
 
 
 def _shown(record: Mapping[str, Any], report: Path) -> list[RenderableType]:

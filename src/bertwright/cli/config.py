@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -23,9 +23,9 @@ _RECIPES = {
 }
 
 # A recipe may leave the length of the run to the command line; to be shown and checked it needs one.
-_LENGTHS = {"pretrain": ("steps", "epochs", "budget")}
-_LENGTH = {"pretrain": {"steps": 1_000_000}}  # the paper's
+_LENGTH = {"steps": 1_000_000}  # the paper's
 _LENGTH_ORIGIN = "the paper's (say --steps, --epochs or --budget)"
+_OPEN_ORIGIN = "by size and length of the run"
 
 RecipeOption = Annotated[Recipe, Parameter(name="--recipe", help="Whose settings.")]
 
@@ -43,20 +43,22 @@ def show(
 ) -> None:
     """Print the resolved settings with the origin of each value.
 
-    Later origins win: defaults, then FILE, then --set.
+    Later origins win: defaults, then FILE, then --set. What is left open, and goes by size and length of a
+    pre-training run, is shown as what it comes to; null is what the model, the text or the machine decides.
 
         bertwright config show recipe.toml --set learning_rate=2e-4
     """
-    from bertwright.config.settings import flatten, parse_assignments
+    from bertwright.config.settings import flatten
 
-    resolved, completed = _resolve(recipe, file, parse_assignments(assignments))
-    values = flatten(resolved.value)
+    resolved, completed = _resolve(recipe, file, assignments)
+    values, comes_to = flatten(resolved.value), _comes_to(resolved.value)
     origins = {name: resolved.origins.get(name, "default") for name in values}
     origins |= dict.fromkeys(completed, _LENGTH_ORIGIN)
-    rows = [(name, _shown(value), origins[name]) for name, value in values.items()]
+    shown, whence = values | comes_to, origins | dict.fromkeys(comes_to, _OPEN_ORIGIN)
+    rows = [(name, _shown(value), whence[name]) for name, value in shown.items()]
     with Console(common) as console:
         console.result(
-            {"recipe": recipe, "settings": values, "origins": origins},
+            {"recipe": recipe, "settings": values, "origins": origins, "comes_to": comes_to},
             table("", ("setting", "value", "origin"), rows),
         )
 
@@ -78,7 +80,7 @@ def check(
     problems: list[str] = []
     for file in files:
         try:
-            _resolve(recipe, file, {})
+            _resolve(recipe, file, ())
         except SettingsError as problem:
             problems += problem.problems
     if problems:
@@ -105,14 +107,38 @@ def schema(*, recipe: RecipeOption = "pretrain", common: Common = Common()) -> N
 
 
 def _resolve(
-    recipe: Recipe, file: Path | None, overrides: Mapping[str, object]
+    recipe: Recipe, file: Path | None, assignments: Sequence[str]
 ) -> tuple[Resolved[Settings], dict[str, int]]:
     """The settings, and those that were filled in because the recipe leaves them to the command line."""
+    from bertwright.cli.given import given_settings
     from bertwright.config.settings import load, read_toml
 
-    given = {*overrides, *(read_toml(file) if file is not None else ())}
-    completed = {} if given.intersection(_LENGTHS.get(recipe, ())) else _LENGTH.get(recipe, {})
+    lengths = _lengths(recipe)
+    overrides = given_settings({}, assignments, lengths)
+    named = {*overrides, *(read_toml(file) if file is not None else ())}
+    completed = _LENGTH if recipe == "pretrain" and not named.intersection(lengths) else {}
     return load(_settings(recipe), file=file, overrides={**completed, **overrides}), completed
+
+
+def _lengths(recipe: Recipe) -> Sequence[str]:
+    """Settings of which a run has one, and that of the command line replaces the file's."""
+    if recipe == "pretrain":
+        from bertwright.pretraining import config
+
+        return config.LENGTHS
+    if recipe == "compare":
+        from bertwright.comparison import settings
+
+        return settings.LENGTHS
+    return ()
+
+
+def _comes_to(settings: Settings) -> dict[str, object]:
+    """What open settings come to, where the recipe itself decides it."""
+    from bertwright.pretraining.config import PretrainingSettings
+    from bertwright.pretraining.open_settings import comes_to
+
+    return comes_to(settings) if isinstance(settings, PretrainingSettings) else {}
 
 
 def _settings(recipe: Recipe) -> type[Settings]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from bertwright.cli.arguments import Common, Count, Whole
+from bertwright.cli.arguments import Common, CorpusColumn, Count, Whole
 from bertwright.corpus.formats import Format
 from bertwright.corpus.lines import MAX_LINE_BYTES
 
@@ -43,7 +43,7 @@ def doctor(
     ] = False,
     language: Annotated[str, Parameter(help="For a corpus: whose rules find the sentences.")] = "en",
     format: Annotated[Format, Parameter(help="For a corpus: how documents stand in the files.")] = "auto",
-    text_field: Annotated[str, Parameter(help="For a corpus: column or key of the text.")] = "text",
+    text_field: CorpusColumn = "text",
     max_line_bytes: Annotated[
         Count, Parameter(help="For a corpus: longer lines are refused.")
     ] = MAX_LINE_BYTES,

@@ -52,9 +52,7 @@ def embed(
     from bertwright.inference.embedding_file import embed_file
 
     with Console(common) as console, chosen_engine(engine, ray_address, console.say) as cluster:
-        opened = loaded(model, device, precision, console)
-        for note in opened.folder.notes:
-            console.say(note)
+        opened = loaded(model, device, console, precision=precision)
         summary = embed_file(
             opened,
             file,

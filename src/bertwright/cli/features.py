@@ -64,18 +64,18 @@ def features(
 
         bertwright features RUN/model texts.txt -o vectors.npy --layers -4: --combine concat
     """
+    from bertwright.cli.loading import loaded
     from bertwright.features.layers import select_layers
     from bertwright.inference.feature_file import features_file
     from bertwright.inference.feature_request import FeatureRequest
-    from bertwright.inference.model import load
 
     with Console(common) as console:
-        loaded = load(model, device=device)
-        selection = select_layers(layers, loaded.config.num_hidden_layers)
+        opened = loaded(model, device, console)
+        selection = select_layers(layers, opened.config.num_hidden_layers)
         if selection.remark is not None:
             console.say(selection.remark)
         summary = features_file(
-            loaded,
+            opened,
             file,
             output,
             FeatureRequest(selection, pooling, align, word_pooling, combine),

@@ -27,10 +27,10 @@ def fill_mask(
 
         bertwright fill-mask RUN/model "The capital of France is [MASK]."
     """
-    from bertwright.inference.model import load
+    from bertwright.cli.loading import loaded
 
     with Console(common) as console:
-        masks = load(model, device=device).fill_mask(text, top_k=top_k)
+        masks = loaded(model, device, console).fill_mask(text, top_k=top_k)
         rows = [
             (mask.position, candidate.token, f"{candidate.probability:.4f}", candidate.text)
             for mask in masks

@@ -26,7 +26,7 @@ def generate(
         Real | None,
         Parameter(help="Draw from the likeliest tokens that together have this probability; else greedy."),
     ] = None,
-    seed: Annotated[Whole, Parameter(help="Of what --top-p draws.")] = 0,
+    seed: Annotated[Whole | None, Parameter(help="Of what --top-p draws; 0 by default.")] = None,
     resume: Annotated[bool, Parameter(help="Go on with work that was interrupted.")] = False,
     overwrite: Annotated[bool, Parameter(help="Replace OUTPUT.")] = False,
     device: Device = "auto",
@@ -41,18 +41,23 @@ def generate(
 
         bertwright generate RUN/model --file beginnings.txt -o continued.jsonl
     """
+    from bertwright.cli.loading import loaded
+    from bertwright.cli.usage import refuse_alone
     from bertwright.errors import UsageError
     from bertwright.inference.generation_file import generate_file
-    from bertwright.inference.model import load
 
     if (beginning is None) == (file is None):
         raise UsageError("BEGINNING and --file: expected one of them, got " + ("both" if file else "none"))
     if (file is None) != (output is None):
         raise UsageError("--file and --output: expected both or none")
+    if file is None:
+        refuse_alone("--file", text=text, resume=resume, overwrite=overwrite)
+    if top_p is None:
+        refuse_alone("--top-p", seed=seed)
     with Console(common) as console:
-        opened = load(model, device=device)
+        opened = loaded(model, device, console)
         if beginning is not None:
-            (found,) = opened.generate([beginning], max_tokens=max_tokens, top_p=top_p, seed=seed)
+            (found,) = opened.generate([beginning], max_tokens=max_tokens, top_p=top_p, seed=seed or 0)
             if found.truncated:
                 console.warn("only the end of the text was read: it is longer than the model can see")
             console.result(found.to_dict(), found.text)
@@ -64,7 +69,7 @@ def generate(
                 column=text,
                 max_tokens=max_tokens,
                 top_p=top_p,
-                seed=seed,
+                seed=seed or 0,
                 resume=resume,
                 overwrite=overwrite,
                 progress=console,

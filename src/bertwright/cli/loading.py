@@ -12,8 +12,11 @@ if TYPE_CHECKING:
     from bertwright.tasks.precision import PrecisionName
 
 
-def loaded(model: Path, device: str, precision: PrecisionName, progress: Progress) -> Model:
-    """The model in ``model``, opened as a command was asked to.
+def loaded(model: Path, device: str, progress: Progress, *, precision: PrecisionName | None = None) -> Model:
+    """The model in ``model``, opened as a command was asked to; what is odd about the folder is said.
+
+    Args:
+        precision: of :meth:`Model.embed` and :meth:`Model.predict`; None is what is stored.
 
     Raises:
         InputError: see :func:`bertwright.load`.
@@ -22,6 +25,8 @@ def loaded(model: Path, device: str, precision: PrecisionName, progress: Progres
     from bertwright.tasks.precision import remark_on
 
     opened = load(model, device=device, precision=precision)
+    for note in opened.folder.notes:
+        progress.say(note)
     if remark := remark_on(precision):
         progress.say(remark)
     return opened

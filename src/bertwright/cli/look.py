@@ -23,7 +23,10 @@ def look(
         Path | None,
         Parameter(help="Measure heads and find neighbours in this: a text a line, or a table."),
     ] = None,
-    text_column: Annotated[str | None, Parameter(help="The table's column with the texts.")] = None,
+    text_column: Annotated[
+        str | None,
+        Parameter(name=["--text", "--text-column"], help="The table's column with the texts."),
+    ] = None,
     text_pair: Annotated[str | None, Parameter(help="The column with the second texts of pairs.")] = None,
     neighbours: Annotated[Count, Parameter(help="Neighbours of each word.")] = 5,
     max_length: Annotated[
@@ -39,19 +42,16 @@ def look(
 
         bertwright look RUN/model "on the bank of the river" "the bank lends money" --word bank -o look.html
     """
+    from bertwright.cli.loading import loaded
     from bertwright.durable import require_absent, write_file
     from bertwright.inference.feature_rows import split_line
     from bertwright.inference.looking import look as look_inside
-    from bertwright.inference.model import load
     from bertwright.reports.look_report import render
 
     with Console(common) as console:
         require_absent(output, overwrite=overwrite)
-        opened = load(model, device=device)
-        for note in opened.folder.notes:
-            console.say(note)
         found = look_inside(
-            opened,
+            loaded(model, device, console),
             [split_line(line) for line in text],
             words=word,
             file=file,

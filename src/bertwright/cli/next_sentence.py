@@ -25,10 +25,10 @@ def next_sentence(
 
     bertwright next-sentence RUN/model "He opened the door." "The room was dark."
     """
-    from bertwright.inference.model import load
+    from bertwright.cli.loading import loaded
 
     with Console(common) as console:
-        answer = load(model, device=device).next_sentence_answer(a, b)
+        answer = loaded(model, device, console).next_sentence_answer(a, b)
         if answer.truncated:
             console.warn("the pair was cut to the longest sequence that the model can see")
         told = "A comes before B" if answer.question == "order" else "B follows A"

@@ -60,7 +60,7 @@ def predict(
     from bertwright.tasks.presets import stored_preset
 
     with Console(common) as console, chosen_engine(engine, ray_address, console.say) as cluster:
-        opened = loaded(model, device, precision, console)
+        opened = loaded(model, device, console, precision=precision)
         chosen = Columns.of(text, text_pair, names=columns)
         preset, identities = stored_preset(opened.folder), None
         if chosen == Columns():

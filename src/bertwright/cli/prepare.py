@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from bertwright.cli.arguments import Common, Count, Whole
+from bertwright.cli.arguments import Common, CorpusColumn, Count, Whole
 from bertwright.cli.engines import EngineName, RayAddress, chosen_engine
 from bertwright.corpus.formats import Format
 from bertwright.corpus.lines import MAX_LINE_BYTES
@@ -35,7 +35,7 @@ def prepare(
     format: Annotated[
         Format, Parameter(help="How documents stand in the files; auto goes by the name.")
     ] = "auto",
-    text_field: Annotated[str, Parameter(help="Column or key of the text.")] = "text",
+    text_field: CorpusColumn = "text",
     max_line_bytes: Annotated[Count, Parameter(help="Longer lines are refused.")] = MAX_LINE_BYTES,
     words: Words = None,
     mlm_only: Annotated[

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from bertwright.cli.arguments import Common, Count, Real, Whole
+from bertwright.cli.arguments import Common, Count, Real, TrainingDevice, Whole
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from bertwright.pretraining.config import PretrainingSettings
     from bertwright.pretraining.run import PretrainingSummary
-
-_LENGTHS = ("steps", "epochs", "budget")
 
 
 def pretrain(
@@ -40,10 +39,11 @@ def pretrain(
     ] = None,
     steps: Annotated[Count | None, Parameter(help="Length of the run in updates,")] = None,
     epochs: Annotated[Real | None, Parameter(help="or in passes over the text,")] = None,
-    budget: Annotated[str | None, Parameter(help="or in time: 30m, 2h, 1h30m.")] = None,
+    budget: Annotated[str | None, Parameter(help="or in time: 30m, 1h30m, 90s, or seconds.")] = None,
     batch_size: Annotated[Count | None, Parameter(help="Instances of an update; by default by size.")] = None,
     learning_rate: Annotated[Real | None, Parameter(help="Highest rate; by default by size.")] = None,
     seed: Annotated[Whole | None, Parameter(help="Everything random is a function of it.")] = None,
+    device: TrainingDevice = None,
     set: Annotated[list[str], Parameter(help="Any other setting as NAME=VALUE, e.g. dropout=0.")] = [],  # noqa: B006  (cyclopts reads the default; it is never changed)
     resume: Annotated[
         list[Literal["latest", "latest-valid"]] | None,
@@ -68,7 +68,6 @@ def pretrain(
         torchrun --standalone --nproc-per-node 2 -m bertwright pretrain --data text.store -o RUN --steps 10000
     """
     from bertwright.cli.console import Console
-    from bertwright.config.settings import parse_assignments
     from bertwright.errors import UsageError
     from bertwright.pretraining.run import pretrain as run
 
@@ -76,7 +75,7 @@ def pretrain(
         raise UsageError("--resume and --overwrite: expected one of them, got both")
     if init is not None and size is not None:
         raise UsageError("--init and --size: expected one of them, got both (the model has its size)")
-    flags = {
+    options = {
         "init": None if init is None else str(init),
         "size": size,
         "objective": objective,
@@ -86,9 +85,9 @@ def pretrain(
         "batch_size": batch_size,
         "learning_rate": learning_rate,
         "seed": seed,
+        "device": device,
     }
-    given = {name: value for name, value in flags.items() if value is not None}
-    settings = _settings(recipe, parse_assignments(set) | given, output if resume is not None else None)
+    settings = _settings(recipe, options, set, output if resume is not None else None)
     speaks = os.environ.get("RANK", "0") == "0"  # one voice for all ranks
     mode = None if resume is None else (resume or ["latest"])[0]
     with Console(common) as console:
@@ -101,14 +100,16 @@ def pretrain(
             console.result({**summary.to_dict(), "report": str(report)}, _shown(summary, report))
 
 
-def _settings(recipe: Path | None, given: dict[str, Any], resumed: Path | None) -> PretrainingSettings:
-    """Defaults < recipe < flags; a resumed run without a recipe starts from its own settings."""
+def _settings(
+    recipe: Path | None, options: Mapping[str, object], assignments: Sequence[str], resumed: Path | None
+) -> PretrainingSettings:
+    """Defaults < recipe < options; a resumed run without a recipe starts from its own settings."""
+    from bertwright.cli.given import given_settings
     from bertwright.config.settings import flatten, load
-    from bertwright.pretraining.config import PretrainingSettings
+    from bertwright.pretraining.config import LENGTHS, PretrainingSettings
     from bertwright.pretraining.run_folder import RunFolder
 
-    if any(name in given for name in _LENGTHS):  # a length on the command line replaces the recipe's
-        given = {**dict.fromkeys(_LENGTHS), **given}
+    given = given_settings(options, assignments, LENGTHS)
     if resumed is not None and recipe is None:
         stored = flatten(RunFolder(resumed).stored_settings())
         return load(PretrainingSettings, overrides={**stored, **given}).value

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from bertwright.cli.arguments import Count, Real
+from bertwright.cli.arguments import Count, Real, TrainingDevice
 
 if TYPE_CHECKING:
     from bertwright.tasks.settings import FinetuneSettings
@@ -29,9 +29,9 @@ class RecipeFlags:
     batch_size: Count | None = None
     """Rows an update; 32 by default."""
     learning_rate: Real | None = None
-    """By default 5e-5, and 3e-4 for encoders narrower than 512."""
+    """By default 5e-5; 3e-4 for encoders narrower than 512, 1e-3 with --freeze."""
     max_length: Count | None = None
-    """Longest row in pieces; 128 by default, 384 for answer."""
+    """Longest row in pieces; 128 by default, 384 for answer, 256 for choose."""
     metric: str | None = None
     """What decides which moment and which seed is best; by default the task's first."""
     patience: Count | None = None
@@ -42,6 +42,7 @@ class RecipeFlags:
     """Train the output layer only."""
     from_scratch: Annotated[bool, Parameter(negative=())] = False
     """New weights in MODEL's shape, for comparison."""
+    device: TrainingDevice = None
     recipe: Path | None = None
     """Settings in a TOML file; options override them."""
     set: list[str] = field(default_factory=list)
@@ -53,16 +54,17 @@ class RecipeFlags:
         Raises:
             SettingsError: with one sentence for every mistake.
         """
-        from bertwright.config.settings import load, parse_assignments
+        from bertwright.cli.given import given_settings
+        from bertwright.config.settings import load
         from bertwright.tasks.settings import FinetuneSettings
 
-        given: dict[str, Any] = {
+        options: dict[str, Any] = {
             _ELSEWHERE.get(flag.name, flag.name): getattr(self, flag.name)
             for flag in fields(self)
             if flag.name not in ("recipe", "set") and not _absent(getattr(self, flag.name))
         }
-        overrides = parse_assignments(self.set) | given
-        return load(FinetuneSettings, file=self.recipe, overrides=overrides).value
+        given = given_settings(options, self.set)
+        return load(FinetuneSettings, file=self.recipe, overrides=given).value
 
 
 def _absent(value: object) -> bool:

@@ -35,6 +35,7 @@ def report(
         Vocabulary folder whose report is to be shown too.
     """
     from bertwright.cli.console import Console
+    from bertwright.cli.usage import refuse_alone
     from bertwright.durable import require_absent
     from bertwright.reports.comparison_report import is_comparison, write_comparison
     from bertwright.reports.finetuned_report import is_model, write_model_report
@@ -43,6 +44,8 @@ def report(
     with Console(common) as console:
         if output is not None:
             require_absent(output, overwrite=False)
+        if is_comparison(run) or is_model(run):
+            refuse_alone("the folder of a pre-training run", vocab=vocab)
         if is_comparison(run):
             written = write_comparison(run, output)
         elif is_model(run):

@@ -32,12 +32,12 @@ def score(
 
         bertwright score RUN/model sentences.txt -o scores.jsonl
     """
-    from bertwright.inference.model import load
+    from bertwright.cli.loading import loaded
     from bertwright.inference.score_file import score_file
 
     with Console(common) as console:
         summary = score_file(
-            load(model, device=device),
+            loaded(model, device, console),
             file,
             output,
             column=text,

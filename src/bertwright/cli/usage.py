@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import cyclopts
 
-from bertwright.errors import UsageError, quote
+from bertwright.errors import UsageError, did_you_mean, quote
 
 
 def refuse_unusable(tokens: Sequence[str]) -> None:
@@ -20,6 +19,17 @@ def refuse_unusable(tokens: Sequence[str]) -> None:
     for token in tokens:
         if "\0" in token:
             raise UsageError(f"expected arguments without NUL characters, got {quote(token)}")
+
+
+def refuse_alone(needed: str, **options: Any) -> None:
+    """Refuse options that mean something only with ``needed``; None and False are not given.
+
+    Raises:
+        UsageError: naming the first.
+    """
+    for name, value in options.items():
+        if value is not None and value is not False:
+            raise UsageError(f"--{name.replace('_', '-')}: expected {needed} with it")
 
 
 def describe(problem: cyclopts.CycloptsError, commands: Iterable[str]) -> str:
@@ -35,19 +45,13 @@ def describe(problem: cyclopts.CycloptsError, commands: Iterable[str]) -> str:
     return " ".join(str(problem).split()) or type(problem).__name__
 
 
-def nearest(name: str, valid: Iterable[str]) -> str:
-    """`` (did you mean X?)`` or nothing."""
-    matches = difflib.get_close_matches(name, list(valid), n=1, cutoff=0.6)
-    return f" (did you mean {matches[0]}?)" if matches else ""
-
-
 def _unknown_command(problem: Any, commands: list[str]) -> str:
     given = problem.unused_tokens[0] if problem.unused_tokens else ""
     valid = commands
     if problem.command_chain:  # a command of a command: `config shw`
         valid = [name for name in problem.app if not name.startswith("-")]
     known = ", ".join(valid)
-    return f"unknown command {quote(given)}{nearest(given, valid) or f' (known: {known})'}"
+    return f"unknown command {quote(given)}{did_you_mean(given, valid) or f' (known: {known})'}"
 
 
 def _unknown_option(problem: Any, _: list[str]) -> str:
@@ -56,7 +60,7 @@ def _unknown_option(problem: Any, _: list[str]) -> str:
     command = _command(problem)
     if given in names:  # an option behind `--`, where it is an argument like any other
         return f"{_prefix(problem)}unexpected argument {quote(given)}"
-    guess = nearest(given, names) or f" (bertwright {command} --help lists them)".replace("  ", " ")
+    guess = did_you_mean(given, names) or f" (bertwright {command} --help lists them)".replace("  ", " ")
     return f"{_prefix(problem)}unknown option {quote(given)}{guess}"
 
 
@@ -90,7 +94,7 @@ def _coercion(problem: Any, _: list[str]) -> str:
     given = problem.token.value if problem.token else ""
     choices = [str(choice) for choice in problem.argument.get_choices(force=True) or ()]
     if choices:
-        return f"{name}: expected {_either(choices)}, got {quote(given)}{nearest(given, choices)}"
+        return f"{name}: expected {_either(choices)}, got {quote(given)}{did_you_mean(given, choices)}"
     expected = _EXPECTED.get(_plain(problem.target_type), "another value")
     return f"{name}: expected {expected}, got {quote(given)}"
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from bertwright.cli.arguments import Common, Count, Whole
-from bertwright.cli.vocab_extension import extend_vocabulary, refuse_alone, refuse_together
+from bertwright.cli.arguments import Common, CorpusColumn, Count, Whole
+from bertwright.cli.vocab_extension import extend_vocabulary, refuse_together
 from bertwright.corpus.formats import Format
 from bertwright.corpus.lines import MAX_LINE_BYTES
 
@@ -39,7 +39,7 @@ def vocab(
     format: Annotated[
         Format, Parameter(help="How documents stand in the files; auto goes by the name.")
     ] = "auto",
-    text_field: Annotated[str, Parameter(help="Column or key of the text.")] = "text",
+    text_field: CorpusColumn = "text",
     max_line_bytes: Annotated[Count, Parameter(help="Longer lines are refused.")] = MAX_LINE_BYTES,
     extend: Annotated[
         Path | None, Parameter(help="A model: write it to OUTPUT with the words of the corpus that it lacks.")
@@ -74,12 +74,13 @@ def vocab(
         refuse_together(extend=extend, size=size, cased=cased)
         extend_vocabulary(extend, corpus, output, add, unused, overwrite, reading, common)
         return
-    refuse_alone(add=add, unused=unused)
     from bertwright import durable
     from bertwright.cli.console import Console
+    from bertwright.cli.usage import refuse_alone
     from bertwright.tokenization.learning.learn import learn_vocabulary
     from bertwright.tokenization.settings import TokenizerSettings
 
+    refuse_alone("--extend MODEL", add=add, unused=unused)
     with Console(common) as console:
         durable.require_absent(output, overwrite)
         learned = learn_vocabulary(

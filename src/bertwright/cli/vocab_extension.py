@@ -28,17 +28,6 @@ def refuse_together(*, extend: Path, **others: Any) -> None:
             raise UsageError(f"--{name}: expected none with --extend, which keeps what {extend} has")
 
 
-def refuse_alone(**flags: Any) -> None:
-    """Refuse flags that mean something only with ``--extend``.
-
-    Raises:
-        UsageError: naming the first.
-    """
-    for name, value in flags.items():
-        if value not in (None, False):
-            raise UsageError(f"--{name}: expected --extend MODEL with it")
-
-
 def extend_vocabulary(
     model: Path,
     corpus: Sequence[Path],

@@ -14,13 +14,12 @@ from bertwright.comparison.paper import PaperTable, published_name
 from bertwright.comparison.plan import Arm, Column, Draft, Encoder, Plan
 from bertwright.comparison.settings import ComparisonSettings
 from bertwright.comparison.tables import features, masking, pretraining, size, steps
-from bertwright.config.settings import load, nearest
-from bertwright.errors import SettingsError, UsageError
-from bertwright.pretraining.config import OF_ATTENTION, OF_MASKING, PretrainingSettings
+from bertwright.config.settings import load
+from bertwright.errors import SettingsError, UsageError, did_you_mean
+from bertwright.pretraining.config import LENGTHS, OF_ATTENTION, OF_MASKING, PretrainingSettings
 from bertwright.tasks.presets import preset_of
 
 Kind = Literal["pretraining", "masking", "size", "features", "steps"]
-LENGTHS = ("steps", "epochs", "budget")
 _PASSED_OVER = {"clm": OF_MASKING, "bilm": (*OF_MASKING, *OF_ATTENTION, "num_hidden_layers", "shard")}
 """What all rows are told, and a row of such an objective does without."""
 _LENGTH = "tokens, or one of pretraining.steps, pretraining.epochs and pretraining.budget"
@@ -106,8 +105,7 @@ def _chosen(drafts: Sequence[Draft], settings: ComparisonSettings) -> list[Draft
         return list(known.values())
     for name in settings.only:
         if name not in known:
-            guess = nearest(name, list(known))
-            hint = f" (did you mean {guess}?)" if guess else ""
+            hint = did_you_mean(name, known)
             raise SettingsError(f'only: expected rows among {", ".join(known)}, got "{name}"{hint}')
     return [known[name] for name in settings.only]
 

@@ -11,9 +11,13 @@ from pydantic import Field, model_validator
 from bertwright.config.settings import Settings
 from bertwright.data.prepare_settings import SegmenterName
 from bertwright.model.config import Size
+from bertwright.pretraining.config import LENGTHS as LENGTHS_OF_A_RUN
 from bertwright.pretraining.config import PretrainingSettings
 from bertwright.tasks.columns import Columns
 from bertwright.tasks.settings import FinetuneSettings
+
+LENGTHS = ("tokens", *(f"pretraining.{name}" for name in LENGTHS_OF_A_RUN))
+"""How long the pre-training of every row is: one of these is given, unless the rows say it."""
 
 _NAME = re.compile(r"[A-Za-z0-9][\w.+-]{0,63}", re.ASCII)
 _EXPECTED_NAME = "letters, digits and . _ + -, at most 64"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import math
 import tomllib
@@ -14,7 +13,7 @@ from typing import Any, Generic, TypeVar, get_args
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.fields import FieldInfo
 
-from bertwright.errors import SettingsError, quote, shown_path
+from bertwright.errors import SettingsError, did_you_mean, quote, shown_path
 
 _FILE_LIMIT = 1 << 20
 _DEEPEST = 64
@@ -132,12 +131,6 @@ def from_json(cls: type[S], data: Mapping[str, Any], source: str | Path) -> S:
         raise SettingsError([_sentence(cls, p, where) for p in error.errors(include_url=False)]) from None
 
 
-def nearest(name: str, valid: Sequence[str]) -> str | None:
-    """The valid name that ``name`` was probably meant to be."""
-    matches = difflib.get_close_matches(name, valid, n=1, cutoff=0.6)
-    return matches[0] if matches else None
-
-
 def _shown(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)
 
@@ -229,10 +222,8 @@ def _sentence(cls: type[BaseModel], problem: Any, origins: Mapping[str, str]) ->
     where = f"{shown_path(origin)}: " if origin not in ("default", "flag") else ""
     if problem["type"] == "extra_forbidden":
         valid = list(_fields_at(cls, location[:-1]))
-        guess = nearest(location[-1], valid)
-        return f"{where}{name}: unknown setting" + (
-            f" (did you mean {guess}?)" if guess else f" (known: {', '.join(valid)})"
-        )
+        guess = did_you_mean(location[-1], valid) or f" (known: {', '.join(valid)})"
+        return f"{where}{name}: unknown setting{guess}"
     got = problem.get("input")
     if isinstance(got, float) and not math.isfinite(got):
         return f"{where}{name}: expected a finite number, got {got}"

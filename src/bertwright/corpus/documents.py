@@ -166,5 +166,5 @@ def _cell(path: Path, row: list[str], column: int, width: int, line: int) -> str
 
 def _no_field(path: Path, name: str, names: list[str], line: int | None) -> CorpusError:
     shown = ", ".join(quote(other) for other in names[:8])
-    problem = CorpusError.at(path, f"a field {quote(name)}", line=line, hint="--text-field names another")
+    problem = CorpusError.at(path, f"a field {quote(name)}", line=line, hint="--text names another")
     return CorpusError(f"{problem}: the fields are {shown}")

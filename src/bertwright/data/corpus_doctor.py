@@ -52,7 +52,7 @@ _LINE_CHECKS = (
         lambda survey: survey.json_lines,
         (0.05, 0.3, 0.9),
         "look like JSON",
-        "Give --format jsonl (and --text-field), so that only the text is read.",
+        "Give --format jsonl (and --text), so that only the text is read.",
     ),
     _LineCheck(
         "damaged_lines",

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from bertwright.config.settings import Settings
 from bertwright.data.instance_settings import InstanceSettings
 from bertwright.errors import SettingsError
 from bertwright.model.bilm_config import LAYERS, BilmConfig
 from bertwright.model.config import BertConfig, Size
+from bertwright.pretraining.duration import Duration
 from bertwright.pretraining.sizes import BATCH_SIZES, LEARNING_RATES
 from bertwright.training.choices import OptimizerName, PrecisionName
 from bertwright.training.schedule import DecayShape
@@ -23,7 +23,8 @@ Objective = Literal["mlm+nsp", "mlm", "mlm+sop", "clm", "bilm"]
 Words = Literal["mlm", "clm", "bilm"]
 """What figures about predicted tokens are called by: masked, next, or next and previous ones."""
 
-_DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?")
+LENGTHS = ("steps", "epochs", "budget")
+"""How long a run is: exactly one of these is given."""
 
 FREE_TO_CHANGE = frozenset(
     {"keep", "checkpoint_every", "checkpoint_interval", "milestones", "tensorboard", "init", "shard"}
@@ -43,7 +44,8 @@ _OF_A_NEW_NETWORK = (
 )
 """Settings that a model which is gone on from has decided."""
 
-_ANY_VOCABULARY = 30_522  # the network's sizes are checked before the store's vocabulary is known
+ANY_VOCABULARY = 30_522
+"""For the network's sizes before the store's vocabulary is known."""
 WARMUP_STEPS = 10_000
 MICRO_BATCH_TOKENS = 8192
 PREDICTIONS_SHARE: dict[Words, int] = {"mlm": 1, "clm": 4, "bilm": 8}
@@ -64,20 +66,6 @@ class Phase:
     """Longest instance, in tokens."""
     share: float
     """Of the updates."""
-
-
-def _seconds(value: Any) -> Any:
-    """``"1h30m"``, ``"90s"`` or a number of seconds."""
-    if not isinstance(value, str):
-        return value
-    match = _DURATION.fullmatch(value.strip())
-    if not match or not any(match.groups()):
-        raise ValueError(f'expected a duration such as 30m, 2h or 1h30m, got "{value[:40]}"')
-    hours, minutes, seconds = (float(part or 0) for part in match.groups())
-    return hours * 3600 + minutes * 60 + seconds
-
-
-Duration = Annotated[float, BeforeValidator(_seconds), Field(gt=0, le=366 * 86400)]
 
 
 class PretrainingSettings(Settings):
@@ -208,7 +196,7 @@ class PretrainingSettings(Settings):
         return self
 
     def _contradictions(self) -> Iterator[str]:
-        given = [name for name in ("steps", "epochs", "budget") if getattr(self, name) is not None]
+        given = [name for name in LENGTHS if getattr(self, name) is not None]
         if len(given) != 1:
             yield f"steps, epochs, budget: expected exactly one, got {' and '.join(given) or 'none'}"
         longest = max(phase.length for phase in self.phases)
@@ -241,7 +229,7 @@ class PretrainingSettings(Settings):
                 f"got {self.micro_batch_size}"
             )
         try:
-            self.bert_config(_ANY_VOCABULARY)
+            self.bert_config(ANY_VOCABULARY)
         except SettingsError as error:
             yield from error.problems
 

@@ -23,6 +23,7 @@ from bertwright.pretraining.baselines import Baseline, baselines
 from bertwright.pretraining.blanks import fill_blanks
 from bertwright.pretraining.config import PretrainingSettings
 from bertwright.pretraining.initial import decided
+from bertwright.pretraining.open_settings import measures_size
 from bertwright.pretraining.run_folder import RunFolder
 from bertwright.pretraining.shares import shared_out
 from bertwright.pretraining.sizes import best_size
@@ -182,7 +183,7 @@ def _with_size(
         stored = resumed.stored_settings()
         at_once = settings.micro_batch_size or (stored.micro_batch_size if settings.budget else None)
         return settings.model_copy(update={"size": stored.size, "micro_batch_size": at_once})
-    if settings.budget is None or settings.shaped or settings.objective == "bilm":
+    if settings.budget is None or not measures_size(settings):
         return settings.model_copy(update={"size": "base"})
     device = device_of(settings, ranks)
     own = measured_peak(device.type, precision.resolve(settings.precision, device))

@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from bertwright.checkpoints.model_folder import ModelFolder
-from bertwright.config.settings import nearest
-from bertwright.errors import UsageError
+from bertwright.errors import UsageError, did_you_mean
 from bertwright.tasks.columns import Columns
 from bertwright.tasks.formats import open_table
 from bertwright.tasks.kinds import KINDS
@@ -78,10 +77,7 @@ def preset_of(name: str) -> Preset:
     if found is not None:
         return found
     names = [*KINDS, *(preset.name for preset in PRESETS)]
-    by_lower = {known.lower(): known for known in names}
-    meant = nearest(name.lower(), list(by_lower))
-    hint = "" if meant is None else f" (did you mean {by_lower[meant]}?)"
-    raise UsageError(f"expected a task among {', '.join(names)}, got {name!r}{hint}")
+    raise UsageError(f"expected a task among {', '.join(names)}, got {name!r}{did_you_mean(name, names)}")
 
 
 def stored_preset(folder: ModelFolder) -> Preset:

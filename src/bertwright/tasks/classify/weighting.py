@@ -6,8 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
-from bertwright.config.settings import nearest
-from bertwright.errors import SettingsError
+from bertwright.errors import SettingsError, did_you_mean
 
 ClassWeights = Literal["balanced"] | Mapping[str, float]
 
@@ -30,7 +29,6 @@ def class_weights(
         return tuple(rows / (len(labels) * counts[label]) for label in labels)
     for name in wanted:
         if name not in labels:
-            meant = nearest(name, labels)
-            hint = f" (did you mean {meant}?)" if meant else ""
+            hint = did_you_mean(name, labels)
             raise SettingsError(f"class_weights: expected one of the labels, got {name}{hint}")
     return tuple(wanted.get(label, 1.0) for label in labels)
