@@ -32,6 +32,7 @@ from bertwright.errors import (
 )
 from bertwright.model.config import BertConfig
 from bertwright.model.encoder import BertEncoder
+from bertwright.progress import Silent
 from bertwright.tokenization import Tokenizer, Vocabulary
 
 STEPS = 2 * 6 + 2 * 2 * 2 * 4  # two rows of six steps; rows, seeds, epochs, batches
@@ -281,6 +282,16 @@ def test_a_row_of_ones_own(files: Path, tmp_path: Path, unbroken: Unbroken) -> N
     assert result.to_dict()["rows"][0]["title"] == "whole words"
 
 
+class Heard(Silent):
+    """What is warned of."""
+
+    def __init__(self) -> None:
+        self.warnings: list[str] = []
+
+    def warn(self, message: str) -> None:
+        self.warnings.append(message)
+
+
 def test_what_is_odd_for_one_row_is_a_warning_of_that_row(
     files: Path, tmp_path: Path, unbroken: Unbroken
 ) -> None:
@@ -303,7 +314,9 @@ def test_what_is_odd_for_one_row_is_a_warning_of_that_row(
         "pretraining.steps": None,
         "seeds": [0],
     }
-    result = small_comparison.run("pretraining", files, tmp_path / "comparison", changes=changes)
+    heard, output = Heard(), tmp_path / "comparison"
+    result = small_comparison.run("pretraining", files, output, changes=changes, progress=heard)
+    assert heard.warnings == list(result.warnings), "each once, as it is in the record"
     (warning,) = (warning for warning in result.warnings if "foreign" in warning)
     assert warning.startswith("foreign, reviews: train.tsv: ") and "pieces are unknown" in warning
 

@@ -76,7 +76,10 @@ def compare(
         encoders = {encoder.name: trained(plan, encoder, store, work, progress) for encoder in plan.encoders}
         bench = Bench(plan, settings.seeds, work, progress, workers)
         cells = bench.cells(encoders)
-        warnings += _of_cells(cells.values(), warnings)
+        of_rows = _of_cells(cells.values(), warnings)
+        for warning in of_rows:
+            progress.warn(warning)
+        warnings += of_rows
         result = Comparison(
             plan=plan,
             settings=settings,
