@@ -65,6 +65,17 @@ def test_equal_models_do_not_differ() -> None:
     assert (found.difference, found.p_value, found.interval.to_list()) == (0.0, 1.0, [0.0, 0.0])
 
 
+def test_the_unit_of_a_metric_decides_nothing() -> None:
+    """The same errors in other units: what ties with what was found, as its mirror image does, still does."""
+    one, other = np.random.default_rng(8).exponential(size=(2, 5))
+    found = {
+        scale: differences(means({"m": one * scale}), means({"m": other * scale}), shuffles=400)["m"].p_value
+        for scale in (1.0, 1e-17, 3e-17, 1e23, 3e23, 7e41)
+    }
+    assert set(found.values()) == {found[1.0]}
+    assert 0.0 < found[1.0] < 1.0
+
+
 def test_chance_alone_is_significant_in_one_of_twenty_cases() -> None:
     chance = np.random.default_rng(5)
     small = 0

@@ -12,7 +12,9 @@ from bertwright.randomness import generator
 from bertwright.statistics.bootstrap import RESAMPLES, Interval, draws, interval, require
 from bertwright.statistics.measures import BLOCK, Measure
 
-_ROUNDING = 1e-12
+_ROUNDING = 1e-9
+"""Of the metrics' own size: so much nearer together, differences are equal but for the order of a sum. No
+fixed size will do, since metrics may be squares of large numbers, or of small ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,17 +103,15 @@ def _spread(one: Measure, other: Measure, resamples: int, seed: int) -> dict[str
 def _exceeding(one: Measure, other: Measure, shuffles: int, seed: int) -> dict[str, int]:
     """In how many shuffles each metric differs by at least as much as it does."""
     nothing = np.zeros((1, one.rows), dtype=np.bool_)
-    actual = _distance(one, other, nothing)
-    counts = dict.fromkeys(actual, 0)
+    first, second = one.exchanged(other, nothing), other.exchanged(one, nothing)
+    size = {name: np.maximum(np.abs(first[name]), np.abs(second[name])) for name in first}
+    least = {name: np.abs(second[name] - first[name]) - _ROUNDING * size[name] for name in first}
+    counts = dict.fromkeys(least, 0)
     for swaps in _swaps(one.rows, shuffles, seed):
-        for name, values in _distance(one, other, swaps).items():
-            counts[name] += int((values >= actual[name] - _ROUNDING).sum())
+        first, second = one.exchanged(other, swaps), other.exchanged(one, swaps)
+        for name in least:
+            counts[name] += int((np.abs(second[name] - first[name]) >= least[name]).sum())
     return counts
-
-
-def _distance(one: Measure, other: Measure, swaps: NDArray[np.bool_]) -> dict[str, NDArray[np.float64]]:
-    first, second = one.exchanged(other, swaps), other.exchanged(one, swaps)
-    return {name: np.abs(second[name] - first[name]) for name in first}
 
 
 def _swaps(rows: int, shuffles: int, seed: int) -> Iterator[NDArray[np.bool_]]:
