@@ -17,7 +17,6 @@ from bertwright import durable, strict_json
 from bertwright.errors import InputError, UsageError
 from bertwright.tasks.columns import Columns
 from bertwright.tasks.formats import open_table
-from bertwright.tasks.tag.decoding import Tagging
 from bertwright.tasks.tag.submission import conll_lines
 from bertwright.tasks.task import Task
 
@@ -153,8 +152,7 @@ def _answers(rows: Rows) -> Iterator[str]:
 
 def _tags(rows: Rows) -> Iterator[str]:
     for row in rows:
-        words, tags = tuple(row["words"]), tuple(row["tags"])
-        yield conll_lines([Tagging(words, tags, tuple(row["probabilities"]), None, None, row["truncated"])])
+        yield conll_lines(row["words"], row["tags"])
 
 
 _WRITERS: dict[str, Callable[[Rows], Iterator[str]]] = {

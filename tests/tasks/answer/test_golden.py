@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 from golden_squad import SETTINGS, Case, read_json
+from original_squad_files import original_files
+from original_squad_text import final_text
 from shared import shared_path
 
 from bertwright.tasks.answer.decoding import decode
 from bertwright.tasks.answer.encoding import AnswerFeatures, encode_questions, improve_span
-from bertwright.tasks.answer.original_files import original_files
-from bertwright.tasks.answer.original_text import final_text
 from bertwright.tasks.answer.passage import PassageReader
 from bertwright.tokenization import Tokenizer
 from bertwright.tokenization.basic import BasicTokenizer

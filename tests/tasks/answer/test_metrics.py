@@ -9,8 +9,8 @@ import pytest
 from golden_squad import read_json
 from hypothesis import given
 from hypothesis import strategies as st
+from official_squad import squad_v1, squad_v2
 
-from bertwright.tasks.answer.evaluation import squad_v1, squad_v2
 from bertwright.tasks.answer.metrics import (
     character_units,
     longest_run,

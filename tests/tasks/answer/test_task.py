@@ -16,12 +16,11 @@ from torch.nn import functional as F
 
 import bertwright
 from bertwright.checkpoints.model_folder import open_model, save_model
-from bertwright.errors import InputError, ModelError, SettingsError, TableError
+from bertwright.errors import ModelError, SettingsError, TableError
 from bertwright.model.span_classifier import SpanClassifier
 from bertwright.tasks.answer import task as task_module
 from bertwright.tasks.answer.questions import Question, Reference
 from bertwright.tasks.answer.settings import AnswerSettings
-from bertwright.tasks.answer.submission import null_odds, submission, write_submission
 from bertwright.tasks.answer.task import AnswerTask
 from bertwright.tasks.batches import collate
 from bertwright.tasks.columns import Columns
@@ -207,22 +206,6 @@ def test_bulk_prediction(answering: FinetuneSummary, files: dict[str, Path], tmp
     summary = predict_file(model, table, tmp_path / "table.jsonl")
     assert json.loads((tmp_path / "table.jsonl").read_text())["answer"] == "great"
     assert summary.remarks and "guessed question 'question', passage 'context'" in summary.remarks[0]
-
-
-def test_submission(refusing: FinetuneSummary, tmp_path: Path) -> None:
-    rows = [
-        {"id": "a", "question": "was a film ?", "context": "the plot was very lovely"},
-        {"id": "b", "question": "was a film ?", "context": "the plot was dull"},
-    ]
-    answers: Any = bertwright.load(refusing.output).predict(rows)
-    assert submission(answers) == {"a": "lovely", "b": ""}
-    assert null_odds(answers) == {answer.id: answer.null_odds for answer in answers}
-    write_submission(tmp_path / "predictions.json", answers)
-    assert json.loads((tmp_path / "predictions.json").read_text()) == {"a": "lovely", "b": ""}
-    with pytest.raises(InputError, match="row 1: expected each question once"):
-        submission([answers[0], answers[0]])
-    with pytest.raises(InputError, match="row 0: expected a question with an id"):
-        submission([replace(answers[0], id=None)])
 
 
 def test_models_of_transformers(tokenizer: Tokenizer, tmp_path: Path) -> None:

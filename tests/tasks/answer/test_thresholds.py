@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from official_squad import refuse
 
-from bertwright.tasks.answer.thresholds import best_threshold, fit_threshold, refuse
+from bertwright.tasks.answer.thresholds import best_threshold, fit_threshold
 
 
 def arrays(rows: list[tuple[float, float, bool, bool]]) -> tuple[np.ndarray, ...]:
@@ -30,7 +31,7 @@ def test_by_hand() -> None:
     ]
     best = best_threshold(*arrays(rows))
     assert (best.threshold, best.score) == (-5.0, 3 / 4)
-    assert fit_threshold(*arrays(rows)) == -5.0
+    assert fit_threshold(*arrays(rows)) == -3.0, "halfway to the next"
     scores, odds, has_answer, _ = arrays(rows)
     assert refuse(scores, odds, has_answer, -5.0).tolist() == [1, 1, 0, 1]
     assert refuse(scores, odds, has_answer, 2.0).tolist() == [1, 0, 0.5, 1]
@@ -48,7 +49,21 @@ def test_where_nothing_should_be_answered() -> None:
 
 def test_where_everything_should_be_answered() -> None:
     rows = [(1.0, 4.0, True, True), (0.2, -1.0, True, True)]
-    assert fit_threshold(*arrays(rows)) == 4.0
+    assert fit_threshold(*arrays(rows)) == 5.0
+
+
+def test_no_question_stands_on_the_threshold() -> None:
+    """Odds whose last digits change, as other threads change them, decide nothing."""
+    near = np.nextafter(1.0, 2.0)
+    rows = [(1.0, 0.25, True, True), (1.0, 1.0, True, True), (0.0, 3.0, False, True)]
+    scores, odds, has_answer, answered = arrays(rows)
+    threshold = fit_threshold(scores, odds, has_answer, answered)
+    for shifted in (odds - 1e-6, odds + 1e-6):
+        assert refuse(scores, shifted, has_answer, threshold).tolist() == [1, 1, 1]
+    rows = [(1.0, 1.0, True, True), (0.0, near, False, True)]
+    scores, odds, has_answer, answered = arrays(rows)
+    threshold = fit_threshold(scores, odds, has_answer, answered)
+    assert refuse(scores, odds, has_answer, threshold).tolist() == [1, 1]
 
 
 ROW = st.tuples(st.floats(0, 1), st.sampled_from([-2.0, -1.0, 0.0, 1.5]), st.booleans(), st.booleans())

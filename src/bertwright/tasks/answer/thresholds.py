@@ -1,4 +1,4 @@
-"""The odds above which a question counts as unanswerable: chosen on development questions, and applied."""
+"""The odds above which a question counts as unanswerable, chosen on development questions."""
 
 from __future__ import annotations
 
@@ -45,20 +45,23 @@ def fit_threshold(
 ) -> float:
     """The threshold to be used: as :func:`best_threshold`, but its score is what applying it gives.
 
-    The official search can cut between questions of the same odds, and gives 0 when it is best to refuse
-    every question, which 0 does not. Here the threshold is then below all odds.
+    The official search can cut between questions of the same odds, gives the odds of a question, and 0 when
+    it is best to refuse every question, which 0 does not. Here no question stands on the threshold, where the
+    last digit of its odds, and with it the number of threads or the precision, would decide: it is halfway
+    between two questions, or 1 below or above all of them.
     """
     order = np.argsort(odds, kind="stable")
     totals, ranked = _totals(scores, has_answer, answered, order), odds[order]
     whole = np.append(ranked[1:] > ranked[:-1], True)  # the last question of each value
     places = np.append(0, np.flatnonzero(whole) + 1)
     best = int(places[np.argmax(totals[places])])
-    return float(ranked[0]) - 1.0 if best == 0 else float(ranked[best - 1])
-
-
-def refuse(scores: Array, odds: Array, has_answer: NDArray[np.bool_], threshold: float) -> Array:
-    """Scores after the questions with odds above ``threshold`` are refused."""
-    return np.where(odds > threshold, (~has_answer).astype(np.float64), scores)
+    if best == 0:
+        return float(ranked[0]) - 1.0
+    if best == len(ranked):
+        return float(ranked[-1]) + 1.0
+    last, next_ = float(ranked[best - 1]), float(ranked[best])
+    middle = (last + next_) / 2
+    return middle if middle < next_ else last  # neighbours among the floats have nothing between them
 
 
 def _totals(

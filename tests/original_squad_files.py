@@ -1,7 +1,8 @@
 """What ``run_squad.py`` writes, by its own rules: for comparison with its files, not for answering.
 
-The texts are restored by :mod:`original_text`. A question without a valid span gets the text ``empty``; where
-of the kept candidates only the null answer is left, the original fails, and here the best span is taken.
+The texts are restored by :mod:`original_squad_text`. A question without a valid span gets the text ``empty``;
+where of the kept candidates only the null answer is left, the original fails, and here the best span is
+taken.
 """
 
 from __future__ import annotations
@@ -11,10 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from numpy.typing import NDArray
+from original_squad_text import original_text
 
 from bertwright.tasks.answer.decoding import Candidate, candidates, windows_of
 from bertwright.tasks.answer.encoding import AnswerFeatures
-from bertwright.tasks.answer.original_text import original_text
 from bertwright.tasks.answer.settings import AnswerSettings
 from bertwright.tasks.answer.spans import Span, null_span, rank_spans
 from bertwright.tokenization.tokenizer import Tokenizer

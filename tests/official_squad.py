@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from bertwright.tasks.answer.metrics import QuestionScores, question_scores
 from bertwright.tasks.answer.settings import Units
-from bertwright.tasks.answer.thresholds import best_threshold, refuse
+from bertwright.tasks.answer.thresholds import best_threshold
 
 References = Mapping[str, Sequence[str]]
 """The right answers of every question; none when it has no answer."""
@@ -71,6 +71,13 @@ def squad_v2(
         best = best_threshold(part[order], odds[order], has_answer[order], answered[order])
         report |= {f"best_{name}": 100.0 * best.score, f"best_{name}_thresh": best.threshold}
     return report
+
+
+def refuse(
+    scores: NDArray[np.float64], odds: NDArray[np.float64], has_answer: NDArray[np.bool_], threshold: float
+) -> NDArray[np.float64]:
+    """Scores after the questions with odds above ``threshold`` are refused."""
+    return np.where(odds > threshold, (~has_answer).astype(np.float64), scores)
 
 
 def report_v2(scores: QuestionScores, has_answer: NDArray[np.bool_]) -> dict[str, float]:
