@@ -23,7 +23,7 @@ def test_one_text(command, left: Path) -> None:  # type: ignore[no-untyped-def]
     (expected,) = load(left).generate(["The old man"], max_tokens=5, top_p=0.9, seed=3)
     assert answer.code == 0
     assert answer.json == expected.to_dict()
-    assert set(answer.json) == {"text", "continuation", "tokens", "ended", "truncated"}
+    assert set(answer.json) == {"text", "continuation", "tokens", "stopped", "truncated"}
     assert command("generate", left, "The old man", *options).out.strip() == expected.text
 
 
@@ -33,10 +33,23 @@ def test_a_file(command, left: Path, tmp_path: Path) -> None:  # type: ignore[no
     answer = command("generate", left, "--file", file, "-o", output, "--max-tokens", "4", "--json")
     assert answer.code == 0
     assert answer.json["rows"] == 2 and answer.json["truncated"] == 1
+    assert set(answer.json["stopped"]) == {"end", "tokens", "positions"}
+    assert sum(answer.json["stopped"].values()) == 2
     assert answer.err.splitlines() == ["warning: 1 of 2 texts: only their end was read"]
     rows = [json.loads(line) for line in output.read_text().splitlines()]
     assert [row["row"] for row in rows] == [0, 1]
     assert rows[0]["text"].startswith("the man")
+
+
+def test_a_model_without_more_places_says_so(command, left: Path) -> None:  # type: ignore[no-untyped-def]
+    for seed in range(9):
+        options = ("--max-tokens", "500", "--top-p", "1", "--seed", seed, "--json")
+        answer = command("generate", left, "man " * 60, *options)
+        full = "the model has no place for more" in answer.err
+        assert full == (answer.json["stopped"] == "positions")
+        if full:
+            return
+    pytest.fail("no text went on to the last position")
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from bertwright import strict_json
 from bertwright.errors import ModelError, UsageError
-from bertwright.inference.generation import draw, nucleus
+from bertwright.inference.generation import draw, nucleus, room_for_beginning
 from bertwright.inference.generation_file import generate_file
 from bertwright.inference.model import Model, load
 
@@ -49,7 +49,7 @@ def test_greedy_as_in_transformers(left: Model, left_folder: Path) -> None:
         )[0, len(row) :].tolist()
         ended = expected[-1] == words.sep_id
         assert found.tokens == tuple(words.tokens[id] for id in expected if id != words.sep_id)
-        assert found.ended == ended and not found.truncated
+        assert found.stopped == ("end" if ended else "tokens") and not found.truncated
         lengths.add(len(found.tokens))
     assert max(lengths) == 12
 
@@ -98,10 +98,30 @@ def test_the_text_is_kept_as_it_was_given(left: Model) -> None:
 
 def test_the_positions_are_a_limit(left: Model) -> None:
     text = " ".join(["man"] * 60)
-    (found,) = left.generate([text], max_tokens=50)
-    assert found.truncated and len(found.tokens) <= 1  # [CLS], the last 38 pieces, and one more
+    assert small_models.POSITIONS == 40
+    for seed in range(5):
+        (found,) = left.generate([text], max_tokens=50, top_p=1.0, seed=seed)
+        assert found.truncated
+        # [CLS], the last 20 pieces, and as many as there are places left
+        assert (found.stopped, len(found.tokens) == 19) in (("positions", True), ("end", False))
     (short,) = left.generate(["man"], max_tokens=10**9)
     assert len(short.tokens) <= small_models.POSITIONS - 2
+    assert (short.stopped == "positions") == (len(short.tokens) == small_models.POSITIONS - 2)
+
+
+def test_a_long_beginning_leaves_room_for_what_was_asked_for(left: Model) -> None:
+    beginning = ["the"] * 30 + ["man"] * 35
+    long, kept = (left.generate([" ".join(beginning[-n:])], max_tokens=4)[0] for n in (65, 35))
+    assert (long.tokens, long.stopped) == (kept.tokens, kept.stopped)
+    assert (long.truncated, kept.truncated) == (True, False)
+    assert long.stopped == "end" or len(long.tokens) == 4
+    drawn = [left.generate([" ".join(beginning)], max_tokens=4, top_p=1.0, seed=n)[0] for n in range(20)]
+    assert max(len(found.tokens) for found in drawn) == 4
+
+
+def test_room_for_the_beginning_by_hand() -> None:
+    rooms = {(512, 40): 471, (512, 1): 510, (512, 255): 256, (512, 1000): 256, (40, 50): 20, (2, 5): 0}
+    assert {request: room_for_beginning(*request) for request in rooms} == rooms
 
 
 # -- the nucleus ----------------------------------------------------------------------------------------
@@ -174,4 +194,7 @@ def test_a_file(left: Model, tmp_path: Path) -> None:
     found = left.generate(TEXTS, top_p=0.8, seed=5, max_tokens=7)
     assert rows == [{"row": number, **g.to_dict()} for number, g in enumerate(found)]
     assert (summary.rows, summary.tokens) == (4, sum(len(g.tokens) for g in found))
-    assert (summary.ended, summary.truncated) == (sum(g.ended for g in found), 0)
+    assert summary.stopped == {
+        stop: sum(g.stopped == stop for g in found) for stop in ("end", "tokens", "positions")
+    }
+    assert summary.truncated == 0

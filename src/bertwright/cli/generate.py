@@ -59,7 +59,11 @@ def generate(
         if beginning is not None:
             (found,) = opened.generate([beginning], max_tokens=max_tokens, top_p=top_p, seed=seed or 0)
             if found.truncated:
-                console.warn("only the end of the text was read: it is longer than the model can see")
+                console.warn(
+                    "only the end of the text was read: with what is added it is too long for the model"
+                )
+            if found.stopped == "positions":
+                console.warn(f"{len(found.tokens):,} tokens were added: the model has no place for more")
             console.result(found.to_dict(), found.text)
         if file is not None and output is not None:
             summary = generate_file(
@@ -76,15 +80,10 @@ def generate(
             )
             if summary.truncated:
                 console.warn(f"{summary.truncated:,} of {summary.rows:,} texts: only their end was read")
+            if full := summary.stopped["positions"]:
+                console.warn(f"{full:,} of {summary.rows:,} texts: the model has no place for more tokens")
             console.result(
-                {
-                    "rows": summary.rows,
-                    "tokens": summary.tokens,
-                    "ended": summary.ended,
-                    "truncated": summary.truncated,
-                    "seconds": round(summary.seconds, 3),
-                    "output": str(summary.output),
-                },
+                summary.to_dict(),
                 f"{summary.tokens:,} tokens added to {summary.rows:,} texts in {summary.seconds:,.1f} s: "
                 f"{summary.output}",
             )

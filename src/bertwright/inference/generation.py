@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
@@ -33,6 +33,10 @@ TOGETHER = 4096
 """Tokens of texts that grow together at least: every step reads all weights, however few the texts are. Base
 keeps 300 MB for so many."""
 
+Stop = Literal["end", "tokens", "positions"]
+"""What stopped a text: the model, the number of tokens that were asked for, the network's last position."""
+STOPS: tuple[Stop, ...] = get_args(Stop)
+
 Shares = NDArray[np.float64]
 
 
@@ -46,10 +50,11 @@ class Generated:
     """What was added, as pieces put together again."""
     tokens: tuple[str, ...]
     """Its pieces."""
-    ended: bool
-    """Whether the model ended the text; otherwise the number of tokens or the network's positions did."""
+    stopped: Stop
+    """What stopped it."""
     truncated: bool
-    """Whether only the end of the beginning was read, since it has more tokens than the network can see."""
+    """Whether only the end of the beginning was read, since the network cannot see more together with what
+    is added."""
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values."""
@@ -59,8 +64,8 @@ class Generated:
 class _Text:
     """A text that grows: [CLS], its beginning, what was added."""
 
-    def __init__(self, number: int, beginning: str, ids: list[int], cls_id: int, positions: int) -> None:
-        kept = ids[max(0, len(ids) - (positions - 2)) :]  # with room for [CLS] and one more token
+    def __init__(self, number: int, beginning: str, ids: list[int], cls_id: int, room: int) -> None:
+        kept = ids[max(0, len(ids) - room) :]
         self.number, self.beginning = number, beginning
         self.row = [cls_id, *kept]
         self.read = 0  # tokens of the row that the network knows
@@ -102,8 +107,9 @@ def generate(
         raise UsageError(f"top_p: expected a number above 0, at most 1, got {top_p:g}")
     watch, positions = progress or Silent(), model.config.max_position_embeddings
     cls_id = tokenizer.vocabulary.cls_id
+    room = room_for_beginning(positions, max_tokens)
     growing = [
-        _Text(number, text, ids.tolist(), cls_id, positions)
+        _Text(number, text, ids.tolist(), cls_id, room)
         for number, (text, ids) in enumerate(zip(texts, tokenizer.encode_ids(texts), strict=True), first)
     ]
     device = next(model.parameters()).device
@@ -116,7 +122,13 @@ def generate(
             for text, shares in reader.next_shares():
                 _grow(text, _chosen(shares, top_p, seed, text.number, step), tokenizer.vocabulary.sep_id)
         watch.advance(len(group))
-    return [_finished(text, tokenizer) for text in growing]
+    return [_finished(text, tokenizer, max_tokens) for text in growing]
+
+
+def room_for_beginning(positions: int, max_tokens: int) -> int:
+    """Tokens of a beginning that are read at most: what [CLS] and ``max_tokens`` more leave of the network's
+    ``positions``, but at least half of them."""
+    return positions - 1 - max(1, min(max_tokens, (positions - 1) // 2))
 
 
 def nucleus(shares: Shares, top_p: float) -> NDArray[np.int64]:
@@ -199,7 +211,7 @@ class _Reader:
         return shares
 
 
-def _finished(text: _Text, tokenizer: Tokenizer) -> Generated:
+def _finished(text: _Text, tokenizer: Tokenizer, max_tokens: int) -> Generated:
     continuation = tokenizer.decode(text.added)
     whole = text.beginning
     if continuation.startswith("##") and whole.strip():  # it goes on with the last word
@@ -208,4 +220,5 @@ def _finished(text: _Text, tokenizer: Tokenizer) -> Generated:
     elif continuation:
         whole = f"{whole.rstrip()} {continuation}".lstrip() if whole.strip() else continuation
     tokens = tuple(tokenizer.vocabulary.tokens[id] for id in text.added)
-    return Generated(whole, continuation, tokens, text.ended, text.truncated)
+    limit: Stop = "tokens" if len(text.added) == max_tokens else "positions"
+    return Generated(whole, continuation, tokens, "end" if text.ended else limit, text.truncated)

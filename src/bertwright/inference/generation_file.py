@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bertwright import strict_json
 from bertwright.inference.blocks import BlockAnswer
-from bertwright.inference.generation import MAX_TOKENS, Generated
+from bertwright.inference.generation import MAX_TOKENS, STOPS, Generated, Stop
 from bertwright.inference.text_file import PART, answer_texts
 from bertwright.progress import Progress, Silent
 
@@ -27,12 +28,24 @@ class GenerationSummary:
     rows: int
     tokens: int
     """That were added."""
-    ended: int
-    """Texts that the model ended itself."""
+    stopped: Mapping[Stop, int]
+    """Texts by what stopped them."""
     truncated: int
     """Texts of which only the end was read."""
     seconds: float
+    """Of all processes that worked on it."""
     output: Path
+
+    def to_dict(self) -> dict[str, Any]:
+        """As ``generate --json`` prints it."""
+        return {
+            "rows": self.rows,
+            "tokens": self.tokens,
+            "stopped": dict(self.stopped),
+            "truncated": self.truncated,
+            "seconds": round(self.seconds, 3),
+            "output": str(self.output),
+        }
 
 
 def generate_file(
@@ -83,9 +96,9 @@ def generate_file(
     return GenerationSummary(
         rows=blocks.rows,
         tokens=blocks.total("tokens"),
-        ended=blocks.total("ended"),
+        stopped={stop: blocks.total(f"stopped_{stop}") for stop in STOPS},
         truncated=blocks.total("truncated"),
-        seconds=time.monotonic() - started,
+        seconds=time.monotonic() - started + blocks.earlier_seconds,
         output=output,
     )
 
@@ -97,7 +110,7 @@ def _answer(start: int, found: list[Generated]) -> BlockAnswer:
     ]
     counts = {
         "tokens": sum(len(generated.tokens) for generated in found),
-        "ended": sum(generated.ended for generated in found),
         "truncated": sum(generated.truncated for generated in found),
     }
+    counts |= {f"stopped_{stop}": sum(generated.stopped == stop for generated in found) for stop in STOPS}
     return BlockAnswer({PART: "".join(lines).encode()}, counts)
