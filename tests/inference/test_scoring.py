@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 import small_models
@@ -132,6 +133,19 @@ def test_what_cannot_score_says_so(classifier: Model, language: Model) -> None:
         classifier.score(TEXTS)
     with pytest.raises(UsageError, match="expected a list of texts"):
         language.score("one text")
+
+
+@pytest.mark.parametrize("kind", ["bilm", "left_to_right", "pretrained"])
+def test_the_network_is_built_once(kind: str, tmp_path: Path) -> None:
+    """For what kind of score it gives, and for every block of texts."""
+    file = tmp_path / "texts.txt"
+    file.write_text("\n".join(TEXTS) + "\n")
+    model = load(getattr(small_models, f"save_{kind}")(tmp_path / "model"))
+    folder = type(model.folder)
+    build = folder.pretraining_model
+    with mock.patch.object(folder, "pretraining_model", autospec=True, side_effect=build) as built:
+        score_file(model, file, tmp_path / "scores.jsonl", rows_per_block=1)
+    assert built.call_count == 1
 
 
 def test_a_file(language: Model, tmp_path: Path) -> None:

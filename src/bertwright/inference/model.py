@@ -172,7 +172,7 @@ class Model:
             UsageError: ``texts`` is one text and no list.
         """
         _require_list(texts)
-        return score(self._language_model(), self.tokenizer, texts, progress=Inner.of(progress))
+        return score(self._language_model, self.tokenizer, texts, progress=Inner.of(progress))
 
     @property
     def score_kind(self) -> ScoreKind:
@@ -181,7 +181,7 @@ class Model:
         Raises:
             ModelError: the model has no language-model head.
         """
-        return score_kind(self._language_model())
+        return score_kind(self._language_model)
 
     def generate(
         self,
@@ -342,6 +342,7 @@ class Model:
     def _pretraining_model(self) -> BertForPreTraining:
         return self.folder.pretraining_model(require=()).to(self.device)
 
+    @cached_property
     def _language_model(self) -> BertForPreTraining | BilmForPreTraining:
         if isinstance(self.folder, BilmFolder):
             found: BilmForPreTraining = self.folder.pretraining_model().to(self.device)
