@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -144,6 +145,29 @@ def test_torn_log(tmp_path: Path) -> None:
 def test_died_between_directory_and_request(tmp_path: Path) -> None:
     (tmp_path / "out.partial").mkdir()
     assert work(tmp_path / "out", range(8), resume=True) == [0, 3, 6]
+
+
+def test_the_time_of_earlier_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = SimpleNamespace(now=100.0)
+    monkeypatch.setattr("bertwright.durable.unfinished.time", SimpleNamespace(monotonic=lambda: clock.now))
+
+    def run(stop_at: int) -> float:
+        def answer(start: int, _block: list[int], _told: Progress) -> BlockAnswer:
+            clock.now += 10.0
+            if start == stop_at:
+                raise Stop
+            return BlockAnswer({})
+
+        blocks = Blocks(tmp_path / "out", REQUEST, 3)
+        with blocks.open(resume=True):
+            blocks.fill(range(12), answer, Silent())
+        return blocks.earlier_seconds
+
+    for stop_at in (6, 9):
+        with pytest.raises(Stop):
+            run(stop_at)
+        clock.now += 1000.0  # nobody works
+    assert run(-1) == 30.0 + 20.0
 
 
 def test_damaged_block(tmp_path: Path) -> None:

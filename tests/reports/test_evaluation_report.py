@@ -89,7 +89,7 @@ def checked(page: str) -> Checker:
 
 def test_everything_is_on_the_page(evaluation: Evaluation, model: Path) -> None:
     page = checked(render_evaluation(evaluation, model, Path("test.tsv")))
-    assert evaluation.analysis is not None and evaluation.analysis.calibration is not None
+    assert evaluation.analysis.calibration is not None
     accuracy, bounds = evaluation.metrics["accuracy"], evaluation.intervals["accuracy"]
     for shown in (
         f"{accuracy:.3f}",
@@ -115,14 +115,16 @@ def test_same_evaluation_same_bytes(evaluation: Evaluation, model: Path) -> None
     assert len(pages) == 1
 
 
-def test_a_kind_without_analysis_and_without_history(evaluation: Evaluation, model: Path) -> None:
-    bare = replace(evaluation, analysis=None, breakdowns=(), intervals={}, provenance={}, warnings=(EVIL,))
+def test_a_model_without_history(evaluation: Evaluation, model: Path) -> None:
+    analysis = replace(evaluation.analysis, confusion=None, calibration=None, labels=(), mistakes=())
+    bare = replace(
+        evaluation, analysis=analysis, breakdowns=(), intervals={}, provenance={}, warnings=(EVIL,)
+    )
     page = checked(render_evaluation(bare, model, Path("test.tsv")))
     assert page.text.count(EVIL) == 1 and page.tags["svg"] == 0
 
 
 def test_numbers_are_drawn_against_each_other(evaluation: Evaluation, model: Path) -> None:
-    assert evaluation.analysis is not None
     both = np.random.default_rng(1).normal(size=(60, 2))
     analysis = replace(evaluation.analysis, truth_and_answer=both, confusion=None, calibration=None)
     page = checked(render_evaluation(replace(evaluation, analysis=analysis), model, Path("x")))

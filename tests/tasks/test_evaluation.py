@@ -55,7 +55,6 @@ def test_every_metric_has_its_interval(models: tuple[Path, ...], review_files: t
     assert found.rows == 64 and set(found.intervals) == set(found.metrics)
     for name, bounds in found.intervals.items():
         assert bounds.low <= found.metrics[name] <= bounds.high, name
-    assert found.analysis is not None
     at_one = found.analysis.measure.without_each()
     assert {len(values) for values in at_one.values()} == {64}
     assert found.analysis.wrong == sum(
@@ -121,7 +120,7 @@ def test_numbers(pretrained: Path, tmp_path: Path) -> None:
     quick = FinetuneSettings(epochs=1, max_length=8, restarts=0)
     finetune(pretrained, kind="regress", train=file, dev=file, output=tmp_path / "model", settings=quick)
     found = evaluate(tmp_path / "model", file, resamples=50)
-    assert found.analysis is not None and set(found.intervals) == varying(found.metrics)
+    assert set(found.intervals) == varying(found.metrics)
     ones = found.analysis.measure.at(np.ones((1, 40)))
     assert {name: float(value[0]) for name, value in ones.items()} == pytest.approx(found.metrics, abs=1e-6)
     assert found.analysis.truth_and_answer is not None
@@ -137,7 +136,7 @@ def test_tags(pretrained: Path, tmp_path: Path) -> None:
     quick = FinetuneSettings(epochs=1, max_length=5, restarts=0)  # windows of three words
     finetune(pretrained, kind="tag", train=file, dev=file, output=tmp_path / "model", settings=quick)
     found = evaluate(tmp_path / "model", file, resamples=50)
-    assert found.analysis is not None and set(found.intervals) == varying(found.metrics)
+    assert set(found.intervals) == varying(found.metrics)
     ones = found.analysis.measure.at(np.ones((1, 20)))
     assert {name: float(value[0]) for name, value in ones.items()} == pytest.approx(found.metrics, abs=1e-6)
     assert [label.support for label in found.analysis.labels] == [20, 20]
@@ -154,7 +153,7 @@ def test_choices(pretrained: Path, tmp_path: Path) -> None:
     quick = FinetuneSettings(epochs=1, max_length=16, restarts=0)
     finetune(pretrained, kind="choose", train=file, dev=file, output=tmp_path / "model", settings=quick)
     found = evaluate(tmp_path / "model", file, resamples=50)
-    assert found.analysis is not None and set(found.intervals) == varying(found.metrics)
+    assert set(found.intervals) == varying(found.metrics)
     ones = found.analysis.measure.at(np.ones((1, 20)))
     assert {name: float(value[0]) for name, value in ones.items()} == pytest.approx(found.metrics, abs=1e-6)
     assert {mistake.truth for mistake in found.analysis.mistakes} <= {"fine film", "dull film"}
@@ -170,8 +169,30 @@ def test_several_labels_a_row(pretrained: Path, tmp_path: Path) -> None:
     quick = FinetuneSettings(epochs=2, max_length=8, restarts=0, learning_rate=1e-2, batch_size=4)
     finetune(pretrained, kind="classify", train=file, dev=file, output=tmp_path / "model", settings=quick)
     found = evaluate(tmp_path / "model", file, resamples=50)
-    assert found.analysis is not None and set(found.intervals) == varying(found.metrics)
+    assert set(found.intervals) == varying(found.metrics)
     ones = found.analysis.measure.at(np.ones((1, 20)))
     assert {name: float(value[0]) for name, value in ones.items()} == pytest.approx(found.metrics, abs=1e-6)
     support = {label.label: label.support for label in found.analysis.labels}
     assert support == {"dull": 8, "fine": 12, "great": 4}
+
+
+def test_the_files_that_made_the_model_are_told(
+    pretrained: Path, review_files: tuple[Path, Path], tmp_path: Path
+) -> None:
+    train, dev = review_files
+    quick = FinetuneSettings(epochs=1, max_length=8, restarts=0)
+    finetune(pretrained, train=train, dev=dev, output=tmp_path / "model", settings=quick)
+    other, copy = tmp_path / "dev.tsv", tmp_path / "copy.tsv"
+    other.write_text(dev.read_text(encoding="utf-8") + "a fine film\tgood\n", encoding="utf-8")
+    copy.write_bytes(train.read_bytes())
+    found = {path: evaluate(tmp_path / "model", path, resamples=20).warnings for path in (dev, copy, other)}
+    assert [warning for warning in found[dev] if "model" in warning] == [
+        "dev.tsv: the model's weights were chosen by these very rows: expect less of other rows, and no "
+        "interval says how much less"
+    ]
+    assert any(
+        warning.startswith("copy.tsv: the model has learned these very rows") for warning in found[copy]
+    )
+    assert not any("model" in warning for warning in found[other]), "the name says nothing"
+    compared = compare(tmp_path / "model", tmp_path / "model", dev, resamples=20).to_dict()["warnings"]
+    assert len(compared) == len(set(compared)) == len(found[dev])

@@ -80,9 +80,11 @@ def test_gone_on_with_it_is_the_unbroken_one(
     assert (tmp_path / "model.partial").is_dir()
     with pytest.raises(OutputExistsError, match="unfinished work: go on with --resume"):
         run(pretrained, review_files, output)
+    (tmp_path / "model.partial" / "seconds.json").write_text('{"seconds": 1000.0}')
     summary = run(pretrained, review_files, output, resume=True)
     assert same(output, unbroken.output)
     assert told(summary) == told(unbroken)
+    assert summary.seconds > 1000.0, "of both processes"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["model"]
 
 

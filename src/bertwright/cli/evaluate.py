@@ -171,25 +171,24 @@ def _shown(result: Evaluation) -> list[RenderableType]:
         table(f"{result.kind}, {result.rows:,} rows", ["metric", "value", spread], rows, right=[1, 2])
     ]
     analysis = result.analysis
-    if analysis is not None:
-        if len(analysis.labels) > 1:
-            labels = [
-                [s.label, f"{s.precision:.3f}", f"{s.recall:.3f}", f"{s.f1:.3f}", f"{s.support:,}"]
-                for s in analysis.labels
-            ]
-            columns = ["label", "precision", "recall", "F1", "rows"]
-            parts.append(table("", columns, labels[:MOST_LABELS], right=[1, 2, 3, 4]))
-            if labels[MOST_LABELS:]:
-                parts.append(f"{len(labels) - MOST_LABELS} more labels: --json or --report shows them")
-        if analysis.mistakes:
-            columns = ["line", "text", "true", "given", analysis.badness_name]
-            worst = [
-                [m.line, _short(m.text), _short(m.truth), _short(m.answer), f"{m.badness:.3g}"]
-                for m in analysis.mistakes[:WORST]
-            ]
-            title = f"{analysis.wrong:,} of {result.rows:,} are wrong; the worst"
-            title = "the worst answers" if analysis.right is None else title
-            parts.append(table(title, columns, worst, right=[0, 4]))
+    if len(analysis.labels) > 1:
+        labels = [
+            [s.label, f"{s.precision:.3f}", f"{s.recall:.3f}", f"{s.f1:.3f}", f"{s.support:,}"]
+            for s in analysis.labels
+        ]
+        columns = ["label", "precision", "recall", "F1", "rows"]
+        parts.append(table("", columns, labels[:MOST_LABELS], right=[1, 2, 3, 4]))
+        if labels[MOST_LABELS:]:
+            parts.append(f"{len(labels) - MOST_LABELS} more labels: --json or --report shows them")
+    if analysis.mistakes:
+        columns = ["line", "text", "true", "given", analysis.badness_name]
+        worst = [
+            [m.line, _short(m.text), _short(m.truth), _short(m.answer), f"{m.badness:.3g}"]
+            for m in analysis.mistakes[:WORST]
+        ]
+        title = f"{analysis.wrong:,} of {result.rows:,} are wrong; the worst"
+        title = "the worst answers" if analysis.right is None else title
+        parts.append(table(title, columns, worst, right=[0, 4]))
     cut = f"{result.truncated:,} of {result.rows:,} rows were cut"
     parts.append(f"{cut}; {result.seconds:,.1f} s, {result.precision}")
     return parts

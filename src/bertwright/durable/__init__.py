@@ -30,7 +30,7 @@ from bertwright.durable.manifests import (
     verify,
 )
 from bertwright.durable.staging import StagedDirectory
-from bertwright.durable.unfinished import UnfinishedWork
+from bertwright.durable.unfinished import UnfinishedWork, unfinished_directory
 
 __all__ = [
     "MANIFEST",
@@ -53,6 +53,7 @@ __all__ = [
     "reported",
     "require_absent",
     "require_elsewhere",
+    "unfinished_directory",
     "verify",
     "write_file",
 ]

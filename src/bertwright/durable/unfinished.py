@@ -1,14 +1,15 @@
 """Long work that survives its process: what is done stands beside the output until all is done.
 
-``OUTPUT.partial`` holds the request that the work answers, a log with a record for each finished part, and
-the parts. Going on with another request is refused. It goes when the output is there.
+``OUTPUT.partial`` holds the request that the work answers, a log with a record for each finished part, the
+parts, and how long they took. Going on with another request is refused. It goes when the output is there.
 """
 
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,15 @@ from bertwright import strict_json
 from bertwright.durable.files import reported, require_absent, write_file
 from bertwright.durable.locks import lock
 from bertwright.durable.logs import LogFile
-from bertwright.errors import OutputExistsError, ResumeError, shown_path
+from bertwright.errors import DiskError, OutputExistsError, ResumeError, shown_path
 
 _REQUEST = "request.json"
+_SECONDS = "seconds.json"
+
+
+def unfinished_directory(output: Path) -> Path:
+    """``OUTPUT.partial``, where what is done of ``output`` stands until all is."""
+    return output.parent / f"{output.name}.partial"
 
 
 class UnfinishedWork:
@@ -32,12 +39,16 @@ class UnfinishedWork:
     Attributes:
         directory: ``OUTPUT.partial``.
         records: of the finished parts, in order.
+        earlier_seconds: of the processes whose work was taken up, as far as they could write them down: up to
+            the last finished part of one that was killed.
     """
 
     def __init__(self, output: Path, request: Mapping[str, Any], log: str) -> None:
         self.output = output
-        self.directory = output.parent / f"{output.name}.partial"
+        self.directory = unfinished_directory(output)
         self.records: list[dict[str, Any]] = []
+        self.earlier_seconds = 0.0
+        self._began = time.monotonic()
         self._request = dict(request)
         self._log = LogFile(self.directory / log)
 
@@ -65,6 +76,7 @@ class UnfinishedWork:
         """
         require_absent(self.output, overwrite)
         with lock(self.output):
+            self._began = time.monotonic()
             self._begin(resume, overwrite)
             ended = False
             try:
@@ -74,6 +86,9 @@ class UnfinishedWork:
                 self._log.close()
                 if ended or not (worth_keeping() if worth_keeping else self.records):
                     shutil.rmtree(self.directory, ignore_errors=True)
+                else:
+                    with suppress(DiskError):  # what the block ended with is to be told, not this
+                        self._keep_seconds()
 
     def add(self, record: dict[str, Any]) -> None:
         """A part is finished: its files are on the disk.
@@ -84,6 +99,11 @@ class UnfinishedWork:
         self._log.append(record)
         self._log.sync()
         self.records.append(record)
+        self._keep_seconds()
+
+    def _keep_seconds(self) -> None:
+        seconds = self.earlier_seconds + time.monotonic() - self._began
+        write_file(self.directory / _SECONDS, strict_json.dump({"seconds": seconds}), overwrite=True)
 
     def _begin(self, resume: bool, overwrite: bool) -> None:
         if self.directory.exists() and not resume:
@@ -113,4 +133,6 @@ class UnfinishedWork:
         # Reading leaves out a torn last line, and keeping rewrites the log without it: the next record would
         # be glued to it.
         self.records = list(self._log.records())
+        if (self.directory / _SECONDS).exists():
+            self.earlier_seconds = strict_json.load(self.directory / _SECONDS, error=ResumeError)["seconds"]
         self._log.keep(lambda _: True)

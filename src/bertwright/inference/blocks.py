@@ -122,6 +122,11 @@ class Blocks:
         """Rows of the input that the finished blocks have answered."""
         return self.total("rows")
 
+    @property
+    def earlier_seconds(self) -> float:
+        """That the processes took whose blocks were taken up."""
+        return self._work.earlier_seconds
+
     def total(self, name: str) -> int:
         """Sum of the count ``name`` over the finished blocks."""
         return sum(int(record[name]) for record in self._work.records)
@@ -165,6 +170,20 @@ def _answered(
 def _described(block: tuple[int, list[Item]]) -> str:
     start, rows = block
     return f"rows {start:,} to {start + len(rows) - 1:,}"
+
+
+def require_beside(path: Path, output: Path, overwrite: bool) -> bool:
+    """Whether what stands at ``path``, which is written just before ``output``, may be replaced.
+
+    Where there is unfinished work on ``output``, it may be of that: killed between the two. Opening the
+    blocks then refuses the request that does not go on with them.
+
+    Raises:
+        OutputExistsError: something stands there, and neither is the case.
+    """
+    replace = overwrite or durable.unfinished_directory(output).exists()
+    durable.require_absent(path, replace)
+    return replace
 
 
 def check_input(file: Path, output: Path) -> None:

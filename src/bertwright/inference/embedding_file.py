@@ -38,6 +38,7 @@ class EmbeddingSummary:
     empty: int
     """Texts of white space alone; their vector is that of ``[CLS] [SEP]``."""
     seconds: float
+    """Of all processes that worked on it."""
     recipe: SentenceRecipe
     """How the vectors were made."""
     output: Path
@@ -103,7 +104,7 @@ def embed_file(
         dimensions=dimensions,
         truncated=blocks.total("truncated"),
         empty=blocks.total("empty"),
-        seconds=time.monotonic() - started,
+        seconds=time.monotonic() - started + blocks.earlier_seconds,
         recipe=recipe,
         output=output,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ from bertwright import durable, strict_json
 from bertwright.errors import TableError, UsageError
 from bertwright.features.hidden_states import hidden_states
 from bertwright.features.piece_rows import FeatureInput, piece_row
-from bertwright.inference.blocks import BlockAnswer, Blocks, check_count, check_input
+from bertwright.inference.blocks import BlockAnswer, Blocks, check_count, check_input, require_beside
 from bertwright.inference.embedding import sequence_length
 from bertwright.inference.feature_formats import (
     WRITERS,
@@ -50,6 +50,7 @@ class FeaturesSummary:
     """As they were asked for."""
     truncated: int
     seconds: float
+    """Of all processes that worked on it."""
     output: Path
     index: Path | None
     """The file with the index; None where the output has it inside."""
@@ -100,7 +101,7 @@ def features_file(
     started, watch = time.monotonic(), progress or Silent()
     longest = sequence_length(max_length, model.config.max_position_embeddings)
     shape = request.shape(model.config.hidden_size)
-    _check(request, file, output, overwrite or resume)
+    replace_index = _check(request, file, output, overwrite)
     count = sum(1 for _ in read_rows(file, text, text_pair))  # what is wrong with it shows before the work
     if not count:
         raise TableError.at(file, "at least one row", "none")
@@ -131,8 +132,8 @@ def features_file(
             output=output,
             index=index_path(output) if has_index_file(output) else None,
         )
-        _put_together(blocks, summary, overwrite, overwrite or resume)
-    return FeaturesSummary(**{**vars(summary), "seconds": time.monotonic() - started})
+        _put_together(blocks, summary, overwrite, replace_index)
+    return replace(summary, seconds=time.monotonic() - started + blocks.earlier_seconds)
 
 
 @dataclass(frozen=True)
@@ -157,7 +158,8 @@ class _Answer:
         return BlockAnswer({"f32": b"".join(v.tobytes() for v in found), "index": lines}, counts)
 
 
-def _check(request: FeatureRequest, file: Path, output: Path, replace_index: bool) -> None:
+def _check(request: FeatureRequest, file: Path, output: Path, overwrite: bool) -> bool:
+    """Whether an index that is there may be replaced."""
     request.check()
     check_format(output)
     whole = request.pooling != "none" or request.align != "pieces" or request.combine != "none"
@@ -165,8 +167,7 @@ def _check(request: FeatureRequest, file: Path, output: Path, replace_index: boo
         expected = "every layer of every piece for a .jsonl, which is the original's format"
         raise UsageError.at(output, expected, hint="leave out --pooling, --align and --combine")
     check_input(file, output)
-    if has_index_file(output):
-        durable.require_absent(index_path(output), replace_index)
+    return require_beside(index_path(output), output, overwrite) if has_index_file(output) else overwrite
 
 
 def _rows_per_block(length: int, numbers: int) -> int:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from bertwright import durable, strict_json
 from bertwright.errors import InputError, TableError, UsageError
 from bertwright.execution.engine import Engine
-from bertwright.inference.blocks import BlockAnswer, Blocks, check_count, check_input
+from bertwright.inference.blocks import BlockAnswer, Blocks, check_count, check_input, require_beside
 from bertwright.progress import Progress, Silent
 from bertwright.tasks.columns import Columns
 from bertwright.tasks.examples import InputRow, InputStream
@@ -32,6 +32,7 @@ class PredictionSummary:
     """Rows without an answer, each with its reason in :attr:`errors`."""
     truncated: int
     seconds: float
+    """Of all processes that worked on it."""
     output: Path
     errors: Path | None
     """JSON lines ``{"row", "line", "error"}``; None when every row has its answer."""
@@ -93,7 +94,7 @@ def predict_file(
     started = time.monotonic()
     watch = progress or Silent()
     errors = output.with_name(output.stem + ".errors.jsonl")
-    _check_outputs(file, output, errors, overwrite)
+    replace_errors = _check_outputs(file, output, errors, overwrite)
     stream = model.task.stream(file, columns, format=format)
     count, failed = _look_through(file, stream, strict)
 
@@ -105,16 +106,16 @@ def predict_file(
         blocks.fill(stream.rows(), partial(_answer, model), watch, engine, model.need)
         watch.finish()
         check_count(file, count, blocks.rows)
-        _assemble(blocks, output, "jsonl", overwrite)
-        if failed:
-            _assemble(blocks, errors, "errors", overwrite)
+        if failed:  # the errors first: where the answers are, the rows without one are told, too
+            _assemble(blocks, errors, "errors", replace_errors)
         else:
-            errors.unlink(missing_ok=True)  # of an earlier run whose output was replaced
+            errors.unlink(missing_ok=True)  # of an earlier run whose output is replaced
+        _assemble(blocks, output, "jsonl", overwrite)
     return PredictionSummary(
         rows=blocks.rows,
         failed=len(failed),
         truncated=blocks.total("truncated"),
-        seconds=time.monotonic() - started,
+        seconds=time.monotonic() - started + blocks.earlier_seconds,
         output=output,
         errors=errors if failed else None,
         failed_lines=tuple(failed[:_FIRST]),
@@ -122,12 +123,14 @@ def predict_file(
     )
 
 
-def _check_outputs(file: Path, output: Path, errors: Path, overwrite: bool) -> None:
+def _check_outputs(file: Path, output: Path, errors: Path, overwrite: bool) -> bool:
+    """Whether errors that are there may be replaced."""
     if output.suffix.lower() not in (".jsonl", ".ndjson"):
         raise UsageError.at(output, "a name ending in .jsonl", output.suffix or output.name)
     for path in (output, errors):
         check_input(file, path)
-        durable.require_absent(path, overwrite)
+    durable.require_absent(output, overwrite)
+    return require_beside(errors, output, overwrite)
 
 
 def _look_through(file: Path, stream: InputStream, strict: bool) -> tuple[int, list[int]]:

@@ -36,6 +36,7 @@ class ScoreSummary:
     """Texts without a token."""
     kind: ScoreKind
     seconds: float
+    """Of all processes that worked on it."""
     output: Path
 
     @property
@@ -90,7 +91,7 @@ def score_file(
         log_probability=blocks.total("nanonats") / _NANONATS,
         empty=blocks.total("empty"),
         kind=kind,
-        seconds=time.monotonic() - started,
+        seconds=time.monotonic() - started + blocks.earlier_seconds,
         output=output,
     )
 

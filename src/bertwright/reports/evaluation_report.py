@@ -30,8 +30,7 @@ def render_evaluation(evaluation: Evaluation, model: Path, file: Path) -> str:
     _headline(result, evaluation)
     if evaluation.warnings:
         _warnings(result, evaluation.warnings)
-    if evaluation.analysis is not None:
-        _analysis(result, evaluation, evaluation.analysis)
+    _analysis(result, evaluation, evaluation.analysis)
     finetuning_section(result, evaluation.task, evaluation.provenance)
     return result.render()
 

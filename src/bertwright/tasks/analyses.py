@@ -22,10 +22,9 @@ from bertwright.tasks.tag.decoding import words_logits, words_targets
 from bertwright.tasks.tag.schemes import types_of
 
 
-def analyse(answered: Answered) -> Analysis | None:
-    """The answers taken apart; None for a kind that has no analysis."""
-    make = _ANALYSES.get(answered.task.kind)
-    return None if make is None else make(answered.task, answered)
+def analyse(answered: Answered) -> Analysis:
+    """The answers taken apart, as their kind of task is."""
+    return _ANALYSES[answered.task.kind](answered.task, answered)
 
 
 def _classes(task: Any, answered: Answered) -> Analysis:

@@ -114,7 +114,7 @@ def compare(
         precision: of ``model``; the other computes as it is stored, and may be the same model.
 
     Raises:
-        UsageError: the models have different tasks or labels, or the kind of task has no analysis.
+        UsageError: the models have different tasks or labels, or read other rows.
         InputError: as :func:`~bertwright.tasks.evaluation.evaluate`.
     """
     begun = time.monotonic()
@@ -139,8 +139,6 @@ def compare(
     )
     if one.targets != another.targets:
         raise UsageError.at(other, f"a model that reads the same rows of {file} as {model}")
-    if one.analysis is None or another.analysis is None:
-        raise UsageError(f"models of the task {one.kind} cannot be compared yet")
     found = differences(
         one.analysis.measure, another.analysis.measure, confidence=confidence, resamples=resamples
     )

@@ -15,6 +15,7 @@ from torch import nn
 
 from bertwright import strict_json
 from bertwright.checkpoints.model_folder import ModelFolder
+from bertwright.durable import digest_of_file
 from bertwright.errors import NonFiniteError, UsageError
 from bertwright.export.batches import ask_groups, groups_for
 from bertwright.export.folder import open_for_use
@@ -29,6 +30,12 @@ from bertwright.tasks.devices import training_device
 from bertwright.tasks.kinds import open_task
 from bertwright.tasks.precision import Precision, PrecisionName, answering_model, chosen_precision
 from bertwright.tasks.task import Outputs, Prediction, Task
+
+_FAMILIAR = {
+    "train": "the model has learned these very rows",
+    "dev": "the model's weights were chosen by these very rows",
+}
+"""What is known of a file by its part in fine-tuning."""
 
 
 def run_model(
@@ -81,8 +88,7 @@ class Evaluation:
     examples: tuple[Any, ...]
     targets: tuple[Any, ...]
     """What is true of each row, in the words of an answer."""
-    analysis: Analysis | None
-    """None for kinds of tasks without one."""
+    analysis: Analysis
     breakdowns: tuple[Breakdown, ...]
     """By length, by truncation, and by what else the kind has."""
     task: dict[str, Any]
@@ -97,7 +103,7 @@ class Evaluation:
 
     def to_dict(self) -> dict[str, Any]:
         """As ``evaluate --json`` prints it."""
-        parts = {} if self.analysis is None else self.analysis.to_dict()
+        parts = self.analysis.to_dict()
         for breakdown in self.breakdowns:
             parts[f"by_{breakdown.name}"] = [group.to_dict() for group in breakdown.groups]
         return {
@@ -175,7 +181,7 @@ def evaluate(
         truncated=int(truncated.sum()),
         precision=chosen,
         seconds=time.monotonic() - begun,
-        warnings=labelled.warnings,
+        warnings=(*labelled.warnings, *_familiar(folder, file)),
         predictions=tuple(predictions),
         examples=tuple(labelled.examples),
         targets=tuple(map(task.truth, labelled.examples)),
@@ -186,24 +192,32 @@ def evaluate(
     )
 
 
+def _familiar(folder: ModelFolder, file: Path) -> tuple[str, ...]:
+    """A warning when the model was made with this very file: it is better on these rows than on others."""
+    sha256, found = digest_of_file(file), []
+    for part, known in _FAMILIAR.items():
+        made_with = folder.provenance.get(part)
+        if isinstance(made_with, Mapping) and made_with.get("sha256") == sha256:
+            found.append(
+                f"{file.name}: {known}: expect less of other rows, and no interval says how much less"
+            )
+    return tuple(found)
+
+
 def _intervals(
-    analysis: Analysis | None, metrics: Mapping[str, float], confidence: float, resamples: int
+    analysis: Analysis, metrics: Mapping[str, float], confidence: float, resamples: int
 ) -> dict[str, Interval]:
-    if analysis is None:
-        return {}
     found = intervals(analysis.measure, confidence=confidence, resamples=resamples)
     return {name: found[name] for name in metrics if name in found}
 
 
 def _breakdowns(
-    analysis: Analysis | None,
+    analysis: Analysis,
     features: Sequence[Features],
     truncated: NDArray[np.bool_],
     confidence: float,
     resamples: int,
 ) -> tuple[Breakdown, ...]:
-    if analysis is None:
-        return ()
     groupings = [by_length(features, len(truncated)), by_truncation(truncated), *analysis.groupings]
     return tuple(
         break_down(grouping, analysis.score, confidence=confidence, resamples=resamples)

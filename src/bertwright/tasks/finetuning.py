@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -100,7 +100,8 @@ def finetune(
     posed = posed.drawn(settings.rows)
     labelled = posed.task.read(dev, format=format)
     materials = _materials(folder, posed, labelled, settings, preset)
-    request = _request(materials, (train, dev), seeds, search)
+    files = _Source.of(train), _Source.of(dev)
+    request = _request(materials, files, seeds, search)
     work = UnfinishedWork(output, request, "runs.jsonl")
     with work.held(resume=resume, overwrite=overwrite, worth_keeping=lambda: _has_work(work)):
         warnings = _tell(materials, posed, labelled, progress)
@@ -108,13 +109,25 @@ def finetune(
             results: Results | FeatureResults = learn_on_features(materials, seeds, work, progress)
         else:
             results = Jobs(materials, seeds, search, work, progress).run()
-        summary = _summary(materials, posed, results, warnings, output, begun)
-        _save(materials, summary, results, (train, dev), overwrite)
+        summary = _summary(materials, posed, results, warnings, output, begun - work.earlier_seconds)
+        _save(materials, summary, results, files, overwrite)
     return summary
 
 
+@dataclass(frozen=True)
+class _Source:
+    """A labelled file, and which bytes it had."""
+
+    file: str
+    sha256: str
+
+    @classmethod
+    def of(cls, path: Path) -> _Source:
+        return cls(path.name, digest_of_file(path))
+
+
 def _request(
-    materials: Materials, files: tuple[Path, Path], seeds: Sequence[int], search: bool
+    materials: Materials, files: tuple[_Source, _Source], seeds: Sequence[int], search: bool
 ) -> dict[str, Any]:
     """Everything that the result depends on."""
     train, dev = files
@@ -122,8 +135,8 @@ def _request(
     return {
         "version": __version__,
         "model": materials.folder.digest,
-        "train": digest_of_file(train),
-        "dev": digest_of_file(dev),
+        "train": train.sha256,
+        "dev": dev.sha256,
         "task": _named(materials.task, materials.preset),
         "settings": {name: value for name, value in settings.items() if name not in FREE_TO_CHANGE},
         "seeds": list(seeds),
@@ -226,7 +239,7 @@ def _save(
     materials: Materials,
     summary: FinetuneSummary,
     results: Results | FeatureResults,
-    files: tuple[Path, Path],
+    files: tuple[_Source, _Source],
     overwrite: bool,
 ) -> None:
     module, stored, more = _trained(materials, results)
@@ -258,13 +271,15 @@ def _trained(
     return module, task, {}
 
 
-def _provenance(materials: Materials, summary: FinetuneSummary, files: tuple[Path, Path]) -> dict[str, Any]:
-    train, dev = files
+def _provenance(
+    materials: Materials, summary: FinetuneSummary, files: tuple[_Source, _Source]
+) -> dict[str, Any]:
+    train, dev = (asdict(file) for file in files)
     return {
         "made_by": f"bertwright {__version__} finetune",
         "from_model": materials.folder.manifest.get("digest", materials.folder.path.name),
-        "train": {"file": train.name, "rows": summary.train_rows, "truncated": summary.train_truncated},
-        "dev": {"file": dev.name, "rows": summary.rows, "truncated": summary.truncated},
+        "train": train | {"rows": summary.train_rows, "truncated": summary.train_truncated},
+        "dev": dev | {"rows": summary.rows, "truncated": summary.truncated},
         "settings": flatten(materials.settings) | summary.recipe,
         "baseline": summary.baseline,
         "best_seed": summary.best.seed,
