@@ -108,6 +108,11 @@ def shown_path(path: str | Path) -> str:
     return text if len(text) <= 160 else "…" + text[-159:]
 
 
+def counted(number: int, noun: str) -> str:
+    """``1 row``, ``2,000 rows``: a number and what it counts."""
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
 class UsageError(InputError):
     """Flags or arguments are missing, unknown, or contradict each other."""
 

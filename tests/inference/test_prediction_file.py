@@ -11,6 +11,7 @@ import pytest
 import torch
 from small_models import LABELS, WORDS
 
+from bertwright import durable
 from bertwright.errors import InputError, ModelError, RunError
 from bertwright.inference.model import Model
 from bertwright.inference.prediction_file import predict_file
@@ -175,6 +176,41 @@ def test_resumed_run_gives_the_same_bytes(
     )
 
 
+def test_killed_between_the_errors_and_the_answers(
+    classifier: Model, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the answers are, the rows without one are told, too; until then the work can be gone on with."""
+    file.write_text(file.read_text() + "20\t\n")
+    output, errors = file.with_name("answers.jsonl"), file.with_name("answers.errors.jsonl")
+    write = durable.open_new
+
+    def stopped(path: Path, **options: Any) -> Any:
+        if path == output:
+            raise RunError("the machine stopped")
+        return write(path, **options)
+
+    monkeypatch.setattr(durable, "open_new", stopped)
+    with pytest.raises(RunError):
+        predict_file(classifier, file, output)
+    monkeypatch.undo()
+    assert [failure["row"] for failure in records(errors)] == [20]
+    with pytest.raises(InputError, match="unfinished work: go on with --resume"):
+        predict_file(classifier, file, output)
+    (file.parent / "answers.jsonl.partial" / "seconds.json").write_text('{"seconds": 1000.0}')
+    summary = predict_file(classifier, file, output, resume=True)
+    assert (len(records(output)), len(records(errors))) == (20, 1)
+    assert summary.seconds > 1000.0, "of both processes"
+    assert not list(file.parent.glob("*.partial"))
+
+
+def test_errors_of_other_work_are_not_replaced(classifier: Model, file: Path) -> None:
+    errors = file.with_name("answers.errors.jsonl")
+    errors.write_text("mine")
+    with pytest.raises(InputError, match=r"answers\.errors\.jsonl: output exists already"):
+        predict_file(classifier, file, file.with_name("answers.jsonl"), resume=True)
+    assert errors.read_text() == "mine"
+
+
 def test_columns_of_another_name(classifier: Model, tmp_path: Path) -> None:
     file, output = tmp_path / "rows.csv", tmp_path / "answers.jsonl"
     file.write_text("review,stars\nthe sea,1\n")
@@ -202,11 +238,18 @@ def test_model_that_was_not_fine_tuned(pretrained: Model, file: Path) -> None:
         (["the sea", None], "row 1: expected a text"),
         ([("a", "b", "c")], "row 0: expected a text or a pair"),
         ([("a", 1)], "row 0: expected a pair of texts"),
+        (["the sea", ("a", "b")], "row 1: expected one text, as in training"),
     ],
 )
 def test_rows_that_are_no_texts(classifier: Model, rows: Any, message: str) -> None:
     with pytest.raises(InputError, match=message):
         classifier.predict(rows)
+
+
+def test_pairs_are_not_answered_by_halves(pair_classifier: Model) -> None:
+    for row in ("the sea", ("the sea", None), ["the sea"]):
+        with pytest.raises(InputError, match="row 0: expected a pair of texts, as in training, got"):
+            pair_classifier.predict([row])
 
 
 def test_nothing_to_predict(classifier: Model) -> None:
@@ -221,4 +264,26 @@ def test_a_blank_line_is_a_row_without_an_answer(classifier: Model, tmp_path: Pa
     assert [answer["row"] for answer in records(output)] == [0, 2]
     errors = records(tmp_path / "answers.errors.jsonl")
     assert [(error["row"], error["line"]) for error in errors] == [(1, 3)]
-    assert "a blank line" in str(errors[0])
+    assert "column 'text': expected a text, got" in errors[0]["error"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "columns", "lines"),
+    [
+        ("rows.tsv", "\ngood\t1\n\nbad\t2\n", Columns(text="1"), [1, 2, 3, 4]),
+        ("rows.csv", "text,n\ngood,1\n\n \nbad,2\n", None, [2, 3, 4, 5]),
+        ("rows.jsonl", '\n{"text": "good"}\n\n{"text": "bad"}\n\n', None, [1, 2, 3, 4]),
+    ],
+)
+def test_blank_lines_move_no_row(
+    classifier: Model, tmp_path: Path, name: str, content: str, columns: Columns | None, lines: list[int]
+) -> None:
+    file, output = tmp_path / name, tmp_path / "answers.jsonl"
+    file.write_text(content)
+    summary = predict_file(classifier, file, output, columns=columns)
+    assert summary.rows == len(lines)
+    failures = records(tmp_path / "answers.errors.jsonl")
+    answered = {lines[answer["row"]] for answer in records(output)}
+    assert {failure["line"] for failure in failures} == set(lines) - answered
+    assert all("a blank line" in failure["error"] for failure in failures)
+    assert len(answered) == 2

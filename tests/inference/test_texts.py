@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from bertwright.errors import InputError
+from bertwright.inference.feature_rows import read_rows
 from bertwright.inference.texts import read_texts
 
 TEXTS = ["the sea", "", "she said: a\tb", 'a "quoted" word', "U+2028 \u2028 U+0085 \u0085 stay"]
@@ -39,6 +40,31 @@ def test_tables(tmp_path: Path) -> None:
         assert list(read_texts(tmp_path / name, "words")) == TEXTS
     (tmp_path / "t.tsv").write_text("id\twords\n1\tthe sea\n2\ta door\n")
     assert list(read_texts(tmp_path / "t.tsv", "words")) == ["the sea", "a door"]
+
+
+def test_a_blank_line_moves_no_text(tmp_path: Path) -> None:
+    """In a table of one column it is an empty cell; in any other a row is missing, which is not guessed."""
+    (tmp_path / "one.csv").write_text("text\nfirst\n\nthird\n\n")
+    assert list(read_texts(tmp_path / "one.csv")) == ["first", "", "third"]
+    for name, content in (
+        ("two.tsv", "id\ttext\n1\tfirst\n\n3\tthird\n"),
+        ("rows.jsonl", '{"text": "first"}\n{"text": "second"}\n\n{"text": "third"}\n'),
+    ):
+        (tmp_path / name).write_text(content)
+        line = content.split("\n").index("") + 1
+        for read in (read_texts, read_rows):
+            with pytest.raises(InputError, match=rf'{name}:{line}: expected a row, got "a blank line"'):
+                list(read(tmp_path / name, "text"))
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("rows.json", '{"text": "hello"}\n'), ("rows.tab", "text\nhello\n"), ("rows.JSON.gz", None)],
+)
+def test_every_name_of_a_table_is_one(tmp_path: Path, name: str, content: str | None) -> None:
+    data = b'{"text": "hello"}\n' if content is None else content.encode()
+    (tmp_path / name).write_bytes(gzip.compress(data) if content is None else data)
+    assert list(read_texts(tmp_path / name)) == list(read_rows(tmp_path / name)) == ["hello"]
 
 
 def test_column_needs_no_name_where_there_is_one(tmp_path: Path) -> None:

@@ -112,6 +112,36 @@ def test_blank_lines_between_rows_are_counted_and_those_at_the_end_are_not(write
     assert table.blank_lines == [3, 4]
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "names"),
+    [
+        ("a.tsv", "\na\t1\n\nb\t2\n", ()),
+        ("a.tsv", "\ntext\tn\na\t1\n\nb\t2\n", None),
+        ("a.csv", "text\na\n\nb\n", None),
+        ("a.jsonl", '\n{"text": "a"}\n\n{"text": "b"}\n', None),
+    ],
+)
+def test_a_second_pass_gives_the_same_rows(
+    write: Write, name: str, content: str, names: tuple[str, ...] | None
+) -> None:
+    table = open_table(write(name, content), names=names)
+    passes = [
+        [(row.line, row.cells, row.problem is None) for row in table.rows(table.columns[:1], lenient=True)]
+        for _ in range(2)
+    ]
+    assert passes[0] == passes[1]
+    assert [cells[0] for _, cells, usable in passes[0] if usable and cells[0]] == ["a", "b"]
+    header = 0 if names == () or name == "a.jsonl" else 1
+    assert len(passes[0]) == content.count("\n") - header - (name == "a.tsv" and header)
+
+
+def test_blank_lines_stand_before_the_damaged_row_behind_them(write: Write) -> None:
+    for name, content in (("a.tsv", "text\tn\na\t1\n\nb\xff\n"), ("a.jsonl", '{"text": "a"}\n\n{\n')):
+        rows = list(open_table(write(name, content.encode("latin-1"))).rows(["text"], lenient=True))
+        assert [row.line for row in rows if row.problem] == sorted(row.line for row in rows if row.problem)
+        assert len(rows) == 3
+
+
 @given(st.binary(max_size=60), st.integers(1, 7))
 @settings(max_examples=200, deadline=None)
 def test_lines_do_not_depend_on_blocks(content: bytes, size: int) -> None:

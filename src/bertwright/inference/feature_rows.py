@@ -8,7 +8,8 @@ from pathlib import Path
 
 from bertwright.errors import TableError, UsageError
 from bertwright.features.piece_rows import FeatureInput, GivenWords
-from bertwright.inference.texts import is_table, read_texts
+from bertwright.inference.texts import read_texts
+from bertwright.tasks.formats import is_table, open_table
 
 _PAIR = re.compile(r"(.*) \|\|\| (.*)", re.DOTALL)
 
@@ -19,7 +20,8 @@ def read_rows(path: Path, text: str | None = None, text_pair: str | None = None)
     A cell of a table (JSON lines, Parquet) may also be a list of words.
 
     Raises:
-        TableError: the file cannot be read, or a cell is neither a text nor a list of words.
+        TableError: the file cannot be read, a row is damaged, or a cell is neither a text nor a list of
+            words.
         UsageError: a column of a file that is no table, or it must be said which one is meant.
     """
     if not is_table(path):
@@ -28,8 +30,6 @@ def read_rows(path: Path, text: str | None = None, text_pair: str | None = None)
             raise UsageError.at(path, f"a table for the column {named}", path.suffix or path.name)
         yield from map(split_line, read_texts(path))
         return
-    from bertwright.tasks.formats import open_table
-
     table = open_table(path)
     first = text or next((name for name in ("text", "words", "tokens") if name in table.columns), None)
     if first is None:
@@ -37,7 +37,7 @@ def read_rows(path: Path, text: str | None = None, text_pair: str | None = None)
             raise UsageError.at(path, "--text COLUMN", hint=table.listing)
         first = table.columns[0]
     wanted = [first] if text_pair is None else [first, text_pair]
-    for row in table.rows(wanted):
+    for row in table.every_row(wanted):
         yield _cells(path, row.line, wanted, row.cells)
 
 

@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 
 from bertwright.errors import InputError, ModelError, TableError, UsageError, quote
-from bertwright.features.piece_rows import FeatureInput, GivenWords, PieceRow, piece_row
+from bertwright.features.piece_rows import GivenWords, PieceRow, piece_row
 from bertwright.inference.embedding import sequence_length
 from bertwright.inference.feature_rows import read_rows
 from bertwright.inference.model import Model, load
@@ -82,7 +82,7 @@ class _Source:
     text: str | None
     text_pair: str | None
 
-    def rows(self) -> Iterator[FeatureInput]:
+    def rows(self) -> Iterator[Texts]:
         for row in read_rows(self.path, self.text, self.text_pair):
             yield " ".join(row.words) if isinstance(row, GivenWords) else row
 
@@ -237,7 +237,7 @@ def _in_context(
     texts = {
         number: (row,) if isinstance(row, str) else row
         for number, row in enumerate(source.rows())
-        if number in wanted and not isinstance(row, GivenWords)
+        if number in wanted
     }
     return tuple(
         tuple(tuple(near.in_context(texts[near.row]) for near in layer) for layer in layers)

@@ -49,24 +49,30 @@ class DelimitedTable(Table):
 
     def rows(self, columns: Sequence[str], *, lenient: bool = False) -> Iterator[Row]:
         places = self.places(columns)
-        records = self._records(lenient=lenient)
+        records, told = self._records(lenient=lenient), 0
         if self._has_header:
             next(records)
-        told = len(self.blank_lines)
+            told = len(self.blank_lines)
         for line, cells in records:
+            if lenient:  # answers must line up with the file
+                yield from self.blank_rows(told, columns)
+                told = len(self.blank_lines)
             if isinstance(cells, InputError):
                 yield self.damaged(line, cells, lenient)
                 continue
-            if lenient:  # answers must line up with the file: a blank line is a row without an answer
-                for blank in self.blank_lines[told:]:
-                    yield self.damaged(blank, self.error("a row", "a blank line", line=blank), lenient)
-                told = len(self.blank_lines)
             try:
                 self._check_width(line, cells)
             except InputError as problem:
                 yield self.damaged(line, problem, lenient)
             else:
                 yield Row(line, tuple(cells[place] for place in places))
+
+    def blank_rows(self, told: int, columns: Sequence[str]) -> Iterator[Row]:
+        """Where there is one column, so that no separator is written, a blank line is its empty cell."""
+        if len(self.columns) > 1:
+            yield from super().blank_rows(told, columns)
+        else:
+            yield from (Row(line, ("",) * len(columns)) for line in self.blank_lines[told:])
 
     @property
     def separator_hint(self) -> str | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
-from bertwright.errors import InputError, TableError, quote
+from bertwright.errors import InputError, TableError, counted, quote
 from bertwright.randomness import generator
 from bertwright.tasks.columns import ChosenTable, Columns
 from bertwright.tasks.table import Row, Table
@@ -177,8 +177,11 @@ def input_row(row: Row, read: Callable[[Row], Any]) -> InputRow:
         return InputRow(row.line, None, problem)
 
 
-def text_inputs(rows: Sequence[Any]) -> list[Any]:
-    """``rows``, each found to be a text or a pair of texts.
+def text_inputs(rows: Sequence[Any], columns: Columns) -> list[Any]:
+    """``rows``, each found to be a text or a pair of texts, whichever the task has.
+
+    Args:
+        columns: of the training table; without any (another library's model) a row may be either.
 
     Raises:
         InputError: one is not, or is empty.
@@ -187,8 +190,12 @@ def text_inputs(rows: Sequence[Any]) -> list[Any]:
         texts = row if isinstance(row, (tuple, list)) else (row,)
         if len(texts) not in (1, 2) or not isinstance(texts[0], str) or not texts[0].strip():
             raise InputError(f"row {number}: expected a text or a pair of texts, got {quote(row)}")
-        if len(texts) == 2 and texts[1] is not None and not isinstance(texts[1], str):
+        is_pair = len(texts) == 2 and texts[1] is not None
+        if is_pair and not isinstance(texts[1], str):
             raise InputError(f"row {number}: expected a pair of texts, got {quote(row)}")
+        if columns.text is not None and is_pair != (columns.text_pair is not None):
+            trained = "one text" if is_pair else "a pair of texts"
+            raise InputError(f"row {number}: expected {trained}, as in training, got {quote(row)}")
     return list(rows)
 
 
@@ -197,11 +204,11 @@ def warnings_of(chosen: ChosenTable, examples: Sequence[Example[Target]]) -> tup
     name = chosen.table.path.name
     found: list[str] = []
     if blank := chosen.table.blank_lines:
-        found.append(f"{name}: skipped {_count(len(blank), 'blank line')}, the first is line {blank[0]}")
+        found.append(f"{name}: skipped {counted(len(blank), 'blank line')}, the first is line {blank[0]}")
     equal = [example for example in examples if example.text == example.text_pair]
     if equal:
         found.append(
-            f"{name}: {_count(len(equal), 'row')} with two equal texts, the first at line {equal[0].line}"
+            f"{name}: {counted(len(equal), 'row')} with two equal texts, the first at line {equal[0].line}"
         )
     return (*found, *conflict_warning(name, examples))
 
@@ -213,7 +220,7 @@ def conflict_warning(name: str, examples: Sequence[AnyExample]) -> tuple[str, ..
         return ()
     first, other = conflicts[0]
     return (
-        f"{name}: {_count(len(conflicts), 'text')} with different labels, "
+        f"{name}: {counted(len(conflicts), 'text')} with different labels, "
         f"the first at lines {first.line} ({first.target}) and {other.line} ({other.target})",
     )
 
@@ -224,7 +231,7 @@ def overlap_warning(train: ExampleFile[Any], dev: ExampleFile[Any]) -> tuple[str
     repeated = [example for example in dev.examples if example.texts in seen]
     if not repeated:
         return ()
-    share = f"{_count(len(repeated), 'row')} ({len(repeated) / len(dev.examples):.1%})"
+    share = f"{counted(len(repeated), 'row')} ({len(repeated) / len(dev.examples):.1%})"
     return (f"{dev.path.name}: {share} also in {train.path.name}, the first at line {repeated[0].line}",)
 
 
@@ -237,7 +244,3 @@ def _conflicts(examples: Iterable[AnyExample]) -> list[tuple[AnyExample, AnyExam
         if earlier.target != example.target:
             conflicts.setdefault(example.texts, (earlier, example))
     return list(conflicts.values())
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")

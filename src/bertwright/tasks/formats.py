@@ -46,15 +46,25 @@ def format_of(path: Path) -> str:
     Raises:
         UsageError: it says none.
     """
-    suffixes = [suffix.lower() for suffix in path.suffixes]
-    if suffixes and suffixes[-1] in COMPRESSIONS:
-        suffixes.pop()
-    suffix = suffixes[-1] if suffixes else ""
+    suffix = suffix_of(path)
     if suffix not in SUFFIXES:
         raise UsageError.at(
             path, f"a file name ending in {', '.join(SUFFIXES)}", suffix or path.name, hint="or give --format"
         )
     return SUFFIXES[suffix]
+
+
+def suffix_of(path: Path) -> str:
+    """What the name of ``path`` ends in, lower case, before the suffix of a compression; "" for nothing."""
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    if suffixes and suffixes[-1] in COMPRESSIONS:
+        suffixes.pop()
+    return suffixes[-1] if suffixes else ""
+
+
+def is_table(path: Path) -> bool:
+    """Whether the name of ``path`` is that of a table; a ``.txt`` is one only where nothing else can be."""
+    return suffix_of(path) in SUFFIXES and suffix_of(path) != ".txt"
 
 
 def _open_json_lines(path: Path, names: Sequence[str] | None) -> Table:

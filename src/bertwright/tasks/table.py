@@ -34,8 +34,9 @@ class Table(ABC):
         """Every row with the cells of ``columns``, in file order.
 
         Args:
-            lenient: give a row that is wrong in itself (too few cells, no JSON object) with its ``problem``
-                instead of raising it.
+            lenient: give a row that is wrong in itself (too few cells, no JSON object, a blank line between
+                rows) with its ``problem`` instead of raising it, or passing it over. Blank lines behind the
+                last row are no rows.
 
         A cell is what the format holds: text for TSV and CSV; for JSON lines and Parquet also whole
         numbers, floats, truth values, lists, objects, or None.
@@ -43,6 +44,23 @@ class Table(ABC):
         Raises:
             TableError: naming file, row and column of the first thing that is wrong.
         """
+
+    def every_row(self, columns: Sequence[str]) -> Iterator[Row]:
+        """As :meth:`rows`, for answers that must stand beside the rows: no line between them is left out.
+
+        Raises:
+            TableError: also for a blank line, but in a table of one column, where it is an empty cell.
+        """
+        for row in self.rows(columns, lenient=True):
+            if row.problem is not None:
+                raise row.problem
+            yield row
+
+    def blank_rows(self, told: int, columns: Sequence[str]) -> Iterator[Row]:
+        """The :attr:`blank_lines` behind the first ``told``, as rows that cannot be read."""
+        for line in self.blank_lines[told:]:
+            problem = self.error("a row", "a blank line", line=line, hint="take it out, or make it a row")
+            yield Row(line, (), problem)
 
     @staticmethod
     def damaged(line: int, problem: InputError, lenient: bool) -> Row:

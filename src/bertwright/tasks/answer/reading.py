@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from bertwright.errors import InputError, TableError, UsageError, quote
+from bertwright.errors import InputError, TableError, UsageError, counted, quote
 from bertwright.tasks.answer.alignment import misalignment
 from bertwright.tasks.answer.questions import Question
 from bertwright.tasks.answer.squad_json import SquadFile
 from bertwright.tasks.answer.tables import TableReader, choose_columns
 from bertwright.tasks.columns import Columns
 from bertwright.tasks.examples import ExampleFile, InputRow
-from bertwright.tasks.formats import COMPRESSIONS
+from bertwright.tasks.formats import suffix_of
 
 SQUAD = "squad"
 """The name of the format, besides those of tables; files ending in ``.json`` have it."""
@@ -46,7 +46,7 @@ def open_questions(
         TableError: the file is missing or damaged as a whole.
         UsageError: columns are asked for where there are none.
     """
-    if format == SQUAD or (format == "auto" and _is_json(path)):
+    if format == SQUAD or (format == "auto" and suffix_of(path) == ".json"):
         if given is not None and (given.given or given.names):
             raise UsageError.at(path, "no columns", ", ".join(given.given), hint="SQuAD's JSON has none")
         return QuestionSource(path, Columns(), None, partial(_json_rows, SquadFile.open(path), labelled))
@@ -86,12 +86,12 @@ def for_training(file: ExampleFile[Question], drop_misaligned: bool) -> ExampleF
         raise misaligned_error(file.path, misaligned[0])
     warnings = list(file.warnings)
     if misaligned:
-        what = f"left out {_count(len(misaligned), 'question')} whose answer is not at its offset"
+        what = f"left out {counted(len(misaligned), 'question')} whose answer is not at its offset"
         warnings.append(f"{name}: {what}: {_listed(misaligned)}")
     partly = [q for q in kept if not all(answer.stands_in(q.context) for answer in q.answers or ())]
     if partly:
         what = (
-            f"{_count(len(partly), 'question')} with an answer that is not at its offset beside one that is"
+            f"{counted(len(partly), 'question')} with an answer that is not at its offset beside one that is"
         )
         warnings.append(f"{name}: {what} (the first such is learned): {_listed(partly)}")
     return ExampleFile(file.path, kept, tuple(warnings))
@@ -109,7 +109,7 @@ def without(file: ExampleFile[Question], nowhere: Set[int]) -> ExampleFile[Quest
         where, line = _place(lost[0]), lost[0].line if lost[0].id is None else None
         got = "control characters only, which the tokenizer drops"
         raise TableError.at(file.path, "an answer with a visible character", got, line=line, field=where)
-    what = f"left out {_count(len(lost), 'question')} whose answer has no visible character"
+    what = f"left out {counted(len(lost), 'question')} whose answer has no visible character"
     return ExampleFile(file.path, kept, (*file.warnings, f"{file.path.name}: {what}: {_listed(lost)}"))
 
 
@@ -118,7 +118,7 @@ def for_scoring(file: ExampleFile[Question]) -> ExampleFile[Question]:
     misaligned = [question for question in file.examples if misalignment(question)]
     if not misaligned:
         return file
-    what = f"{_count(len(misaligned), 'question')} whose answer is not at its offset"
+    what = f"{counted(len(misaligned), 'question')} whose answer is not at its offset"
     warning = f"{file.path.name}: {what}, scored by the text: {_listed(misaligned)}"
     return ExampleFile(file.path, file.examples, (*file.warnings, warning))
 
@@ -140,20 +140,13 @@ def _json_rows(file: SquadFile, labelled: bool) -> Iterator[InputRow]:
             yield InputRow(raw.line, None, problem)
 
 
-def _is_json(path: Path) -> bool:
-    suffixes = [suffix.lower() for suffix in path.suffixes]
-    if suffixes and suffixes[-1] in COMPRESSIONS:
-        suffixes.pop()
-    return suffixes[-1:] == [".json"]
-
-
 def _oddities(source: QuestionSource, questions: Sequence[Question]) -> Iterator[str]:
     """Blank lines, empty questions, and the same question about the same passage with other answers."""
     name = source.path.name
     if blank := source.blank_lines:
-        yield f"{name}: skipped {_count(len(blank), 'blank line')}, the first is line {blank[0]}"
+        yield f"{name}: skipped {counted(len(blank), 'blank line')}, the first is line {blank[0]}"
     if empty := [question for question in questions if not question.question.strip()]:
-        yield f"{name}: {_count(len(empty), 'empty question')}: {_listed(empty)}"
+        yield f"{name}: {counted(len(empty), 'empty question')}: {_listed(empty)}"
     first: dict[Hashable, Question] = {}
     conflicts = [
         (earlier, question)
@@ -162,7 +155,7 @@ def _oddities(source: QuestionSource, questions: Sequence[Question]) -> Iterator
     ]
     if conflicts:
         one, other = conflicts[0]
-        what = f"{_count(len(conflicts), 'question')} asked before of the same passage, with other answers"
+        what = f"{counted(len(conflicts), 'question')} asked before of the same passage, with other answers"
         yield f"{name}: {what}, the first: {_place(other)} and {_place(one)}"
 
 
@@ -176,7 +169,3 @@ def _listed(questions: Sequence[Question]) -> str:
         for question in questions[:_SHOWN]
     )
     return shown + (", …" if len(questions) > _SHOWN else "")
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bertwright.errors import counted
 from bertwright.tasks.answer.decoding import windows_of
 from bertwright.tasks.answer.encoding import OUTSIDE, AnswerFeatures
 from bertwright.tasks.answer.questions import Question
@@ -31,10 +32,10 @@ def warnings_about(name: str, features: Sequence[AnswerFeatures]) -> tuple[str, 
     outside = [rows for rows in questions if rows[0].question.answers and all(map(_is_outside, rows))]
     found: list[str] = []
     if cut:
-        found.append(f"{name}: the end of {_count(cut, 'question')} is cut (answer.max_query_length)")
+        found.append(f"{name}: the end of {counted(cut, 'question')} is cut (answer.max_query_length)")
     if outside:
         where = ", ".join(_named(rows[0].question) for rows in outside[:3])
-        what = f"{_count(len(outside), 'answer')} in no window as a whole, learned as no answer: {where}"
+        what = f"{counted(len(outside), 'answer')} in no window as a whole, learned as no answer: {where}"
         found.append(f"{name}: {what} (a smaller answer.doc_stride or a longer max_length helps)")
     return tuple(found)
 
@@ -45,7 +46,3 @@ def _is_outside(row: AnswerFeatures) -> bool:
 
 def _named(question: Question) -> str:
     return f"line {question.line}" if question.id is None else f"question {question.id}"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")

@@ -38,6 +38,7 @@ from bertwright.tasks.batches import Features, TaskBatch
 from bertwright.tasks.columns import Columns
 from bertwright.tasks.examples import ExampleFile, InputStream
 from bertwright.tasks.settings import FinetuneSettings
+from bertwright.tasks.stored import stored_length
 from bertwright.tasks.task import Outputs, Posed
 from bertwright.tokenization.tokenizer import Tokenizer
 
@@ -104,11 +105,8 @@ class AnswerTask(AdaptedEncoder):
             ModelError: what is stored is no such task.
         """
         stored = dict(folder.task or {})
-        positions = folder.config.max_position_embeddings
-        max_length = stored.get("max_length", min(cls.default_length, positions))
-        if not isinstance(max_length, int) or not SHORTEST <= max_length <= positions:
-            expected = f"a length from {SHORTEST} to {positions}"
-            raise ModelError.at(folder.path, expected, max_length, field="task.max_length")
+        usual = min(cls.default_length, folder.config.max_position_embeddings)
+        max_length = stored_length(folder, {"max_length": usual, **stored}, shortest=SHORTEST)
         threshold = stored.get("null_threshold")
         if threshold is not None and (not isinstance(threshold, (int, float)) or isinstance(threshold, bool)):
             raise ModelError.at(folder.path, "a number or null", threshold, field="task.null_threshold")

@@ -14,7 +14,7 @@ from bertwright.tasks.choose.layout import Layout, lay_out
 from bertwright.tasks.choose.question import Question, problem_of
 from bertwright.tasks.columns import Columns
 from bertwright.tasks.examples import text_cell
-from bertwright.tasks.formats import COMPRESSIONS
+from bertwright.tasks.formats import suffix_of
 from bertwright.tasks.lines import read_bytes
 from bertwright.tasks.table import Row
 
@@ -74,7 +74,7 @@ def open_source(
         TableError: the file is missing or damaged as a whole.
         UsageError: columns are asked for where there are none.
     """
-    if format == C3 or (format == "auto" and _is_json(path)):
+    if format == C3 or (format == "auto" and suffix_of(path) == ".json"):
         if given:
             raise UsageError.at(path, "no columns", ", ".join(columns.given), hint="C3's JSON has none")
         return C3Source.open(path, labelled)
@@ -178,10 +178,3 @@ class C3Source:
             hint = "questions without answers can only be predicted"
             raise error("an answer", "none", field=f"{place}: answer", hint=hint)
         return RawQuestion(asked, answer, f"{place}: {quote(question)}: answer")
-
-
-def _is_json(path: Path) -> bool:
-    suffixes = [suffix.lower() for suffix in path.suffixes]
-    if suffixes and suffixes[-1] in COMPRESSIONS:
-        suffixes.pop()
-    return suffixes[-1:] == [".json"]

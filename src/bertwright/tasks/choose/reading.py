@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 
-from bertwright.errors import TableError
+from bertwright.errors import TableError, counted
 from bertwright.tasks.choose.answers import expected_answer, place_of, style_of
 from bertwright.tasks.choose.question import Question
 from bertwright.tasks.choose.raw import C3Source, RawQuestion, Source
@@ -91,11 +91,9 @@ def _warnings(source: Source, examples: list[Question]) -> tuple[str, ...]:
     doubled = [row for row in examples if len(set(row.choices)) < len(row.choices)]
     found: list[str] = []
     if blank := source.blank_lines:
-        count = f"{len(blank):,} blank line" + ("" if len(blank) == 1 else "s")
-        found.append(f"{name}: skipped {count}, the first is line {blank[0]}")
+        found.append(f"{name}: skipped {counted(len(blank), 'blank line')}, the first is line {blank[0]}")
     if doubled:
         what = "question" if isinstance(source, C3Source) else "line"
         shown = ", ".join(f"{what} {row.line}" for row in doubled[:_SHOWN])
-        count = f"{len(doubled):,} question" + ("" if len(doubled) == 1 else "s")
-        found.append(f"{name}: {count} with two equal choices: {shown}")
+        found.append(f"{name}: {counted(len(doubled), 'question')} with two equal choices: {shown}")
     return (*found, *conflict_warning(name, examples))

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from bertwright.checkpoints.model_folder import ModelFolder
-from bertwright.errors import ModelError
 from bertwright.model.classifier import SequenceClassifier
 from bertwright.model.losses import classification_loss
 from bertwright.model.task_model import TaskModel
@@ -40,6 +39,7 @@ from bertwright.tasks.examples import (
     text_stream,
 )
 from bertwright.tasks.settings import FinetuneSettings
+from bertwright.tasks.stored import stored_labels, stored_length
 from bertwright.tasks.task import Outputs, Posed
 from bertwright.tokenization.tokenizer import Tokenizer
 
@@ -87,20 +87,8 @@ class ClassifyTask(AdaptedEncoder):
             ModelError: what is stored is no classification task.
         """
         stored = dict(folder.task or {})
-        labels = stored.get("labels")
-        max_length = stored.get("max_length", folder.config.max_position_embeddings)
-        if (
-            not isinstance(labels, list)
-            or len(labels) < 2
-            or not all(isinstance(name, str) for name in labels)
-        ):
-            raise ModelError.at(folder.path, "a list of at least two labels", labels, field="task.labels")
-        if not isinstance(max_length, int) or not 3 <= max_length <= folder.config.max_position_embeddings:
-            expected = f"a length from 3 to {folder.config.max_position_embeddings}"
-            raise ModelError.at(folder.path, expected, max_length, field="task.max_length")
-        return cls(
-            folder.tokenizer, tuple(labels), Columns.from_dict(stored.get("columns") or {}), max_length
-        )
+        labels, max_length = stored_labels(folder, stored), stored_length(folder, stored)
+        return cls(folder.tokenizer, labels, Columns.from_dict(stored.get("columns") or {}), max_length)
 
     @property
     def num_outputs(self) -> int:
@@ -149,7 +137,7 @@ class ClassifyTask(AdaptedEncoder):
 
     def inputs(self, rows: Sequence[Any]) -> list[Any]:
         """Texts and pairs of texts."""
-        return text_inputs(rows)
+        return text_inputs(rows, self.columns)
 
     def encode(self, rows: Sequence[TextRow | Example[str]]) -> list[Features]:
         """Rows for the model, one for each text, pair or example; the target is the number of the label."""

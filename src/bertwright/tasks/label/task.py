@@ -146,7 +146,7 @@ class LabelTask(AdaptedEncoder):
 
     def inputs(self, rows: Sequence[Any]) -> list[Any]:
         """Texts and pairs of texts."""
-        return text_inputs(rows)
+        return text_inputs(rows, self.columns)
 
     def encode(self, rows: Sequence[TextRow | Example[tuple[str, ...]]]) -> list[Features]:
         """Rows for the model, one for each text, pair or example; the target is 1 for labels it has (C,)."""

@@ -6,7 +6,7 @@ import math
 import re
 from statistics import fmean
 
-from bertwright.errors import quote
+from bertwright.errors import counted, quote
 from bertwright.tasks.columns import ChosenTable
 from bertwright.tasks.examples import Example, ExampleFile, labelled_rows
 from bertwright.tasks.regress.settings import RegressSettings
@@ -97,7 +97,7 @@ def range_warning(file: ExampleFile[NumberExample], settings: RegressSettings) -
     if not outside:
         return ()
     shown = ", ".join(f"line {row.line} ({row.target:g})" for row in outside[:_SHOWN])
-    count = f"{len(outside):,} label" + ("" if len(outside) == 1 else "s")
+    count = counted(len(outside), "label")
     return (f"{file.path.name}: {count} outside the range {low:g} to {high:g}: {shown}",)
 
 

@@ -152,7 +152,7 @@ class RegressTask(AdaptedEncoder):
 
     def inputs(self, rows: Sequence[Any]) -> list[Any]:
         """Texts and pairs of texts."""
-        return text_inputs(rows)
+        return text_inputs(rows, self.columns)
 
     def encode(self, rows: Sequence[TextRow | Example[float]]) -> list[Features]:
         """Rows for the model, one for each text, pair or example; the target is the standardized number."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from bertwright.errors import TableError, UsageError
 from bertwright.tasks.columns import Columns
 from bertwright.tasks.examples import ExampleFile, InputRow
-from bertwright.tasks.formats import COMPRESSIONS, FORMATS
+from bertwright.tasks.formats import FORMATS, suffix_of
 from bertwright.tasks.lines import is_blank, read_lines
 from bertwright.tasks.tag.conll import ConllFile
 from bertwright.tasks.tag.remarks import warnings_about
@@ -80,10 +80,7 @@ def format_of(path: Path, given: Columns, stored: Columns) -> str:
     A ``.tsv`` or ``.txt`` is a table when its first line names a column of words and one of tags; or one of
     words alone, with more than a word in the cell below; or nothing but the column of ``stored``.
     """
-    suffixes = [suffix.lower() for suffix in path.suffixes]
-    if suffixes and suffixes[-1] in COMPRESSIONS:
-        suffixes.pop()
-    suffix = suffixes[-1] if suffixes else ""
+    suffix = suffix_of(path)
     if suffix in _TABLES:
         return _TABLES[suffix]
     lines = islice((line for _, line in read_lines(path) if not is_blank(line)), 2)

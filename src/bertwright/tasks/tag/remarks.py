@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from bertwright.errors import quote
+from bertwright.errors import counted, quote
 from bertwright.tasks.classify.reading import order_labels
 from bertwright.tasks.examples import ExampleFile
 from bertwright.tasks.tag.schemes import Scheme, scheme_of, stray_insides, types_of
@@ -59,7 +59,7 @@ def unreadable_warning(name: str, sentences: Iterable[Sentence], tokenizer: Toke
     if not empty:
         return ()
     shown = ", ".join(map(quote, empty[:_SHOWN]))
-    what = _count(sum(counts[word] for word in empty), "word")
+    what = counted(sum(counts[word] for word in empty), "word")
     return (f"{name}: {what} without a visible character, taken for unknown words: {shown}",)
 
 
@@ -73,7 +73,7 @@ def warnings_about(
     """Blank rows, overlapping entities, stray ``I-`` tags, and sentences that are tagged in two ways."""
     found = []
     if blank_lines:
-        count = _count(len(blank_lines), "blank line")
+        count = counted(len(blank_lines), "blank line")
         found.append(f"{name}: skipped {count}, the first is line {blank_lines[0]}")
     if overlaps:
         count = "1 entity that overlaps" if len(overlaps) == 1 else f"{len(overlaps):,} entities that overlap"
@@ -87,7 +87,7 @@ def _stray_warning(name: str, sentences: Sequence[Sentence], repair: bool) -> li
     lines = [sentence.line_of(word) for sentence in sentences for word in stray_insides(sentence.tags or ())]
     if not lines:
         return []
-    what = f"{_count(len(lines), 'I- tag')} behind no entity of the type"
+    what = f"{counted(len(lines), 'I- tag')} behind no entity of the type"
     where = ", ".join(map(str, lines[:_SHOWN]))
     done = "made B- (tag.repair_bio)" if repair else "kept as they are (tag.repair_bio makes them B-)"
     return [f"{name}: {what}, the first at line {where}: {done}"]
@@ -103,9 +103,5 @@ def _conflict_warning(name: str, sentences: Sequence[Sentence]) -> tuple[str, ..
     if not conflicts:
         return ()
     one, other = next(iter(conflicts.values()))
-    what = _count(len(conflicts), "sentence")
+    what = counted(len(conflicts), "sentence")
     return (f"{name}: {what} tagged in more than one way, the first at lines {one} and {other}",)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")

@@ -25,6 +25,7 @@ from bertwright.tasks.classify.decoding import log_probabilities
 from bertwright.tasks.columns import Columns
 from bertwright.tasks.examples import ExampleFile, InputStream
 from bertwright.tasks.settings import FinetuneSettings
+from bertwright.tasks.stored import stored_labels, stored_length
 from bertwright.tasks.tag.decoding import Tagging, decode, words_logits, words_targets
 from bertwright.tasks.tag.encoding import NO_TAG, encode_sentences
 from bertwright.tasks.tag.metrics import entity_metrics, tag_metrics
@@ -85,17 +86,7 @@ class TagTask(AdaptedEncoder):
             ModelError: what is stored is no tagging task.
         """
         stored = dict(folder.task or {})
-        labels, positions = stored.get("labels"), folder.config.max_position_embeddings
-        max_length = stored.get("max_length", positions)
-        if (
-            not isinstance(labels, list)
-            or len(labels) < 2
-            or not all(isinstance(name, str) for name in labels)
-        ):
-            raise ModelError.at(folder.path, "a list of at least two tags", labels, field="task.labels")
-        if not isinstance(max_length, int) or not 3 <= max_length <= positions:
-            expected = f"a length from 3 to {positions}"
-            raise ModelError.at(folder.path, expected, max_length, field="task.max_length")
+        labels, max_length = stored_labels(folder, stored), stored_length(folder, stored)
         stride = stored.get("stride")
         if stride is not None and (not isinstance(stride, int) or isinstance(stride, bool) or stride < 1):
             raise ModelError.at(folder.path, "a whole number from 1, or null", stride, field="task.stride")
@@ -105,7 +96,7 @@ class TagTask(AdaptedEncoder):
                 raise ModelError.at(folder.path, "true or false", value, field=f"task.{name}")
         return cls(
             folder.tokenizer,
-            tuple(labels),
+            labels,
             Columns.from_dict(stored.get("columns") or {}),
             max_length,
             TagSettings(stride=stride, repair_bio=switches["repair_bio"]),
