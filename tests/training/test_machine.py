@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sys
 import threading
+from importlib.machinery import ModuleSpec
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import torch
@@ -86,6 +89,25 @@ def test_tensorboard_files(tmp_path: Path) -> None:
     log.write({"step": 1, "kind": "train", "loss": 0.5})
     log.close()
     assert [path.name.startswith("events.out") for path in (tmp_path / "board").iterdir()] == [True]
+
+
+@pytest.mark.parametrize("version", [None, "1.14.0"])
+def test_what_is_no_tensorboard_is_left_alone(
+    version: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder of that name in the working directory is an empty package; and an old one does not do."""
+    found = ModuleType("tensorboard")
+    found.__spec__ = ModuleSpec("tensorboard", loader=None, is_package=True)
+    if version is not None:
+        found.__version__ = version  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "tensorboard", found)
+    monkeypatch.delitem(sys.modules, "torch.utils.tensorboard", raising=False)
+    log = MetricsLog(tmp_path / "metrics.jsonl", tmp_path / "board")
+    for step in (1, 2):
+        log.write({"step": step, "kind": "train", "loss": 0.5})
+    log.close()
+    assert len((tmp_path / "metrics.jsonl").read_text().splitlines()) == 2
+    assert not (tmp_path / "board").exists()
 
 
 def test_a_window_is_restored_exactly() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 from typing import Any
 
@@ -55,13 +54,14 @@ class MetricsLog:
             self._board.close()
 
     def _open_board(self, step: int) -> Any:
-        if self._folder is not None and importlib.util.find_spec("tensorboard") is None:
-            self._folder = None
-        if self._folder is not None and self._board is None:
-            from torch.utils.tensorboard import SummaryWriter
-
+        folder, self._folder = self._folder, None  # asked for once, at the first record
+        if folder is not None:
+            try:
+                from torch.utils.tensorboard import SummaryWriter
+            except ImportError:  # not installed, too old, or a mere folder of that name
+                return None
             # What an interrupted run drew from this step on is hidden, not drawn twice.
-            self._board = SummaryWriter(str(self._folder), purge_step=step)
+            self._board = SummaryWriter(str(folder), purge_step=step)
         return self._board
 
 
