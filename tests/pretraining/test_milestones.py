@@ -59,6 +59,15 @@ def test_milestones_change_nothing_of_the_run(tmp_path: Path) -> None:
     assert all(torch.equal(one[name], other[name]) for name in other)
 
 
+def test_a_milestone_behind_the_last_update_is_the_final_model(tmp_path: Path) -> None:
+    """Of 12 steps the last update begins at 0.917: what lies beyond is kept at the end."""
+    run(tmp_path / "run", milestones=[0.95])
+    opened = open_model(tmp_path / "run/milestones/0.95")
+    assert opened.manifest["provenance"]["training"]["steps"] == 12
+    final = weights(tmp_path / "run/model")
+    assert all(torch.equal(tensor, final[name]) for name, tensor in weights(opened.path).items())
+
+
 @pytest.mark.parametrize("stop", [5, 6, 7])
 def test_milestones_of_a_run_that_was_stopped(stop: int, tmp_path: Path) -> None:
     run(tmp_path / "whole", milestones=[0.25, 0.5])

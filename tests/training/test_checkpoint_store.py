@@ -12,7 +12,8 @@ import pytest
 import torch
 
 from bertwright.errors import DigestError, DiskError, InputError, ResumeError
-from bertwright.training.checkpoint_store import Checkpoint, CheckpointStore, load_weights
+from bertwright.training import checkpoint_store
+from bertwright.training.checkpoint_store import Checkpoint, CheckpointStore, load_weights, to_cpu
 
 FACTS = {"store": "abc", "vocabulary": "def"}
 
@@ -237,3 +238,18 @@ def test_passed_over_checkpoints_are_set_aside(tmp_path: Path) -> None:
     loaded = store.load()
     assert loaded is not None and loaded.step == 3
     assert (tmp_path / "checkpoints/.damaged-step-3/weights.safetensors").exists()
+
+
+def test_a_rank_that_writes_nothing_asks_and_keeps_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a sharded model every rank has to ask for every tensor; one alone has room for all of them."""
+    asked: list[float] = []
+
+    def whole(tensor: torch.Tensor) -> torch.Tensor:
+        asked.append(tensor.item())
+        return tensor
+
+    monkeypatch.setattr(checkpoint_store, "whole", whole)
+    tensors = {"a": torch.tensor(1.0), "b": torch.tensor(2.0)}
+    assert to_cpu(tensors, keep=False) == {}
+    assert to_cpu(tensors).keys() == tensors.keys()
+    assert asked == [1.0, 2.0, 1.0, 2.0]

@@ -6,11 +6,17 @@ import os
 import signal
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
-from training.toy_run import Toy
+from torch import nn
+from training import toy_run
+from training.toy_run import Part, Toy, records
 
-from bertwright.errors import Interrupted, NonFiniteError, OutputExistsError
+from bertwright.errors import DiskError, Interrupted, NonFiniteError, OutputExistsError, RankError
+from bertwright.training import loop
+from bertwright.training.finite import Unchecked
+from bertwright.training.parts import StepLoss
 from bertwright.training.ranks import Ranks
 
 
@@ -70,6 +76,41 @@ def test_the_other_ranks_hear_of_any_trouble_in_saving(tmp_path: Path) -> None:
     assert ranks.words == [False]
 
 
+def test_the_ranks_agree_on_every_milestone(tmp_path: Path) -> None:
+    """In the group that waits for a save, and not in the next sum of gradients."""
+    (tmp_path / "well").mkdir()
+    ranks = Told()
+    Toy(tmp_path / "well", steps=8, checkpoint_every=0, milestone=0.5).start(ranks=ranks).run()
+    assert ranks.words == [True, True]  # the milestone, and the checkpoint at the end
+    assert (tmp_path / "well/milestone-0.5").read_text() == "4"
+    (tmp_path / "ill").mkdir()
+    ranks = Told()
+    with pytest.raises(DiskError, match="no room for the milestone"):
+        Toy(tmp_path / "ill", steps=8, milestone=0.5, milestone_fails=1).start(ranks=ranks).run()
+    assert ranks.words[-1] is False
+
+
+def test_a_rank_that_wrote_nothing_hears_that_the_first_one_could_not() -> None:
+    @dataclass
+    class Other(Ranks):
+        def all_well(self, well: bool) -> bool:
+            return False
+
+    with pytest.raises(RankError, match="the first rank could not save"):
+        Other(rank=1, size=2).write_together(lambda: None)
+
+
+@pytest.mark.parametrize(("share", "step"), [(0.55, "6"), (0.9, "9"), (0.95, "10"), (0.999, "10")])
+def test_milestones_close_to_the_end_are_kept(share: float, step: str, tmp_path: Path) -> None:
+    """Before the update that would be the first one beyond, or where none is left at the end."""
+    Toy(tmp_path, steps=10, milestone=share).start().run()
+    kept = tmp_path / f"milestone-{share:g}"
+    assert kept.read_text() == step
+    kept.unlink()
+    Toy(tmp_path, steps=10, milestone=share).start("latest").run()
+    assert not kept.exists(), "a run that is over has kept what it was to keep"
+
+
 def test_what_latest_valid_passes_over_is_out_of_the_way(tmp_path: Path) -> None:
     Toy(tmp_path, steps=12).start().run()
     (tmp_path / "checkpoints/step-12/manifest.json").unlink()
@@ -123,3 +164,49 @@ def test_what_a_recipe_carries_is_restored_with_the_checkpoint(tmp_path: Path) -
     again._carried = second
     assert again.resume()
     assert second.evaluations == 3
+
+
+# -- where the device is left to judge an update, as a GPU is -----------------------------------------------
+
+
+def test_the_wait_for_the_device_is_part_of_the_updates(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a clock that stands still but for that wait: five seconds for three updates."""
+    now = [100.0]
+    original = Unchecked.check
+
+    def check(self: Unchecked, step: int) -> None:
+        now[0] += 5.0
+        original(self, step)
+
+    monkeypatch.setattr(Unchecked, "check", check)
+    monkeypatch.setattr(loop, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    run = Toy(tmp_path, steps=6, log_every=3, checkpoint_every=0, evaluate_every=0).start()
+    run._deferred = True
+    run.run()
+    lines = [record for record in records(tmp_path) if record["kind"] == "train"]
+    tokens = 3 * toy_run.ROWS * toy_run.FEATURES
+    assert [line["tokens_per_second"] for line in lines] == [tokens / 5.0] * 2
+    assert [line["seconds"] for line in lines] == [5.0, 10.0]
+    assert run.busy_seconds == run.seconds == 10.0
+
+
+def test_an_update_that_the_device_left_out_is_told_as_such(tmp_path: Path) -> None:
+    def poisoned(module: nn.Module, part: Part) -> StepLoss:
+        result = toy_run.loss(module, part)
+        return StepLoss(result.loss * float("nan"), result.metrics) if part.step == 7 else result
+
+    run = Toy(tmp_path, log_every=6, checkpoint_every=4, evaluate_every=0, loss=poisoned).start()
+    run._deferred = True
+    with pytest.raises(NonFiniteError) as refused:
+        run.run()
+    assert str(refused.value).startswith("step 8 (batch 7 of phase 0): loss nan")
+    assert "that update was left out, and the run ended after step 8 with nothing saved" in str(refused.value)
+    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["step-4"]
+    assert all(bool(tensor.isfinite().all()) for tensor in run.model.state_dict().values())
+    (tmp_path / "later").mkdir()
+    run = Toy(tmp_path / "later", log_every=10, checkpoint_every=0, evaluate_every=0, loss=poisoned).start()
+    run._deferred = True
+    with pytest.raises(NonFiniteError, match=r"step 8 .* the run ended after step 10"):
+        run.run()

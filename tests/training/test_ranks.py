@@ -202,6 +202,22 @@ def test_ranks_that_differ_do_not_start(tmp_path: Path) -> None:
     assert not (tmp_path / "checkpoints").exists()
 
 
+def test_trouble_with_a_milestone_is_told_to_all_ranks(tmp_path: Path) -> None:
+    """It is no lost connection to them."""
+    output = Pair(tmp_path, "milestone=0.5", "milestone_fails=1").finish()
+    assert "DiskError: no room for the milestone" in output
+    assert "lost rank" not in output
+
+
+@pytest.mark.slow
+def test_ranks_wait_for_a_slow_milestone(tmp_path: Path) -> None:
+    """Longer than a silent rank is waited for: a large model on a slow disk takes minutes."""
+    pair = Pair(tmp_path, "milestone=0.5", "milestone_pause=13", patience=8)
+    output = pair.finish(120)
+    assert pair.process.returncode == 0, output
+    assert (tmp_path / "milestone-0.5").read_text() == str(STEPS // 2)
+
+
 def test_a_rank_that_never_comes_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     variables = {"WORLD_SIZE": "2", "RANK": "0", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "0"}
     for name, value in variables.items():

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from bertwright.errors import DiskError
 from bertwright.randomness import generator
 from bertwright.training.checkpoint_store import CheckpointStore, ResumeMode
 from bertwright.training.choices import OptimizerName
@@ -91,6 +92,9 @@ class Toy:
     odd: int = 0
     shard: int = 0
     stop_after: int = 0
+    milestone: float = 0.0
+    milestone_pause: float = 0.0
+    milestone_fails: int = 0
     loss: Callable[[nn.Module, Part], StepLoss] = loss
 
     def start(self, resume: ResumeMode | None = None, ranks: Ranks | None = None) -> Loop[Part]:
@@ -114,6 +118,14 @@ class Toy:
                 raise Stopped(f"before step {part.step + 1}")
             return self.loss(module, part)
 
+        def milestone(run: Loop[Part], share: float) -> None:
+            if not ranks.first:
+                return
+            time.sleep(self.milestone_pause)
+            if self.milestone_fails:
+                raise DiskError("no room for the milestone")
+            (self.folder / f"milestone-{share:g}").write_text(str(run.step))
+
         run = Loop(
             model,
             build_optimizer(model, self.optimizer),
@@ -127,11 +139,13 @@ class Toy:
                 evaluate_every=self.evaluate_every,
                 checkpoint_every=self.checkpoint_every,
                 checkpoint_seconds=math.inf,
+                milestones=(self.milestone,) if self.milestone else (),
             ),
             evaluate=evaluate,
             ranks=ranks,
             checkpoints=CheckpointStore(self.folder / "checkpoints", self.keep, {"data": "toy"}),
             log=MetricsLog(self.folder / "metrics.jsonl") if ranks.first else None,
+            milestone=milestone,
         )
         if resume:
             run.resume(resume)

@@ -186,7 +186,7 @@ class Assembly:
             ranks=self.ranks,
             checkpoints=checkpoints,
             log=self._log(),
-            milestone=lambda share: self._keep(loop, share),
+            milestone=self._keep,
             progress=self.progress,
         )
         if mode is not None:
@@ -226,7 +226,7 @@ class Assembly:
         """
         if isinstance(model, BilmForPreTraining) or not sharded(model):
             return model
-        weights = to_cpu(model.state_dict())
+        weights = to_cpu(model.state_dict(), keep=self.ranks.first)
         if not self.ranks.first:
             return model
         copy = BertForPreTraining(self.config, seed=None)
@@ -235,7 +235,7 @@ class Assembly:
         return copy.eval()
 
     def _keep(self, loop: Loop[PretrainingPart], share: float) -> None:
-        """Save the model of the moment (on the first rank)."""
+        """Save the model of the moment (on the first rank); of a sharded one every rank has to ask."""
         model = self.whole_model(cast(BertForPreTraining, loop.model))
         if not self.ranks.first:
             return

@@ -172,7 +172,7 @@ class PretrainingSettings(Settings):
     log_every: int = Field(default=10, ge=1)
     """Updates between two lines of metrics.jsonl."""
     evaluations: int = Field(default=10, ge=0, le=10_000)
-    """Evaluations over the run, besides the last one."""
+    """Evaluations at equal shares of the run, the one at its end included; 0 leaves that one alone."""
     evaluate_every: int | None = Field(default=None, ge=1)
     """Updates between two evaluations, instead of a number of them."""
     evaluation_instances: int = Field(default=512, ge=1)

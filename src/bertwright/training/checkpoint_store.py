@@ -210,9 +210,19 @@ def _remove_listed(folder: Path, manifest: Manifest) -> None:
     folder.rmdir()
 
 
-def to_cpu(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Contiguous copies in host memory where needed, whole: of sharded tensors every rank has to ask."""
-    return {name: whole(tensor).to("cpu").contiguous() for name, tensor in tensors.items()}
+def to_cpu(tensors: Mapping[str, Tensor], *, keep: bool = True) -> dict[str, Tensor]:
+    """Contiguous copies in host memory where needed, whole: of sharded tensors every rank has to ask.
+
+    Args:
+        keep: false on ranks that ask for the others' sake: nothing is returned, and no more than one tensor
+            is whole at a time.
+    """
+    found = {}
+    for name, tensor in tensors.items():
+        gathered = whole(tensor)
+        if keep:
+            found[name] = gathered.to("cpu").contiguous()
+    return found
 
 
 def load_weights(model: torch.nn.Module, weights: Mapping[str, Tensor], source: Path) -> None:

@@ -10,15 +10,17 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from typing import Any, Generic, cast
+from functools import partial
+from typing import Any, Generic, NoReturn, cast
 
 import torch
 from torch import Tensor, nn
 
-from bertwright.errors import BertwrightError, Interrupted, NonFiniteError, RankError
+from bertwright.errors import Interrupted, NonFiniteError
 from bertwright.progress import Progress, Silent
 from bertwright.randomness import torch_seed
 from bertwright.training.checkpoint_store import Checkpoint, CheckpointStore, ResumeMode, load_weights, to_cpu
+from bertwright.training.finite import Unchecked, require_finite
 from bertwright.training.gradients import gradients_of
 from bertwright.training.loop_settings import LoopSettings
 from bertwright.training.machine import matmul_peak
@@ -47,14 +49,15 @@ class Loop(Generic[Part]):
             the last time.
         checkpoints, log: None to save or log nothing.
         carried: what is saved and restored with the loop's own state.
-        milestone: is told when a share of the run is done that ``settings.milestones`` names; after an
-            interruption perhaps twice, of the same weights.
+        milestone: is told, with the loop, when a share of the run is done that ``settings.milestones`` names;
+            after an interruption perhaps twice, of the same weights.
 
     Attributes:
         step: updates done.
         tokens: read so far, padding not counted.
         seconds: since the run began, its interruptions not counted.
-        busy_seconds: of them, spent on updates (the rest: evaluation, saving).
+        busy_seconds: of them, spent on updates, the waits for the device among them (the rest: evaluation,
+            saving).
         last_evaluation: what ``evaluate`` said last.
         resumed_at: the step of the checkpoint that the run went on from; -1 for a new one.
     """
@@ -74,7 +77,7 @@ class Loop(Generic[Part]):
         checkpoints: CheckpointStore | None = None,
         log: MetricsLog | None = None,
         carried: Carried | None = None,
-        milestone: Callable[[float], None] | None = None,
+        milestone: Callable[[Loop[Part], float], None] | None = None,
         progress: Progress | None = None,
     ) -> None:
         self.model, self.optimizer, self.schedule, self.pace = model, optimizer, schedule, pace
@@ -100,7 +103,7 @@ class Loop(Generic[Part]):
         self._agreed_at = self._saved_at = 0.0  # by the first rank's clock, so that all decide alike
         # The fused kernel can skip an update on the device, so that the host need not wait to see the norm.
         self._deferred = self._device.type == "cuda" and optimizer.fused
-        self._unchecked: list[tuple[Moment, Tensor, Tensor]] = []
+        self._unchecked = Unchecked()
 
     # -- the course of a run ---------------------------------------------------------------
 
@@ -126,8 +129,14 @@ class Loop(Generic[Part]):
 
     def _train(self, begun: float) -> None:
         with StopSignals() as signals:
-            while (moment := self._next(signals, begun)) is not None:
-                self._milestones_when_due(moment)
+            while True:
+                if stop := self._agree(signals, begun):
+                    self._leave(stop)
+                moment = self.pace.moment(self.step, self.seconds)
+                if moment is None:
+                    break
+                self._save_when_due()
+                self._keep_milestones(moment.share)
                 self._evaluate_when_due(moment)
                 if self._stopped:
                     break
@@ -143,26 +152,20 @@ class Loop(Generic[Part]):
                 self._progress.advance(self._position() - before)
                 self._after_update()
             self._finish(begun)
-            self._stop_if_asked(signals, begun)  # a signal during the last evaluation
+            if stop := self._agree(signals, begun):  # a signal during the last evaluation
+                self._leave(stop)
 
     def stop(self) -> None:
         """End the run here, as if this were its last step; for an evaluation that has seen enough."""
         self._stopped = True
 
-    def _next(self, signals: StopSignals, begun: float) -> Moment | None:
-        self._stop_if_asked(signals, begun)
-        moment = self.pace.moment(self.step, self.seconds)
-        due = self._agreed_at - self._saved_at >= self._settings.checkpoint_seconds
-        if due and moment is not None and self._saved_step != self.step:
-            self._save()
-        return moment
-
-    def _stop_if_asked(self, signals: StopSignals, begun: float) -> None:
-        """Set the clock by the first rank's; save and stop if any rank was asked to."""
+    def _agree(self, signals: StopSignals, begun: float) -> int:
+        """Set the clock by the first rank's; the signal that asked any rank to stop, or 0."""
         stop, self.seconds = self._ranks.agree(self.step, signals.requested, time.monotonic() - begun)
         self._agreed_at = self.seconds
-        if not stop:
-            return
+        return stop
+
+    def _leave(self, stop: int) -> NoReturn:
         if self._saved_step != self.step:
             self._save()
         hint = "; go on with --resume" if self._checkpoints else ""
@@ -181,6 +184,8 @@ class Loop(Generic[Part]):
     def _finish(self, begun: float) -> None:
         if self._window.steps:
             self._record()
+        self._keep_milestones(1.0)  # beyond where the last update began
+        self._share = 1.0
         done = self._evaluated == (self.step, True) or (self._stopped and self._evaluated[0] == self.step)
         if self._evaluate is not None and not done:
             self._evaluation(self._evaluate, last=True)
@@ -194,7 +199,7 @@ class Loop(Generic[Part]):
         """Accumulate one global batch and apply it; False if a signal came first and nothing was changed."""
         batch = self._source(moment)
         self._gradients.clear()
-        totals: Tensor | None = None
+        totals = torch.zeros((), dtype=torch.float64, device=self._device)
         names: list[str] = []
         mine = self._ranks.mine(len(batch.parts))
         for index in mine:
@@ -202,9 +207,7 @@ class Loop(Generic[Part]):
                 return False
             self._gradients.expect(last=index == mine[-1])
             names, values = self._accumulate(moment.step, index, batch.parts[index])
-            totals = values if totals is None else totals + values
-        if totals is None:
-            raise ValueError(f"step {moment.step}: the global batch is empty")
+            totals = totals + values
         self._ranks.sum(totals)
         self._gradients.reduce()
         norm = self._gradients.norm()
@@ -236,23 +239,23 @@ class Loop(Generic[Part]):
         """Scale to the largest norm allowed; refuse what is not a number before it reaches the weights."""
         most = self._settings.max_gradient_norm
         if self._deferred:
-            bad = ~torch.isfinite(norm + loss)
             self.optimizer.grad_scale = torch.clamp(norm / most, min=1.0)
-            self.optimizer.found_inf = bad.float()
-            self._unchecked.append((moment, loss, norm))
+            self.optimizer.found_inf = self._unchecked.add(moment, loss, norm)
             return
-        length = norm.item()
-        if not math.isfinite(length) or not math.isfinite(loss.item()):
-            raise _non_finite(moment, loss, norm)
+        length = require_finite(moment, loss, norm)
         if length > most:
             self._gradients.scale(most / length)
 
     def _check_finite(self) -> None:
-        """Look at the updates that the device was left to judge (it skipped those that were no numbers)."""
-        for moment, loss, norm in self._unchecked:
-            if not bool(torch.isfinite(norm + loss)):
-                raise _non_finite(moment, loss, norm)
-        self._unchecked.clear()
+        """Wait for the updates that the device was left to judge: the wait is part of the time they take."""
+        if not self._unchecked:
+            return
+        started = time.monotonic()
+        self._unchecked.check(self.step)
+        waited = time.monotonic() - started
+        self._window.seconds += waited
+        self.busy_seconds += waited
+        self.seconds += waited
 
     # -- log, evaluation, checkpoints ---------------------------------------------------------------
 
@@ -292,14 +295,14 @@ class Loop(Generic[Part]):
         if due:
             self._evaluation(self._evaluate, last=False)
 
-    def _milestones_when_due(self, moment: Moment) -> None:
-        """Before the update that would be the first one beyond."""
+    def _keep_milestones(self, until: float) -> None:
+        """Those up to this share of the run, before the update that would be the first one beyond."""
         if self._milestone is None:
             return
         for share in self._settings.milestones:
-            if self._share < share <= moment.share:
+            if self._share < share <= until:
                 self._check_finite()
-                self._milestone(share)
+                self._ranks.write_together(partial(self._milestone, self, share))
 
     def _evaluation(self, evaluate: Callable[[bool], dict[str, float]], *, last: bool) -> None:
         self._check_finite()
@@ -318,28 +321,34 @@ class Loop(Generic[Part]):
                 {"step": self.step, "kind": "evaluation", **self.last_evaluation, "tokens": self.tokens}
             )
 
+    def _save_when_due(self) -> None:
+        due = self._agreed_at - self._saved_at >= self._settings.checkpoint_seconds
+        if due and self._saved_step != self.step:
+            self._save()
+
     def _save(self) -> None:
         self._check_finite()
         self._saved_at, self._saved_step = self._agreed_at, self.step
-        if self._checkpoints is None:
-            return
-        # Of a sharded model every rank holds a part of what the first one writes.
-        checkpoint = self._checkpoint() if self._ranks.first or sharded(self.model) else None
-        problem: BertwrightError | None = None
-        if self._ranks.first and checkpoint is not None:
-            try:
-                self._checkpoints.save(checkpoint)
-            except BertwrightError as error:  # the other ranks wait to hear of it
-                problem = error
-        if not self._ranks.all_well(problem is None):
-            raise problem or RankError("the first rank could not save: see its message")
+        if self._checkpoints is not None:
+            self._ranks.write_together(partial(self._write_checkpoint, self._checkpoints))
 
-    def _checkpoint(self) -> Checkpoint:
+    def _write_checkpoint(self, checkpoints: CheckpointStore) -> None:
+        """Of a sharded model every rank holds a part of what the first one writes."""
+        first = self._ranks.first
+        if not first and not sharded(self.model):
+            return
+        weights = to_cpu(self.model.state_dict(), keep=first)
+        moments = to_cpu(named_state(self.model, self.optimizer), keep=first)
+        if first:
+            checkpoints.save(Checkpoint(self.step, weights, moments, self._state()))
+
+    def _state(self) -> dict[str, Any]:
+        """What a checkpoint holds besides tensors."""
         lines = 0
         if self._log is not None:
             self._log.sync()
             lines = self._log.lines
-        state = {
+        return {
             "step": self.step,
             "tokens": self.tokens,
             "seconds": self.seconds,
@@ -352,8 +361,6 @@ class Loop(Generic[Part]):
             "last_evaluation": self.last_evaluation,
             "carried": None if self._carried is None else self._carried.state(),
         }
-        weights, moments = to_cpu(self.model.state_dict()), to_cpu(named_state(self.model, self.optimizer))
-        return Checkpoint(self.step, weights, moments, state)
 
     def resume(self, mode: ResumeMode = "latest") -> bool:
         """Go on from the newest checkpoint; False if there is none and the run begins anew.
@@ -386,10 +393,3 @@ class Loop(Generic[Part]):
         if self._log is not None:
             self._log.keep(int(state["log_lines"]))
         return True
-
-
-def _non_finite(moment: Moment, loss: Tensor, norm: Tensor) -> NonFiniteError:
-    return NonFiniteError(
-        f"step {moment.step + 1} (batch {moment.step_in_phase} of phase {moment.phase}): loss {loss.item()}, "
-        f"gradient norm {norm.item()}; the weights are still those of step {moment.step} (try a lower rate)"
-    )

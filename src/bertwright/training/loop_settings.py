@@ -17,7 +17,7 @@ class LoopSettings:
     max_gradient_norm: float = 1.0
     log_every: int = 10
     evaluations: int = 0
-    """Evaluate so many times on the way, at equal shares of the run, besides the last time."""
+    """Evaluate so many times, at equal shares of the run, the last time included; 0: the last time alone."""
     evaluate_every: int = 0
     """Evaluate after every so many updates instead."""
     checkpoint_every: int = 0

@@ -11,7 +11,7 @@ from bertwright.training.adamw import AdamW
 from bertwright.training.bert_adam import BertAdam
 from bertwright.training.choices import OptimizerName
 from bertwright.training.optimizer import Optimizer
-from bertwright.training.sharding import as_held, whole
+from bertwright.training.sharding import as_held
 
 RateFactor = Callable[[str], float]
 """Name of a parameter -> what the learning rate is multiplied with for it."""
@@ -56,10 +56,13 @@ def build_optimizer(
 
 
 def named_state(model: nn.Module, optimizer: Optimizer) -> dict[str, Tensor]:
-    """The optimizer's tensors as ``moment/parameter name``, e.g. ``exp_avg/encoder.pooler.weight``, whole."""
+    """The optimizer's tensors as ``moment/parameter name``, e.g. ``exp_avg/encoder.pooler.weight``.
+
+    Those of a sharded model are as they are held: this rank's part of each.
+    """
     names: dict[Tensor, str] = {parameter: name for name, parameter in model.named_parameters()}
     return {
-        f"{key}/{names[parameter]}": whole(value)
+        f"{key}/{names[parameter]}": value
         for parameter, entries in optimizer.state.items()
         for key, value in entries.items()
     }

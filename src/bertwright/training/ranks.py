@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -18,7 +18,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from bertwright.errors import RankError
+from bertwright.errors import BertwrightError, RankError
 
 TIMEOUT_SECONDS = 120.0
 JOIN_SECONDS = 60.0
@@ -132,6 +132,24 @@ class Ranks:
         with self._watched("saving"):
             dist.all_reduce(flag, dist.ReduceOp.MIN, group=self.saving)
         return bool(flag.item())
+
+    def write_together(self, write: Callable[[], None]) -> None:
+        """Call ``write`` on every rank, which writes files on the first one; the others wait to hear of it.
+
+        What takes all ranks, such as gathering a sharded model, is to come before anything that may fail on
+        the first rank alone.
+
+        Raises:
+            BertwrightError: what went wrong on this rank.
+            RankError: it went wrong on another one.
+        """
+        problem: BertwrightError | None = None
+        try:
+            write()
+        except BertwrightError as error:
+            problem = error
+        if not self.all_well(problem is None):
+            raise problem or RankError("the first rank could not save: see its message")
 
     def remember(self, what: str) -> None:
         """Note that this launch has done something, for the ranks that ``torchrun`` may start after us."""
