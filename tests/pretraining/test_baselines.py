@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import tracemalloc
 from collections import Counter
 from itertools import pairwise
 
@@ -10,10 +11,12 @@ import numpy as np
 import pytest
 from pretraining.small_run import memory_store, settings
 
+from bertwright.data.batches import next_tokens
 from bertwright.data.pretraining_batch import PretrainingBatch
 from bertwright.data.store import TokenStore
 from bertwright.pretraining.baselines import PRIOR, baselines, count_pairs
 from bertwright.pretraining.evaluation import read_held_out
+from bertwright.randomness import generator
 from bertwright.tokenization.vocabulary import Vocabulary
 
 VOCABULARY = Vocabulary.from_tokens(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "b", "c"])
@@ -65,6 +68,45 @@ def test_bigram_is_fooled_where_only_the_right_neighbour_tells() -> None:
     found = baselines(STORE, [batch(rows, [2], [C])], VOCABULARY)
     assert found["bigram"].accuracy == 0.0
     assert found["most_frequent"].accuracy == 0.0
+
+
+def test_ends_of_rows_are_expected_as_often_as_they_come() -> None:
+    """Next tokens, as the model is asked: a b [SEP] and c a b [SEP]; two of seven places end a row."""
+    rows = np.array([[2, A, B, 3, 0], [2, C, A, B, 3]], np.int64)
+    positions, labels = next_tokens(rows, np.array([4, 5]))
+    assert labels.tolist() == [A, B, 3, C, A, B, 3]
+    asked = batch(rows.tolist(), positions.tolist(), labels.tolist())
+    found = baselines(STORE, [asked], VOCABULARY, next_token=True)
+    unigram = (np.array([0, 0, 0, 0, 0, 4, 2, 2]) + 1) / 16
+    end = 2 / 7
+    words = [5 / 7 * unigram[label] for label in (A, B, C, A, B)]
+    assert found["most_frequent"].loss == pytest.approx(-(2 * math.log(end) + np.log(words).sum()) / 7)
+    assert found["most_frequent"].accuracy == 2 / 7  # P([SEP]) = 0.29 is more than 5/7 P(a) = 0.22
+    losses = [math.log(5 / 7 * unigram[A]), math.log(5 / 7 * unigram[C])]  # after [CLS]
+    losses += [2 * math.log(5 / 7 * (2 + PRIOR * unigram[B]) / (2 + PRIOR))]
+    losses += [math.log(5 / 7 * (1 + PRIOR * unigram[A]) / (1 + PRIOR)), 2 * math.log(end)]
+    assert found["bigram"].loss == pytest.approx(-sum(losses) / 7)
+    assert found["bigram"].accuracy == pytest.approx(3 / 7)  # b after a twice, a after c
+
+
+def test_large_vocabularies_take_no_more_memory() -> None:
+    """No place needs a row of all tokens: of 100,000 and for 200 places they would be 160 MB."""
+    size, count = 100_000, 200
+    draw = generator(1, "baselines")
+    sentences = [draw.integers(5, size, 50).tolist() for _ in range(count)]
+    store = TokenStore.from_documents([[sentence] for sentence in sentences], vocab_size=size)
+    vocabulary = Vocabulary.from_tokens([*VOCABULARY.tokens[:5], *map(str, range(size - 5))])
+    rows = [[2, sentence[0], 4, sentence[2], 3] for sentence in sentences]
+    places = [5 * row + 2 for row in range(count)]
+    masked = batch(rows, places, [sentence[1] for sentence in sentences])
+    tracemalloc.start()
+    try:
+        found = baselines(store, [masked], vocabulary)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert found["neighbours"].accuracy > 0.99
+    assert most < 50e6
 
 
 def test_against_plain_dictionaries() -> None:

@@ -4,14 +4,15 @@
 * *bigram*: the token that most often follows the left neighbour, by counts of pairs in the training text;
 * *neighbours*: the token that best fits both neighbours, as if the two were independent.
 
-Where next tokens are predicted there is no right neighbour, and so no third guess; nor is [SEP] to be
-guessed, which the pairs of a text do not tell.
+Where next tokens are predicted there is no right neighbour, and so no third guess; the [SEP] that ends a
+row, of which the pairs of a text tell nothing, is expected as often as rows end, whatever stands before.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -25,8 +26,6 @@ MAX_TOKENS = 20_000_000
 
 PRIOR = 2.0
 """Weight of the unigram distribution inside each conditional one, in counts."""
-
-_ROWS = 512  # masked positions scored at once
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -42,16 +41,57 @@ class Baseline:
     """Mean negative log-probability of the true token, in nats."""
 
 
+class Beside(NamedTuple):
+    """How often tokens stand on one side of each neighbour, in compressed rows."""
+
+    starts: Ints
+    """(V + 2,): where the row of each neighbour begins. Row V is empty: of those that tell nothing."""
+    tokens: Ints
+    """(N,): ascending within a row."""
+    counts: Floats
+    """(N,)"""
+
+
 @dataclass(frozen=True)
 class PairCounts:
-    """How often tokens follow one another, in compressed rows of both directions."""
+    """How often tokens follow one another, in both directions."""
 
     unigrams: Floats
     """(V,): probability of each token, one added to every count."""
-    after: tuple[Ints, Ints, Floats]
-    """Row starts (V + 1,), columns and counts of (left, token)."""
-    before: tuple[Ints, Ints, Floats]
-    """The same of (right, token)."""
+    after: Beside
+    """What follows a token."""
+    before: Beside
+    """What a token follows."""
+
+
+class Guess(NamedTuple):
+    """What one of them says of P places."""
+
+    tokens: Ints
+    """(P,): the likeliest token."""
+    likeliest: Floats
+    """(P,): its probability."""
+    truth: Floats
+    """(P,): that of the true token."""
+
+
+class Side(NamedTuple):
+    """What the neighbours on one side say of P places, before it is divided by its sum:
+    count(n, t) + PRIOR P(t)."""
+
+    tokens: Ints
+    """(P,): where it is greatest."""
+    greatest: Floats
+    """(P,)"""
+    seen: Floats
+    """(P,): count(n, true token)."""
+    total: Floats
+    """(P,): count(n)."""
+
+    def guess(self, known: Floats) -> Guess:
+        """The guess from this side alone; ``known`` (P,) is P(true token)."""
+        sums = self.total + PRIOR
+        return Guess(self.tokens, self.greatest / sums, (self.seen + PRIOR * known) / sums)
 
 
 def count_pairs(store: TokenStore) -> PairCounts:
@@ -81,42 +121,108 @@ def baselines(
         next_token: the batches are of next tokens; then without ``neighbours``.
     """
     pairs = count_pairs(store)
-    special = np.zeros(store.vocab_size, np.bool_)
-    special[list(vocabulary.special_ids)] = True
     left, right, labels = _contexts(batches, next_token)
-    if next_token:
-        words = ~special[labels]
-        left, right, labels = left[words], right[words], labels[words]
+    special = np.zeros(store.vocab_size, np.bool_)
+    special[list(vocabulary.special_ids)] = True  # as neighbours [MASK], [CLS] and [SEP] tell nothing
+    left, right = (np.where(special[side], store.vocab_size, side) for side in (left, right))
     known = pairs.unigrams[labels]
-    frequent = Baseline(
-        accuracy=float(np.mean(labels == pairs.unigrams.argmax())), loss=float(-np.log(known).mean())
-    )
-    after, before = (left, pairs.after), (right, pairs.before)
-    found = {"most_frequent": frequent, "bigram": _guess([after], labels, pairs.unigrams, special)}
+    best = np.full_like(labels, pairs.unigrams.argmax())
+    after = _side(pairs.after, left, labels, pairs.unigrams)
+    found = {
+        "most_frequent": Guess(best, pairs.unigrams[best], known),
+        "bigram": after.guess(known),
+    }
     if not next_token:
-        found["neighbours"] = _guess([after, before], labels, pairs.unigrams, special)
-    return found
+        before = _side(pairs.before, right, labels, pairs.unigrams)
+        found["neighbours"] = _both(pairs, (left, right), (after, before), known)
+        return {name: _measured(guess, labels) for name, guess in found.items()}
+    return {
+        name: _measured(_ending(guess, labels, vocabulary.sep_id), labels) for name, guess in found.items()
+    }
 
 
-def _guess(
-    sides: Sequence[tuple[Ints, tuple[Ints, Ints, Floats]]],
-    labels: Ints,
-    unigrams: Floats,
-    special: npt.NDArray[np.bool_],
-) -> Baseline:
-    """The guess from some neighbours: for each, its ids and the counts of what stands beside them."""
-    hits, total = 0, 0.0
-    for begin in range(0, len(labels), _ROWS):
-        part = slice(begin, begin + _ROWS)
-        scores = np.tile(unigrams, (len(labels[part]), 1))
-        for neighbours, table in sides:
-            _condition(scores, neighbours[part], table, unigrams, special)
-        scores /= scores.sum(1, keepdims=True)
-        truth = labels[part]
-        hits += int((scores.argmax(1) == truth).sum())
-        total -= float(np.log(scores[np.arange(len(truth)), truth]).sum())
-    count = max(len(labels), 1)
-    return Baseline(hits / count, total / count)
+def _measured(guess: Guess, labels: Ints) -> Baseline:
+    return Baseline(float(np.mean(guess.tokens == labels)), float(-np.log(guess.truth).mean()))
+
+
+def _ending(guess: Guess, labels: Ints, sep_id: int) -> Guess:
+    """The guess where rows end, too: as often as they do, and otherwise as the text goes on."""
+    ends = labels == sep_id
+    share = float(ends.mean())
+    on = (1 - share) * guess.likeliest
+    return Guess(
+        tokens=np.where(share > on, sep_id, guess.tokens),
+        likeliest=np.maximum(share, on),
+        truth=np.where(ends, share, (1 - share) * guess.truth),
+    )
+
+
+def _side(table: Beside, neighbours: Ints, labels: Ints, unigrams: Floats) -> Side:
+    """What ``neighbours`` say of the places beside them.
+
+    Never a row of all V tokens: what was not seen beside a neighbour goes by its frequency, so that the most
+    frequent token of all stands for it.
+    """
+    sizes = np.diff(table.starts)
+    owners = np.repeat(np.arange(len(sizes)), sizes)
+    frequent = int(unigrams.argmax())
+    tokens = np.full(len(sizes), frequent)
+    greatest = np.full(len(sizes), PRIOR * unigrams[frequent])
+    scores = table.counts + PRIOR * unigrams[table.tokens]
+    np.maximum.at(greatest, owners, scores)
+    (at_best,) = np.nonzero(scores == greatest[owners])
+    at_best = at_best[::-1]  # of several the lowest id is written last
+    lower = (greatest[owners[at_best]] > PRIOR * unigrams[frequent]) | (table.tokens[at_best] < frequent)
+    tokens[owners[at_best[lower]]] = table.tokens[at_best[lower]]
+    total = np.bincount(owners, table.counts, len(sizes)).astype(np.float64)
+    keys = owners * len(unigrams) + table.tokens
+    asked = neighbours * len(unigrams) + labels
+    places = np.searchsorted(keys, asked)
+    within = np.flatnonzero(places < len(keys))
+    within = within[keys[places[within]] == asked[within]]
+    seen = np.zeros(len(labels))
+    seen[within] = table.counts[places[within]]
+    return Side(tokens[neighbours], greatest[neighbours], seen, total[neighbours])
+
+
+def _both(pairs: PairCounts, neighbours: tuple[Ints, Ints], sides: tuple[Side, Side], known: Floats) -> Guess:
+    """The guess from both sides, as if they were independent: P(t) is proportional to
+    (count(l, t) + PRIOR P(t)) (count(r, t) + PRIOR P(t)) / P(t).
+
+    That is the product of both counts over P(t), for what was seen beside both neighbours, and otherwise
+    PRIOR times the one side or the other.
+    """
+    left, right = sides
+    sums = PRIOR * (left.total + right.total + PRIOR)
+    tokens = np.where(left.greatest >= right.greatest, left.tokens, right.tokens)
+    greatest = PRIOR * np.maximum(left.greatest, right.greatest)
+    for place, (one, other) in enumerate(zip(*neighbours, strict=True)):
+        shared, counts, others = _shared(pairs.after, one, pairs.before, other)
+        if not len(shared):
+            continue
+        products = counts * others / pairs.unigrams[shared]
+        sums[place] += products.sum()
+        scores = products + PRIOR * (counts + others + PRIOR * pairs.unigrams[shared])
+        best = scores.argmax()
+        if scores[best] >= greatest[place]:
+            tokens[place], greatest[place] = shared[best], scores[best]
+    truth = (left.seen + PRIOR * known) * (right.seen + PRIOR * known) / known
+    return Guess(tokens, greatest / sums, truth / sums)
+
+
+def _shared(after: Beside, left: int, before: Beside, right: int) -> tuple[Ints, Floats, Floats]:
+    """What stands beside both neighbours, and how often beside either."""
+    one = slice(after.starts[left], after.starts[left + 1])
+    other = slice(before.starts[right], before.starts[right + 1])
+    tokens, others = after.tokens[one], before.tokens[other]
+    if len(tokens) > len(others):  # the shorter row is looked for in the longer one
+        shared, right_counts, left_counts = _shared(before, right, after, left)
+        return shared, left_counts, right_counts
+    if not len(tokens):
+        return tokens, after.counts[one], after.counts[one]
+    places = np.minimum(np.searchsorted(others, tokens), len(others) - 1)
+    both = others[places] == tokens
+    return tokens[both], after.counts[one][both], before.counts[other][places[both]]
 
 
 def _contexts(batches: Sequence[PretrainingBatch], next_token: bool) -> tuple[Ints, Ints, Ints]:
@@ -131,32 +237,8 @@ def _contexts(batches: Sequence[PretrainingBatch], next_token: bool) -> tuple[In
     return np.concatenate(lefts), np.concatenate(rights), np.concatenate(labels)
 
 
-def _condition(
-    scores: Floats,
-    neighbours: Ints,
-    table: tuple[Ints, Ints, Floats],
-    unigrams: Floats,
-    special: npt.NDArray[np.bool_],
-) -> None:
-    """Multiply row i of ``scores`` by P(token | neighbour) / P(token), the two sides taken as independent.
-
-    P(t | n) = (count(n, t) + PRIOR P(t)) / (count(n) + PRIOR); special neighbours ([MASK], [CLS], [SEP]) tell
-    nothing.
-    """
-    starts, columns, counts = table
-    for row, neighbour in enumerate(neighbours):
-        if special[neighbour]:
-            continue
-        seen = slice(starts[neighbour], starts[neighbour + 1])
-        following = columns[seen]
-        # The denominator is the same for every token of the row: it cancels when rows are normalized.
-        kept = scores[row, following] * (counts[seen] / unigrams[following] + PRIOR)
-        scores[row] *= PRIOR
-        scores[row, following] = kept
-
-
-def _rows(first: Ints, second: Ints, size: int) -> tuple[Ints, Ints, Floats]:
+def _rows(first: Ints, second: Ints, size: int) -> Beside:
     """Counts of the pairs (first, second) as rows of ``first``."""
     pairs, counts = np.unique(first * size + second, return_counts=True)
-    starts = np.searchsorted(pairs, np.arange(size + 1) * size)
-    return starts.astype(np.int64), pairs % size, counts.astype(np.float64)
+    starts = np.searchsorted(pairs, np.arange(size + 2) * size)
+    return Beside(starts.astype(np.int64), pairs % size, counts.astype(np.float64))
