@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 import pytest
 import torch
 
@@ -18,7 +21,7 @@ TOKENIZER = Tokenizer(Vocabulary.from_tokens(["[PAD]", "[UNK]", "[CLS]", "[SEP]"
 SENTENCES = ["the cats sat on the mat .", "the dog ran far on the mat .", "cat ."]
 
 
-def make() -> tuple[BertForPreTraining, TokenStore]:
+def make(**changes: Any) -> tuple[BertForPreTraining, TokenStore]:
     documents = [[TOKENIZER.encode(text).ids for text in SENTENCES] for _ in range(6)]
     store = TokenStore.from_documents(documents, vocab_size=len(TOKENIZER.vocabulary))
     config = BertConfig.published(
@@ -27,6 +30,7 @@ def make() -> tuple[BertForPreTraining, TokenStore]:
         hidden_size=32,
         num_attention_heads=2,
         intermediate_size=37,
+        **changes,
     )
     return BertForPreTraining(config, seed=1), store
 
@@ -80,6 +84,53 @@ def test_the_model_decides() -> None:
     for blank in fill_blanks(model, store, TOKENIZER, count=3, seed=7):
         assert blank.guesses[0][0] == "dog"
         assert blank.guesses[0][1] > 0.99
+
+
+@pytest.mark.parametrize("paired", [True, False])
+def test_the_model_is_asked_as_it_was_trained(paired: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two segments, or a single one, of which nothing but the first was ever learned."""
+    model, store = make()
+    vocabulary = TOKENIZER.vocabulary
+    asked: list[tuple[torch.Tensor, torch.Tensor | None, int]] = []
+    original = model.forward
+
+    def forward(ids: torch.Tensor, types: torch.Tensor | None, mask: None, places: torch.Tensor) -> object:
+        asked.append((ids[0], types, int(places)))
+        return original(ids, types, mask, places)
+
+    monkeypatch.setattr(model, "forward", forward)
+    if not paired:
+        with torch.no_grad():
+            model.encoder.embeddings.token_type_embeddings.weight[1] = float("nan")
+    filled = fill_blanks(model, store, TOKENIZER, count=4, seed=7, paired=paired)
+    assert len(filled) == len(asked) == 4
+    for blank, (ids, types, place) in zip(filled, asked, strict=True):
+        assert ids[place] == vocabulary.mask_id
+        assert (ids == vocabulary.mask_id).sum() == 1
+        assert (ids == vocabulary.sep_id).sum() == (2 if paired else 1)
+        assert (ids[0], ids[-1]) == (vocabulary.cls_id, vocabulary.sep_id)
+        assert all(math.isfinite(share) for _, share in blank.guesses)
+        if types is None:
+            assert not paired
+        else:
+            assert types[0].diff().sum() == 1 and types[0, place] == 1
+
+
+@pytest.mark.parametrize("paired", [True, False])
+def test_context_fills_all_positions(paired: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    model, _ = make(max_position_embeddings=27)
+    sentence = TOKENIZER.encode(SENTENCES[1]).ids
+    store = TokenStore.from_documents([[sentence * 8, sentence]] * 3, vocab_size=len(TOKENIZER.vocabulary))
+    lengths: list[int] = []
+    original = model.forward
+
+    def forward(ids: torch.Tensor, *others: Any) -> object:
+        lengths.append(ids.shape[1])
+        return original(ids, *others)
+
+    monkeypatch.setattr(model, "forward", forward)
+    fill_blanks(model, store, TOKENIZER, count=3, seed=7, paired=paired)
+    assert lengths == [27] * 3
 
 
 def test_too_little_text_gives_fewer() -> None:

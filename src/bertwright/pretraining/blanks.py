@@ -34,31 +34,40 @@ def fill_blanks(
     *,
     count: int,
     seed: int,
+    paired: bool = True,
     top: int = 5,
 ) -> list[FilledBlank]:
     """Hide one whole word in each of ``count`` held-out sentences and let the model guess.
 
-    Words of a single piece of at least two letters are hidden, and Chinese characters. The model sees a pair,
-    as in training: A is up to 60 pieces of what stands before the sentence in its document, B the sentence.
+    Words of a single piece of at least two letters are hidden, and Chinese characters. The model may read up
+    to 60 pieces of what stands before the sentence in its document.
+
+    Args:
+        paired: whether it was trained on pairs. It is asked as in training: what stands before is A and the
+            sentence B, or both are one segment.
     """
     training = model.training
     model.eval()
-    questions = _questions(held_out, tokenizer, count, seed, model.config.max_position_embeddings)
+    room = model.config.max_position_embeddings - (3 if paired else 2)  # the rest is [CLS] and [SEP]
+    questions = _questions(held_out, tokenizer, count, seed, room)
     try:
-        return [_answered(model, question, tokenizer, top) for question in questions]
+        return [_answered(model, question, tokenizer, paired, top) for question in questions]
     finally:
         model.train(training)
 
 
-def _answered(model: BertForPreTraining, question: _Question, tokenizer: Tokenizer, top: int) -> FilledBlank:
+def _answered(
+    model: BertForPreTraining, question: _Question, tokenizer: Tokenizer, paired: bool, top: int
+) -> FilledBlank:
     vocabulary, device = tokenizer.vocabulary, next(model.parameters()).device
     hidden = list(question.sentence)
     hidden[question.place] = vocabulary.mask_id
-    first = [vocabulary.cls_id, *question.context, vocabulary.sep_id]
+    first = [vocabulary.cls_id, *question.context, *([vocabulary.sep_id] if paired else [])]
     second = [*hidden, vocabulary.sep_id]
+    types = torch.tensor([[0] * len(first) + [1] * len(second)], device=device)
     output = model(
         torch.tensor([first + second], device=device),
-        torch.tensor([[0] * len(first) + [1] * len(second)], device=device),
+        types if paired else None,
         None,
         torch.tensor([len(first) + question.place], device=device),
     )
@@ -73,7 +82,7 @@ def _answered(model: BertForPreTraining, question: _Question, tokenizer: Tokeniz
 
 
 def _questions(
-    store: TokenStore, tokenizer: Tokenizer, count: int, seed: int, positions: int
+    store: TokenStore, tokenizer: Tokenizer, count: int, seed: int, room: int
 ) -> Iterator[_Question]:
     chance = randomness.generator(seed, "blanks")
     found = 0
@@ -81,7 +90,7 @@ def _questions(
         sentences = store.document(int(number))
         order = 1 + chance.permutation(len(sentences) - 1)  # the first sentence has nothing before it
         for place in order:
-            question = _question(sentences, int(place), tokenizer, chance, positions)
+            question = _question(sentences, int(place), tokenizer, chance, room)
             if question is not None:
                 yield question
                 found += 1
@@ -91,10 +100,10 @@ def _questions(
 
 
 def _question(
-    sentences: list[list[int]], number: int, tokenizer: Tokenizer, chance: np.random.Generator, positions: int
+    sentences: list[list[int]], number: int, tokenizer: Tokenizer, chance: np.random.Generator, room: int
 ) -> _Question | None:
     sentence = sentences[number]
-    if not _SHORTEST <= len(sentence) <= min(_LONGEST, positions - 3 - _SHORTEST):
+    if not _SHORTEST <= len(sentence) <= min(_LONGEST, room - _SHORTEST):
         return None
     vocabulary = tokenizer.vocabulary
     starts = vocabulary.starts_word
@@ -109,7 +118,7 @@ def _question(
     letters = sum(vocabulary.tokens[piece].removeprefix("##").isalpha() for piece in sentence)
     if not whole or vocabulary.unk_id in sentence or letters < _LETTERS * len(sentence):
         return None
-    room = min(_CONTEXT, positions - 3 - len(sentence))
+    most = min(_CONTEXT, room - len(sentence))
     earlier = [piece for other in sentences[:number] for piece in other]
-    context = earlier[len(earlier) - room :] if room < len(earlier) else earlier
+    context = earlier[len(earlier) - most :] if most < len(earlier) else earlier
     return _Question(context, sentence, int(chance.choice(whole)))

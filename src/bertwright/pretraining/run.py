@@ -229,7 +229,14 @@ def _finished(assembly: Assembly, loop: Loop[Any]) -> PretrainingSummary:
         data.training, data.held_out, data.tokenizer.vocabulary, next_token=settings.next_token
     )
     if not settings.next_token and isinstance(model, BertForPreTraining):
-        filled = fill_blanks(model, data.held_out_documents, data.tokenizer, count=BLANKS, seed=settings.seed)
+        filled = fill_blanks(
+            model,
+            data.held_out_documents,
+            data.tokenizer,
+            count=BLANKS,
+            seed=settings.seed,
+            paired=settings.paired,
+        )
         folder.write_blanks([blank.to_dict() for blank in filled])
     summary = dataclasses.replace(summary, baselines=measured)
     figures_told = {
