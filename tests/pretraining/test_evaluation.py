@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -10,6 +11,12 @@ from pretraining.small_run import memory_store, settings
 from torch.nn import functional as F
 
 from bertwright.model.pretraining_model import BertForPreTraining
+from bertwright.pretraining.config import (
+    MICRO_BATCH_TOKENS,
+    PREDICTIONS_SHARE,
+    Objective,
+    PretrainingSettings,
+)
 from bertwright.pretraining.evaluation import LAST_TIMES, Evaluation, read_held_out
 from bertwright.pretraining.source import PhasedSource
 from bertwright.pretraining.step import PretrainingStep
@@ -53,6 +60,39 @@ def test_on_the_way_fewer_instances_are_read(evaluation: Evaluation) -> None:
     assert sum(len(batch) for batch in evaluation.batches) <= 16 * LAST_TIMES
     with torch.inference_mode():
         assert evaluation(False)["mlm_loss"] != evaluation(True)["mlm_loss"]
+
+
+@pytest.mark.parametrize("instances", [1, 3, 7, 10**6])
+def test_on_the_way_exactly_so_many_are_read(instances: int, evaluation: Evaluation) -> None:
+    held = sum(len(batch) for batch in evaluation.batches)
+    read = replace(evaluation, instances=instances)._first()
+    assert sum(len(batch) for batch in read) == min(instances, held)
+
+
+@pytest.mark.parametrize("objective", ["mlm+nsp", "mlm", "clm", "bilm"])
+@pytest.mark.parametrize("length", [24, 128, 512, 4096])
+def test_evaluating_takes_no_more_memory_than_training(objective: Objective, length: int) -> None:
+    """Logits are what fills it: of all tokens, where all are predicted, once or from both sides."""
+    store, words = memory_store()
+    lengths = {"sequence_length": length, "long_share": 0.0, "max_position_embeddings": 4096}
+    chosen = settings(objective=objective, micro_batch_size=None, evaluation_instances=40, **lengths)
+    batches = read_held_out(store, words.vocabulary, chosen)
+    rows = max(len(batch) for batch in batches)
+    assert rows == 1 or rows * length <= MICRO_BATCH_TOKENS // PREDICTIONS_SHARE[chosen.words]
+    assert rows <= 32
+
+
+def test_the_size_of_a_batch_changes_no_figure(
+    evaluation: Evaluation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, words = memory_store()
+    _, held_out = store.split(0.2, 0)
+    monkeypatch.setattr(PretrainingSettings, "instances_that_fit", lambda self, length: 3)
+    batches = read_held_out(held_out, words.vocabulary, settings())
+    assert max(len(batch) for batch in batches) == 3
+    with torch.inference_mode():
+        figures, others = evaluation(True), replace(evaluation, batches=batches)(True)
+    assert others == {name: pytest.approx(value, rel=1e-6) for name, value in figures.items()}
 
 
 def test_ranks_read_each_batch_once(evaluation: Evaluation) -> None:

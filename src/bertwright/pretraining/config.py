@@ -282,11 +282,13 @@ class PretrainingSettings(Settings):
         """The global batch size."""
         return self.batch_size or BATCH_SIZES[self.published_size]
 
+    def instances_that_fit(self, length: int) -> int:
+        """How many sequences of ``length`` need no more memory than a micro-batch is to take."""
+        return max(1, MICRO_BATCH_TOKENS // PREDICTIONS_SHARE[self.words] // length)
+
     def instances_at_once(self, length: int) -> int:
         """The micro-batch size for sequences of ``length``."""
-        tokens = MICRO_BATCH_TOKENS // PREDICTIONS_SHARE[self.words]
-        fitting = max(1, tokens // length)
-        return self.micro_batch_size or min(fitting, self.instances_per_update)
+        return self.micro_batch_size or min(self.instances_that_fit(length), self.instances_per_update)
 
     @property
     def peak_rate(self) -> float:

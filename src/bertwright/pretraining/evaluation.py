@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from bertwright.data.batches import held_out_batches
 from bertwright.data.pretraining_batch import PretrainingBatch
 from bertwright.data.store import TokenStore
+from bertwright.model.cross_entropy import cross_entropy
 from bertwright.pretraining.config import PretrainingSettings
 from bertwright.pretraining.step import PretrainingStep
 from bertwright.tokenization.vocabulary import Vocabulary
@@ -23,6 +23,7 @@ LAST_TIMES = 4
 """The evaluation that ends a run reads so many times as many instances as those on the way."""
 
 ROWS_AT_ONCE = 32
+"""The most; as few as a micro-batch where predictions fill the memory."""
 
 
 def read_held_out(
@@ -33,10 +34,11 @@ def read_held_out(
     They have the first phase's length throughout, so that the figures of a run can be compared.
     """
     wanted = settings.evaluation_instances * LAST_TIMES
-    rows_at_once = min(ROWS_AT_ONCE, settings.evaluation_instances)
+    length = settings.phases[0].length
+    rows_at_once = min(ROWS_AT_ONCE, settings.instances_that_fit(length), settings.evaluation_instances)
     batches: list[PretrainingBatch] = []
     rows = 0
-    instances = settings.held_out_instances(settings.phases[0].length)
+    instances = settings.held_out_instances(length)
     for batch in held_out_batches(store, vocabulary, instances, rows_at_once, settings.seed):
         batches.append(batch.rows(0, wanted - rows))
         rows += len(batches[-1])
@@ -83,12 +85,14 @@ class Evaluation:
         return figures
 
     def _first(self) -> Sequence[PretrainingBatch]:
-        rows = 0
-        for number, batch in enumerate(self.batches, 1):
-            rows += len(batch)
-            if rows >= self.instances:
-                return self.batches[:number]
-        return self.batches
+        found: list[PretrainingBatch] = []
+        left = self.instances
+        for batch in self.batches:
+            if left <= 0:
+                break
+            found.append(batch.rows(0, left))
+            left -= len(found[-1])
+        return found
 
     def _sums(self, batch: PretrainingBatch) -> Tensor:
         """Losses, right answers and counts: masked (3), pairs (3)."""
@@ -102,7 +106,7 @@ class Evaluation:
 
 
 def _sums(logits: Tensor, labels: Tensor) -> Tensor:
-    loss = F.cross_entropy(logits.float(), labels, reduction="sum")
+    loss = cross_entropy(logits, labels).double().sum()
     right = (logits.argmax(-1) == labels).sum()
     count = torch.tensor(len(labels), device=logits.device)
-    return torch.stack([loss.double(), right.double(), count.double()])
+    return torch.stack([loss, right.double(), count.double()])
