@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bertwright.config.settings import load
 from bertwright.errors import SettingsError
@@ -84,6 +86,10 @@ def test_runs_by_time_have_their_own_defaults() -> None:
         ({"epochs": 3, "budget": "5m"}, "got steps and epochs and budget"),
         ({"sequence_length": 513}, "at most max_position_embeddings 512, got 513"),
         ({"long_sequence_length": 1024}, "at most max_position_embeddings 512, got 1024"),
+        (
+            {"sequence_length": 256, "long_sequence_length": 128},
+            r"long_sequence_length: expected at least sequence_length 256, got 128 \(or long_share=0",
+        ),
         ({"mask_share": 0.9, "random_share": 0.2}, "expected at most 1, got 1.1"),
         ({"batch_size": 8, "micro_batch_size": 16}, "at most batch_size 8, got 16"),
         ({"learning_rate": 0}, "learning_rate"),
@@ -134,6 +140,26 @@ def test_sizes_that_do_not_fit() -> None:
 def test_a_changed_width_brings_its_heads() -> None:
     config = _settings(hidden_size=192, size="tiny").bert_config(100)
     assert (config.num_attention_heads, config.intermediate_size, config.num_hidden_layers) == (3, 768, 2)
+
+
+@given(st.integers(1, 4096))
+def test_any_width_has_heads(width: int) -> None:
+    """One per 64 where that divides it, else such as are nearest to 64 wide."""
+    heads = _settings(hidden_size=width, size="tiny").bert_config(100).num_attention_heads
+    assert width % heads == 0
+    if width >= 64 and width % (width // 64) == 0:
+        assert heads == width // 64
+
+
+@pytest.mark.parametrize(("width", "heads"), [(200, 4), (300, 4), (640, 10), (100, 1), (48, 1), (211, 1)])
+def test_heads_of_widths_that_64_does_not_divide(width: int, heads: int) -> None:
+    assert _settings(hidden_size=width).bert_config(100).num_attention_heads == heads
+
+
+@pytest.mark.parametrize("share", [0, 1])
+def test_a_single_phase_may_be_of_any_length(share: int) -> None:
+    values = {"sequence_length": 256, "long_sequence_length": 128, "long_share": share}
+    assert _settings(**values).phases == [Phase(128 if share else 256, 1.0)]
 
 
 def test_the_recipes_of_the_documentation_are_right() -> None:

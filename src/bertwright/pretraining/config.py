@@ -68,6 +68,12 @@ class Phase:
     """Of the updates."""
 
 
+def _heads(width: int) -> int:
+    """One per 64; where that does not divide ``width`` as many as make heads nearest to 64 wide, in ratio."""
+    divisors = (number for number in range(1, width + 1) if width % number == 0)
+    return min(divisors, key=lambda number: (number != width // 64, abs(math.log(width / number / 64))))
+
+
 class PretrainingSettings(Settings):
     """Everything that decides a run. What is None has a default that depends on size or length of the run."""
 
@@ -90,7 +96,7 @@ class PretrainingSettings(Settings):
     num_hidden_layers: int | None = Field(default=None, ge=1)
     """Layers; None is that of the size (bilm: 2)."""
     num_attention_heads: int | None = Field(default=None, ge=1)
-    """Attention heads; None is that of the size, or one per 64 of a changed width."""
+    """Attention heads; None is that of the size, or one per 64 of a changed width (as near as divides it)."""
     intermediate_size: int | None = Field(default=None, ge=1)
     """Width inside the feed-forward sub-layer (bilm: cells of a layer); None is four times hidden_size."""
     max_position_embeddings: int = Field(default=512, ge=8, le=8192)
@@ -209,6 +215,11 @@ class PretrainingSettings(Settings):
                 f"sequence length: expected at most max_position_embeddings {self.max_position_embeddings}, "
                 f"got {longest}"
             )
+        if 0 < self.long_share < 1 and self.long_sequence_length < self.sequence_length:
+            yield (
+                f"long_sequence_length: expected at least sequence_length {self.sequence_length}, "
+                f"got {self.long_sequence_length} (or long_share=0 for a single phase)"
+            )
         if self.mask_share + self.random_share > 1:
             total = self.mask_share + self.random_share
             yield f"mask_share + random_share: expected at most 1, got {total:g}"
@@ -319,7 +330,7 @@ class PretrainingSettings(Settings):
         }
         if self.hidden_size is not None:
             changes["hidden_size"] = self.hidden_size
-            changes.setdefault("num_attention_heads", max(1, self.hidden_size // 64))
+            changes.setdefault("num_attention_heads", _heads(self.hidden_size))
             changes.setdefault("intermediate_size", 4 * self.hidden_size)
         dropout = self._default(self.dropout, paper=0.1, hasty=0.0)
         bilm = self.objective == "bilm"
