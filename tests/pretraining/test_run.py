@@ -110,6 +110,7 @@ def test_what_the_log_says(unbroken: Path) -> None:
     assert [line["step"] for line in training] == list(range(1, STEPS + 1))
     assert [line["phase"] for line in training] == [0] * 9 + [1] * 3
     assert [line["step"] for line in evaluations] == [4, 8, 12]
+    assert len(evaluations) == small_run.DEFAULTS["evaluations"], "the last one is one of them"
     assert evaluations[-1]["mlm_perplexity"] > 1
     assert all(abs(line["loss"] - line["mlm_loss"] - line["nsp_loss"]) < 1e-5 for line in training)
     assert [line["tokens"] for line in training] == sorted({line["tokens"] for line in training})
@@ -261,6 +262,28 @@ def test_resuming_with_another_setting(name: str, unbroken: Path) -> None:
 def test_resuming_names_all_differences(unbroken: Path) -> None:
     with pytest.raises(ResumeError, match=r"batch_size: 8 -> 16; .*seed: 12345 -> 7"):
         run(unbroken, resume=True, batch_size=16, seed=7)
+
+
+def test_other_settings_are_refused_before_the_text_is_read(unbroken: Path, tmp_path: Path) -> None:
+    """A store of hundreds of gigabytes takes hours to look through."""
+    with pytest.raises(ResumeError, match="seed: 12345 -> 7"):
+        pretrain(tmp_path / "absent.store", unbroken, small_run.settings(seed=7), resume=True)
+    with pytest.raises(ResumeError, match="nothing there"):
+        pretrain(tmp_path / "absent.store", tmp_path / "absent", small_run.settings(), resume=True)
+
+
+def test_a_run_cannot_be_gone_on_with_and_replaced(unbroken: Path) -> None:
+    before = tree(unbroken)
+    with pytest.raises(UsageError, match="resume and overwrite: expected one of them, got both"):
+        run(unbroken, resume=True, overwrite=True)
+    assert tree(unbroken) == before
+
+
+def test_what_is_left_open_is_as_the_run_was_begun(unbroken: Path, tmp_path: Path) -> None:
+    """Where ranks share the updates out, the size of a micro-batch is chosen at the beginning."""
+    shutil.copytree(unbroken, tmp_path / "run")
+    run(tmp_path / "run", resume=True, micro_batch_size=None)
+    assert json.loads((tmp_path / "run/settings.json").read_text())["micro_batch_size"] == 4
 
 
 def test_settings_that_may_change(unbroken: Path, tmp_path: Path) -> None:
@@ -450,3 +473,38 @@ def test_a_full_disk_is_told_before_any_work(tmp_path: Path, monkeypatch: pytest
     with pytest.raises(DiskError, match=r"[\d,]+ bytes needed, 100,000 bytes free"):
         run(tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def _checkpoint_bytes() -> int:
+    config = small_run.settings().bert_config(memory_store()[0].vocab_size)
+    return 3 * 4 * config.num_pretraining_parameters()
+
+
+def _disk_of(size: int, folder: Path, patch: pytest.MonkeyPatch) -> None:
+    """A disk of so many bytes, with nothing on it but ``folder``."""
+    whole = shutil.disk_usage(folder)
+
+    def usage(_: Path) -> Any:
+        used = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+        return whole._replace(free=max(0, size - used))
+
+    patch.setattr(shutil, "disk_usage", usage)
+
+
+def test_a_disk_with_room_for_a_run_has_room_to_go_on(
+    unbroken: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or to begin it again: what is there already takes the place that was asked for."""
+    _disk_of(int(3.8 * _checkpoint_bytes()), tmp_path, monkeypatch)
+    with monkeypatch.context() as patch, pytest.raises(Interrupted, match="after step 6"):
+        _breaking(patch, 12, lambda: os.kill(os.getpid(), signal.SIGTERM))
+        run(tmp_path / "run")
+    run(tmp_path / "run", resume=True)
+    assert fingerprint(tmp_path / "run") == fingerprint(unbroken)
+    run(tmp_path / "run", overwrite=True)
+    assert fingerprint(tmp_path / "run") == fingerprint(unbroken)
+    before = tree(tmp_path)
+    _disk_of(0, tmp_path, monkeypatch)
+    with pytest.raises(DiskError, match=f"{_checkpoint_bytes():,} bytes needed, 0 bytes free"):
+        run(tmp_path / "run", resume=True)
+    assert tree(tmp_path) == before

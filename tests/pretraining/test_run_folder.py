@@ -97,6 +97,19 @@ def test_linked_checkpoints_are_not_taken_over(tmp_path: Path) -> None:
         folder.require_new(True)
 
 
+def test_bytes_that_need_no_room_of_their_own(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "run")
+    assert folder.occupied(anew=True) == folder.occupied(anew=False) == 0
+    _begun(folder.path)
+    sizes = {"checkpoints/step-5/a": 100, "checkpoints/.damaged-step-9/a": 7, "model/b": 30, "mine/c": 1000}
+    for name, size in sizes.items():
+        (folder.path / name).parent.mkdir(parents=True)
+        (folder.path / name).write_bytes(bytes(size))
+    (folder.path / "checkpoints/step-6").symlink_to(folder.path / "mine")
+    assert folder.occupied(anew=False) == 100
+    assert folder.occupied(anew=True) == 137
+
+
 def test_a_path_that_cannot_be_one(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="NUL"):
         RunFolder("a\0b").require_new(False)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
 
 import pytest
+import small_models
 from hypothesis import given
 from hypothesis import strategies as st
 from pretraining.small_run import memory_store, settings
@@ -26,6 +29,7 @@ from bertwright.training.ranks import Ranks
 
 MUCH = 10**12  # tokens
 OPEN = {"size": None, "hidden_size": None, "num_attention_heads": None}
+LENGTHS = {"sequence_length": 16, "long_share": 0.0, "max_position_embeddings": 512}
 BY_TIME = {"steps": None, "budget": "1h"}
 
 
@@ -78,25 +82,69 @@ def test_who_decides(changes: dict[str, Any], expected: Size, monkeypatch: pytes
     store, words = memory_store()
     asked = settings(**changes)
     data = RunData.read(store, words, settings())
-    found = run._with_size(asked, data, None, Ranks(), Silent())
+    found = run._with_size(asked, data.store.num_tokens, Ranks(), Silent())
     assert found == asked.model_copy(update={"size": expected})
 
 
-def test_ranks_have_a_part_each(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ranks_have_a_part_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An update of mini is a single micro-batch, unless ranks are to share it."""
     monkeypatch.setattr(run, "measured_peak", lambda *_: 330e9)
     monkeypatch.setattr(TokenStore, "num_tokens", MUCH)
     monkeypatch.setattr(Ranks, "sum", lambda self, tensor: tensor.mul_(self.size))
-    store, words = memory_store()
-    data = RunData.read(store, words, settings())
     asked = PretrainingSettings(budget=1800)  # type: ignore[arg-type]
     for size, expected in ((1, None), (2, 16), (4, 8)):
         ranks = Ranks(size=size)
-        found = run._with_size(asked, data, None, ranks, Silent())
+        found = _begun(asked, ranks, tmp_path, monkeypatch)
         assert (found.size, found.micro_batch_size) == ("mini", expected)
         require_shares(found, ranks)
     one_each = asked.model_copy(update={"micro_batch_size": 1})
-    assert run._with_size(one_each, data, None, Ranks(size=2), Silent()).micro_batch_size == 1
+    assert _begun(one_each, Ranks(size=2), tmp_path, monkeypatch).micro_batch_size == 1
+
+
+@pytest.mark.parametrize("size", get_args(Size))
+@pytest.mark.parametrize("count", [2, 8])
+def test_ranks_have_a_part_each_of_any_size(
+    size: Size, count: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the defaults alone: of tiny to small a whole update goes through the network at once."""
+    found = _begun(PretrainingSettings(steps=10, size=size), Ranks(size=count), tmp_path, monkeypatch)
+    require_shares(found, Ranks(size=count))
+    alone = _begun(PretrainingSettings(steps=10, size=size), Ranks(), tmp_path, monkeypatch)
+    assert alone.micro_batch_size is None
+
+
+def test_ranks_have_a_part_each_of_a_run_that_goes_on_from_a_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = small_models.save_pretrained(tmp_path / "model")
+    asked = settings(**OPEN | LENGTHS, init=str(model), batch_size=None, micro_batch_size=None)
+    assert _begun(asked, Ranks(size=2), tmp_path, monkeypatch).micro_batch_size == 16
+
+
+def _begun(
+    asked: PretrainingSettings, ranks: Ranks, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> PretrainingSettings:
+    """What a new run of so many ranks is made by."""
+    made: list[PretrainingSettings] = []
+
+    class Stopped(BaseException):
+        """Stands for a death before anything is written."""
+
+    @contextlib.contextmanager
+    def join() -> Iterator[Ranks]:
+        yield ranks
+
+    def assembly(chosen: PretrainingSettings, *_: object) -> None:
+        made.append(chosen)
+        raise Stopped
+
+    store, words = memory_store()
+    with monkeypatch.context() as patch, pytest.raises(Stopped):
+        patch.setattr(Ranks, "join", join)
+        patch.setattr(Ranks, "remembers", lambda self, what: False)
+        patch.setattr(run, "Assembly", assembly)
+        run.pretrain(store, folder / "run", asked, tokenizer=words)
+    return made[0]
 
 
 def test_what_does_not_go_with_the_size_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,7 +153,7 @@ def test_what_does_not_go_with_the_size_is_refused(monkeypatch: pytest.MonkeyPat
     data = RunData.read(store, words, settings())
     asked = PretrainingSettings(budget=600, micro_batch_size=64)  # type: ignore[arg-type]
     with pytest.raises(SettingsError, match="micro_batch_size: expected at most batch_size 32, got 64"):
-        run._with_size(asked, data, None, Ranks(), Silent())
+        run._with_size(asked, data.store.num_tokens, Ranks(), Silent())
 
 
 def test_a_resumed_run_keeps_its_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -128,9 +128,7 @@ class Assembly:
             DiskError: there is no room for the checkpoints that the run will keep.
         """
         if self.ranks.first:
-            # Weights and two moments in each of the kept checkpoints and the one that is being written.
-            kept = 3 * 4 * self.config.num_pretraining_parameters() * (self.settings.keep + 1)
-            check_free_space(self.folder.path, kept)
+            check_free_space(self.folder.path, self._needed_bytes(mode))
         if mode is None and self.ranks.first:
             self.folder.begin(self.settings, self.facts())
             self.ranks.remember(self.folder.key)
@@ -139,6 +137,13 @@ class Assembly:
             self.ranks.remember(self.folder.key)
         text = strict_json.dump({**self.facts(), **self.settings.model_dump(mode="json")})
         self.ranks.require_equal({"settings, data or code": hashlib.sha256(text.encode()).hexdigest()})
+
+    def _needed_bytes(self, mode: ResumeMode | None) -> int:
+        """What the kept checkpoints and the one that is being written take, beyond what is there already."""
+        one = 3 * 4 * self.config.num_pretraining_parameters()  # weights and two moments
+        room = one * (self.settings.keep + 1) - self.folder.occupied(anew=mode is None)
+        # A new run removes the old one before it writes; one that goes on removes a checkpoint afterwards.
+        return max(room, 0 if mode is None else one)
 
     def loop(self, mode: ResumeMode | None, begun: float) -> Loop[PretrainingPart]:
         """The loop, at its beginning or where the checkpoint left it.

@@ -16,6 +16,7 @@ from bertwright.config.settings import flatten, load
 from bertwright.data.store import TokenStore
 from bertwright.data.store_survey import MANY_CHARACTERS, ideograph_share, told_characters
 from bertwright.durable import require_elsewhere
+from bertwright.errors import UsageError
 from bertwright.execution.threads import threads_as_before
 from bertwright.model.pretraining_model import BertForPreTraining
 from bertwright.pretraining.assembly import Assembly, RunData, device_of
@@ -129,7 +130,7 @@ def pretrain(
         tokenizer: of a store that lives in memory; others carry their own.
         resume: True or ``"latest"`` goes on from the newest checkpoint, ``"latest-valid"`` passes over
             damaged ones. A run that was stopped before its first checkpoint begins anew.
-        overwrite: replace a run that is there.
+        overwrite: replace a run that is there; not together with ``resume``.
 
     Raises:
         StoreError, DigestError: the store is damaged, too small, or does not fit.
@@ -139,6 +140,8 @@ def pretrain(
         NonFiniteError, DiskError, RankError: it failed while running; the newest checkpoint is good.
     """
     begun = time.monotonic()
+    if resume and overwrite:
+        raise UsageError("resume and overwrite: expected one of them, got both")
     folder = RunFolder(output)
     with threads_as_before(), Ranks.join() as ranks:
         mode: ResumeMode | None = "latest-valid" if resume == "latest-valid" else "latest" if resume else None
@@ -148,16 +151,21 @@ def pretrain(
             folder.require_new(overwrite)
             if settings.init is not None:
                 require_elsewhere(folder.path, settings.init)  # a resumed run reads it again
+        if mode is not None:  # refused at once, as a store of hours is about to be read
+            settings = _as_begun(settings, folder.stored_settings())
+            folder.require_settings(settings)
         watch = progress or Silent()
         read = RunData.read(data, tokenizer, settings)
         if read.initial is not None:
             settings = decided(settings, read.initial)
             for note in read.initial.notes:
                 watch.say(note)
-        settings = _with_size(settings, read, folder if mode else None, ranks, watch)
+        if mode is None:
+            settings = shared_out(_with_size(settings, read.store.num_tokens, ranks, watch), ranks)
         if settings.whole_word and (missing := _missing_words(read)):
             watch.warn(missing)
         assembly = Assembly(settings, folder, read, ranks, watch)
+        del read  # the model that the run goes on from is given up as soon as the network has its numbers
         with folder.held() if ranks.first else contextlib.nullcontext():
             if mode is None and ranks.first:
                 folder.require_new(overwrite)  # again: another run may have come and gone since
@@ -167,32 +175,35 @@ def pretrain(
             return _finished(assembly, loop)
 
 
+def _as_begun(settings: PretrainingSettings, stored: PretrainingSettings) -> PretrainingSettings:
+    """``settings`` with what was decided when the run was begun, where nothing else is asked for."""
+    of_the_network = ("size",) if settings.init is None else ("batch_size", "learning_rate")
+    names = [name for name in ("micro_batch_size", *of_the_network) if getattr(settings, name) is None]
+    return settings.model_copy(update={name: getattr(stored, name) for name in names})
+
+
 def _with_size(
-    settings: PretrainingSettings, data: RunData, resumed: RunFolder | None, ranks: Ranks, watch: Progress
+    settings: PretrainingSettings, tokens: int, ranks: Ranks, watch: Progress
 ) -> PretrainingSettings:
     """The settings with a size: what was said, by a time budget the best one, else the paper's base.
 
-    A run that is gone on from keeps its own.
+    Args:
+        tokens: of the text.
 
     Raises:
         SettingsError: what was asked for does not go with the size that is chosen.
     """
     if settings.size is not None or settings.init is not None:
         return settings
-    if resumed is not None and resumed.is_run():
-        stored = resumed.stored_settings()
-        at_once = settings.micro_batch_size or (stored.micro_batch_size if settings.budget else None)
-        return settings.model_copy(update={"size": stored.size, "micro_batch_size": at_once})
     if settings.budget is None or not measures_size(settings):
         return settings.model_copy(update={"size": "base"})
     device = device_of(settings, ranks)
     own = measured_peak(device.type, precision.resolve(settings.precision, device))
     peak = torch.tensor([own], dtype=torch.float64)
     ranks.sum(peak)
-    size = best_size(settings.budget, float(peak), data.store.num_tokens)
+    size = best_size(settings.budget, float(peak), tokens)
     watch.say(f"size: {size}, for the time and this machine (--size says another)")
-    found = load(PretrainingSettings, overrides={**flatten(settings), "size": size}).value
-    return shared_out(found, ranks)
+    return load(PretrainingSettings, overrides={**flatten(settings), "size": size}).value
 
 
 def _missing_words(data: RunData) -> str | None:

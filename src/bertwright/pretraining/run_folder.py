@@ -30,7 +30,7 @@ from typing import Any
 from bertwright import strict_json
 from bertwright.checkpoints.members import MANIFEST_NAME
 from bertwright.config.settings import differences, flatten, from_json
-from bertwright.durable import lock, read_manifest, require_absent, verify, write_file
+from bertwright.durable import lock, read_manifest, reported, require_absent, verify, write_file
 from bertwright.errors import DiskError, InputError, OutputExistsError, ResumeError, shown_path
 from bertwright.pretraining.config import FREE_TO_CHANGE, PretrainingSettings
 
@@ -154,27 +154,55 @@ class RunFolder:
             values = {name: value for name, value in values.items() if name != "size"}
         return from_json(PretrainingSettings, values, source)
 
+    def require_settings(self, settings: PretrainingSettings) -> None:
+        """Refuse to resume with other settings, before any data is read.
+
+        Raises:
+            ResumeError: naming each difference as ``name: old -> new``; or this is no run folder.
+        """
+        self._refuse(self._changed(settings))
+
     def require_same(self, settings: PretrainingSettings, facts: Mapping[str, Any]) -> None:
         """Refuse to resume with other settings or other data; remember those that may change.
 
         Raises:
             ResumeError: naming each difference as ``name: old -> new``.
         """
-        stored = self.stored_settings()
-        before, after = flatten(stored), flatten(settings)
+        known = {name: value for name, value in self._facts().items() if name in facts}
+        self._refuse(self._changed(settings) + differences(known, {n: facts[n] for n in known}))
+        if self.stored_settings() != settings:
+            data = _json(settings.model_dump(mode="json"))
+            write_file(self.path / "settings.json", data, overwrite=True)
+
+    def _changed(self, settings: PretrainingSettings) -> list[str]:
+        before, after = flatten(self.stored_settings()), flatten(settings)
         for name in FREE_TO_CHANGE:
             before.pop(name, None)
             after.pop(name, None)
-        known = {name: value for name, value in self._facts().items() if name in facts}
-        changed = differences(before, after) + differences(known, {n: facts[n] for n in known})
+        return differences(before, after)
+
+    def _refuse(self, changed: Sequence[str]) -> None:
         if changed:
             raise ResumeError(
                 f"{shown_path(self.path)}: this run was started otherwise: {'; '.join(changed)} "
                 "(resume with what it had, or start a new run)"
             )
-        if stored != settings:
-            data = _json(settings.model_dump(mode="json"))
-            write_file(self.path / "settings.json", data, overwrite=True)
+
+    def occupied(self, *, anew: bool) -> int:
+        """Bytes that need no room of their own: of the checkpoints, among which new ones take their places,
+        or with ``anew`` of all that is removed first.
+
+        Raises:
+            DiskError: the file system refused.
+        """
+        with reported(self.path, "read"):
+            folders = (
+                [self.path / name for name in _OUR_FOLDERS] if anew else list(self.checkpoints.glob("step-*"))
+            )
+            ours = [folder for folder in folders if folder.is_dir() and not folder.is_symlink()]
+            return sum(
+                path.lstat().st_size for folder in ours for path in folder.rglob("*") if path.is_file()
+            )
 
     def has_model(self) -> bool:
         """Whether the final model folder is there and sound."""
