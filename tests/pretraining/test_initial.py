@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import shutil
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +16,13 @@ import torch
 from pretraining import small_run
 from pretraining.small_run import fingerprint, memory_store
 
-from bertwright.checkpoints.model_folder import open_model, save_model
+from bertwright.checkpoints.model_folder import ModelFolder, open_model, save_model
 from bertwright.config.settings import load
 from bertwright.errors import ModelError, ResumeError, SettingsError, StoreError, UsageError
 from bertwright.model.config import BertConfig
+from bertwright.pretraining import initial
 from bertwright.pretraining.config import PretrainingSettings
-from bertwright.pretraining.initial import nearest_size
+from bertwright.pretraining.initial import InitialModel, nearest_size
 from bertwright.pretraining.run import PretrainingSummary, pretrain
 from bertwright.pretraining.step import PretrainingStep
 from bertwright.progress import Silent
@@ -178,6 +181,49 @@ def test_what_was_learned_about_pairs_is_kept(first: Path, tmp_path: Path) -> No
     names = [name for name in before.weights.tensors if "pooler" in name or "next_sentence" in name]
     assert len(names) == 4
     assert all(torch.equal(before.weights.tensors[n], after.weights.tensors[n]) for n in names)
+
+
+def test_new_heads_are_drawn_from_the_seed(tmp_path: Path) -> None:
+    """Otherwise several seeds would share them, and seem to agree better than they do."""
+    classifier = small_models.save_classifier(tmp_path / "classifier")
+    found = [
+        InitialModel.read(classifier, small_models.tokenizer(), settings(classifier)).model(seed).state_dict()
+        for seed in (1, 1, 2)
+    ]
+    for name, tensor in found[0].items():
+        assert torch.equal(tensor, found[1][name]), name
+        new = "_head." in name and tensor.dim() == 2
+        assert torch.equal(tensor, found[2][name]) != new, name
+    run = {}
+    for seed in (3, 4):
+        go_on(classifier, tmp_path / f"run-{seed}", steps=1, learning_rate=1e-12, seed=seed)
+        run[seed] = open_model(tmp_path / f"run-{seed}/model").weights.tensors
+    drawn = [name for name, tensor in run[3].items() if not torch.allclose(tensor, run[4][name], atol=1e-6)]
+    assert drawn and all("head" in name for name in drawn)
+
+
+def test_the_model_is_given_up_when_the_network_has_its_numbers(
+    first: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a large one a second copy would stand in memory as long as the run lasts."""
+    held: list[weakref.ref[torch.Tensor]] = []
+    opened, original = initial.open_model, PretrainingStep.__call__
+
+    def open_it(path: Path) -> ModelFolder:
+        folder = opened(path)
+        held.extend(map(weakref.ref, folder.weights.tensors.values()))
+        return folder
+
+    def step(self: Any, model: Any, part: Any) -> Any:
+        gc.collect()
+        assert not [reference for reference in held if reference() is not None]
+        return original(self, model, part)
+
+    monkeypatch.setattr(initial, "open_model", open_it)
+    monkeypatch.setattr(PretrainingStep, "__call__", step)
+    go_on(first / "model", tmp_path / "run", steps=1)
+    assert len(held) > 20
+    assert open_model(tmp_path / "run/model").heads == {"masked_language", "next_sentence"}
 
 
 def test_what_is_missing_is_said(tmp_path: Path) -> None:

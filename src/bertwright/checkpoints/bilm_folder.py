@@ -37,8 +37,8 @@ class BilmFolder(ModelFolder):
         """A :class:`BilmEncoder`, whose hidden states are asked for as a BERT's are."""
         return self._filled(BilmEncoder(self.config, seed=None), self._encoder_weights())
 
-    def pretraining_model(self, require: Collection[Head] = _BOTH) -> Any:
-        """A :class:`BilmForPreTraining`.
+    def pretraining_model(self, require: Collection[Head] = _BOTH, *, seed: int = 0) -> Any:
+        """A :class:`BilmForPreTraining`, all of whose parts are stored: nothing is drawn from ``seed``.
 
         Raises:
             ModelError: a required head is absent.

@@ -120,11 +120,14 @@ class ModelFolder:
         """The encoder. A pooler that is not stored (``BertForMaskedLM``) gets initial weights."""
         return self._filled(BertEncoder(self.config, seed=None), self._encoder_weights())
 
-    def pretraining_model(self, require: Collection[Head] = _PRETRAINING) -> BertForPreTraining:
+    def pretraining_model(
+        self, require: Collection[Head] = _PRETRAINING, *, seed: int = 0
+    ) -> BertForPreTraining:
         """The encoder with both pre-training heads.
 
         Args:
             require: heads whose weights must be here; one that is absent otherwise gets initial weights.
+            seed: what those are drawn from.
 
         Raises:
             ModelError: a required head is absent.
@@ -135,7 +138,7 @@ class ModelFolder:
         own = {name: tensor for name, tensor in self.weights.tensors.items() if not name.startswith(heads)}
         model = BertForPreTraining(self.config, seed=None)
         model.pairs = "next_sentence" in self.heads
-        return self._filled(model, own)
+        return self._filled(model, own, seed)
 
     def task_model(self, cls: type[Model]) -> Model:
         """The encoder with the output layer that is stored here.
@@ -179,10 +182,10 @@ class ModelFolder:
             expected = f"a pooler, which the {head.replace('_', ' ')} head reads"
             raise ModelError.at(self.path, expected, "none stored")
 
-    def _filled(self, module: Module, tensors: Mapping[str, Tensor]) -> Module:
+    def _filled(self, module: Module, tensors: Mapping[str, Tensor], seed: int = 0) -> Module:
         own = tensors if self.shared else {name: tensor.clone() for name, tensor in tensors.items()}
         module.load_state_dict(own, strict=False, assign=True)
-        initialize_absent(module, _INITIAL - self.weights.parts, self.config.initializer_range, seed=0)
+        initialize_absent(module, _INITIAL - self.weights.parts, self.config.initializer_range, seed)
         if any(parameter.is_meta for parameter in module.parameters()):
             raise ModelError.at(self.path, "weights for every parameter", "some are missing")
         return module.eval()

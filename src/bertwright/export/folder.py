@@ -106,8 +106,10 @@ class OnnxFolder(ModelFolder):
         """An :class:`OnnxEncoder`."""
         return OnnxEncoder(*self._session(HIDDEN, POOLED), self.config)
 
-    def pretraining_model(self, require: Collection[Head] = ("masked_language", "next_sentence")) -> Any:
-        """An :class:`OnnxPretraining`, with its encoder.
+    def pretraining_model(
+        self, require: Collection[Head] = ("masked_language", "next_sentence"), *, seed: int = 0
+    ) -> Any:
+        """An :class:`OnnxPretraining`, with its encoder; nothing is drawn from ``seed``.
 
         Raises:
             ModelError: a required head is absent.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -59,7 +59,7 @@ class RunData:
     held_out_documents: TokenStore
     held_out: list[PretrainingBatch]
     initial: InitialModel | None = None
-    """The model that the run goes on from."""
+    """The model that the run goes on from; without its numbers, once the network has them."""
 
     @classmethod
     def read(
@@ -211,7 +211,8 @@ class Assembly:
         initial, seed = self.data.initial, self.settings.seed
         model: BertForPreTraining | BilmForPreTraining
         if initial is not None:
-            model = initial.model().train()
+            model = initial.model(seed).train()
+            self.data = replace(self.data, initial=initial.spent())
         elif isinstance(self.config, BilmConfig):
             model = BilmForPreTraining(self.config, seed=seed)
         else:

@@ -78,11 +78,16 @@ class InitialModel:
         """Whether it has learned to judge pairs."""
         return "next_sentence" in self.folder.heads
 
-    def model(self) -> BertForPreTraining | BilmForPreTraining:
-        """The network with both pre-training heads; those that the folder lacks begin anew."""
+    def model(self, seed: int) -> BertForPreTraining | BilmForPreTraining:
+        """The network with both pre-training heads; those that the folder lacks are drawn from ``seed``."""
         model: BertForPreTraining | BilmForPreTraining
-        model = replace(self.folder, config=self.config).pretraining_model(require=())
+        model = replace(self.folder, config=self.config).pretraining_model(require=(), seed=seed)
         return model
+
+    def spent(self) -> InitialModel:
+        """The same without its numbers, once a network has them: they need as much memory as it does."""
+        weights = replace(self.folder.weights, tensors={})
+        return replace(self, folder=replace(self.folder, weights=weights))
 
 
 def decided(settings: PretrainingSettings, initial: InitialModel) -> PretrainingSettings:
