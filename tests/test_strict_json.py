@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,24 @@ def test_load_names_the_file(tmp_path: Path) -> None:
         strict_json.load(tmp_path / "none.json")
     with pytest.raises(InputError, match="a directory"):
         strict_json.load(tmp_path)
+    os.mkfifo(tmp_path / "pipe.json")
+    with pytest.raises(InputError, match="a special file"):
+        strict_json.load(tmp_path / "pipe.json")
     (tmp_path / "x.json").write_text('{"a":\n 1,}')
     with pytest.raises(InputError, match=r"x\.json:2"):
         strict_json.load(tmp_path / "x.json")
+
+
+def test_what_is_written_is_read_again(tmp_path: Path) -> None:
+    path = tmp_path / "x.json"
+    for length in range(90, 110):
+        value = ["é" * (length // 2)]
+        try:
+            path.write_text(strict_json.dump_for(path, value, max_bytes=100))
+        except InputError as problem:
+            assert "x.json: expected at most 100 bytes of JSON to be written" in problem.message
+            path.write_text(strict_json.dump(value))
+            with pytest.raises(InputError, match="at most 100 bytes"):
+                strict_json.load(path, max_bytes=100)
+        else:
+            assert strict_json.load(path, max_bytes=100) == value

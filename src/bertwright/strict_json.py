@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import stat
 from pathlib import Path
 from typing import Any, NoReturn
 
 from bertwright.errors import InputError
 
 MAX_BYTES = 1 << 20
+"""Of JSON that others may have written, where nothing else is said."""
+OWN_BYTES = 64 << 20
+"""Of JSON that we write for ourselves, to read it again: :func:`dump_for` keeps to it."""
 MAX_DEPTH = 64
 
 
@@ -62,14 +67,19 @@ def parse(
 
 
 def load(path: str | Path, *, error: type[InputError] = InputError, max_bytes: int = MAX_BYTES) -> Any:
-    """The value in the file ``path``; see :func:`parse`."""
+    """The value in the file ``path``; see :func:`parse`.
+
+    Raises:
+        error: also when it is not there, cannot be read, or is no regular file.
+    """
     try:
+        mode = os.stat(path).st_mode
+        if not stat.S_ISREG(mode):  # a pipe that nobody writes to would be waited for
+            raise error.at(path, "a JSON file", "a directory" if stat.S_ISDIR(mode) else "a special file")
         with Path(path).open("rb") as file:
             data = file.read(max_bytes + 1)
     except FileNotFoundError:
         raise error.at(path, "a JSON file", "nothing there") from None
-    except IsADirectoryError:
-        raise error.at(path, "a JSON file", "a directory") from None
     except OSError as problem:
         raise error.at(path, "a readable JSON file", problem.strerror or str(problem)) from None
     return parse(data, path, error=error, max_bytes=max_bytes)
@@ -78,6 +88,18 @@ def load(path: str | Path, *, error: type[InputError] = InputError, max_bytes: i
 def dump(value: Any) -> str:
     """``value`` as one line of JSON: UTF-8 text kept as it is, no NaN."""
     return json.dumps(value, ensure_ascii=False, allow_nan=False)
+
+
+def dump_for(path: str | Path, value: Any, *, max_bytes: int = OWN_BYTES) -> str:
+    """As :func:`dump`, for a file that :func:`load` is to read again with the same ``max_bytes``.
+
+    Raises:
+        InputError: it would be refused there.
+    """
+    text = dump(value)
+    if (size := len(text.encode())) > max_bytes:
+        raise InputError.at(path, f"at most {max_bytes:,} bytes of JSON to be written", size)
+    return text
 
 
 class _Refused(Exception):

@@ -73,7 +73,7 @@ class Answers:
         }
         with NewDirectory(path, kind=_KIND, overwrite=True, needed_bytes=4 * values.numel()) as new:
             write_tensors(new, _OUTPUTS, tensors, {})
-            new.write(_TASK, strict_json.dump(dict(self.task)))
+            new.write(_TASK, strict_json.dump_for(path / _TASK, dict(self.task)))
 
     @classmethod
     def load(cls, path: Path) -> Answers:
@@ -87,7 +87,8 @@ class Answers:
         ends = np.cumsum(tensors["rows"].numpy())[:-1]
         parts = np.split(tensors["values"].numpy(), ends)
         outputs = parts if int(tensors["by_token"][0]) else [part[0] for part in parts]
-        return cls(strict_json.load(path / _TASK, error=ResumeError), outputs)
+        task = strict_json.load(path / _TASK, error=ResumeError, max_bytes=strict_json.OWN_BYTES)
+        return cls(task, outputs)
 
     def measure(self, encoder: ModelFolder, dev: Path, format: str) -> Measure:
         """The metrics as functions of the rows of ``dev``.

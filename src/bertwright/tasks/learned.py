@@ -37,7 +37,7 @@ class Learned:
         with NewDirectory(path, kind=_KIND, overwrite=True, needed_bytes=needed) as new:
             weights = {name: tensor.to("cpu").contiguous() for name, tensor in self.weights.items()}
             write_tensors(new, _WEIGHTS, weights, {})
-            new.write(_TASK, strict_json.dump(self.task.to_dict()))
+            new.write(_TASK, strict_json.dump_for(path / _TASK, self.task.to_dict()))
 
     @classmethod
     def load(cls, path: Path, task: Task[Any], folder: ModelFolder) -> Learned:
@@ -51,6 +51,6 @@ class Learned:
             DigestError, ResumeError: it is damaged.
         """
         verify(read_manifest(path, _KIND, error=ResumeError))
-        stored = strict_json.load(path / _TASK, error=ResumeError)
+        stored = strict_json.load(path / _TASK, error=ResumeError, max_bytes=strict_json.OWN_BYTES)
         fitted = type(task).of_folder(replace(folder, manifest={**folder.manifest, "task": stored}))
         return cls(read_tensors(path / _WEIGHTS), fitted)

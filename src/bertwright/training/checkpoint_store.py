@@ -79,7 +79,7 @@ class CheckpointStore:
         with NewDirectory(target, kind=KIND, overwrite=True, needed_bytes=needed) as new:
             write_tensors(new, WEIGHTS, checkpoint.weights, {})
             write_tensors(new, MOMENTS, checkpoint.moments, {})
-            new.write(STATE, strict_json.dump(checkpoint.state))
+            new.write(STATE, strict_json.dump_for(target / STATE, checkpoint.state))
             new.manifest = {"step": checkpoint.step, "facts": self._facts}
         self._purge(checkpoint.step)
         return target
@@ -181,7 +181,7 @@ class CheckpointStore:
         missing = {WEIGHTS, MOMENTS, STATE} - set(manifest.files)
         if missing:
             raise DigestError.at(folder, f"the file {min(missing)} in the manifest", "nothing")
-        state = strict_json.load(folder / STATE, error=ResumeError)
+        state = strict_json.load(folder / STATE, error=ResumeError, max_bytes=strict_json.OWN_BYTES)
         checkpoint = Checkpoint(step, read_tensors(folder / WEIGHTS), read_tensors(folder / MOMENTS), state)
         return checkpoint, dict(manifest.fields.get("facts", {}))
 

@@ -104,7 +104,7 @@ def inspect_comparison(path: Path, progress: Progress | None = None) -> Findings
 
 def inspect_unfinished(path: Path, _progress: Progress | None = None) -> Findings:
     """The ``OUTPUT.partial`` folder of ``embed`` or ``predict``."""
-    request = strict_json.load(path / "request.json")
+    request = strict_json.load(path / "request.json", max_bytes=strict_json.OWN_BYTES)
     records = list(durable.LogFile(path / "blocks.jsonl").records())
     facts = {"rows": sum(int(record.get("rows", 0)) for record in records), "request": request}
     return Findings("unfinished work", path, facts, notes=("repeat the command with --resume to go on",))
