@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+import small_models
 
-from bertwright.checkpoints.labels import label_fields, read_labels
+from bertwright.checkpoints.labels import label_fields, read_labels, require_room
+from bertwright.checkpoints.model_folder import open_model, save_model
 from bertwright.errors import ModelError
+from bertwright.model.classifier import SequenceClassifier
 
 
 def test_there_and_back() -> None:
@@ -51,3 +55,21 @@ def test_malformed_tables(table: Any) -> None:
 def test_another_number_of_labels(count: Any) -> None:
     with pytest.raises(ModelError, match="num_labels"):
         read_labels({"id2label": {"0": "a", "1": "b"}, "num_labels": count}, "config.json")
+
+
+def test_seventy_thousand_classes(tmp_path: Path) -> None:
+    """As many as ICD-10 has: what was saved opens."""
+    labels = [f"T{code:05d}.{code % 7}XA, initial" for code in range(70_000)]
+    task = {"kind": "classify", "labels": labels}
+    require_room(task, "train.tsv")
+    words = small_models.tokenizer()
+    model = SequenceClassifier(small_models.config(len(words.vocabulary)), len(labels), seed=0)
+    save_model(tmp_path / "model", model, words, task=task, provenance={})
+    assert (tmp_path / "model" / "config.json").stat().st_size > 4 << 20
+    assert open_model(tmp_path / "model").labels == tuple(labels)
+
+
+def test_more_names_than_are_read_again() -> None:
+    task = {"kind": "classify", "labels": [f"{code} {'long' * 50}" for code in range(40_000)]}
+    with pytest.raises(ModelError, match=r"train.tsv: expected names of classes .* at most 15,728,640 bytes"):
+        require_room(task, "train.tsv")

@@ -25,6 +25,9 @@ def test_a_fine_tuned_folder(command, pretrained_folder: Path, tmp_path: Path) -
     assert command("report", model, "-o", file).code == 2
     refused = command("report", model, "--vocab", tmp_path)
     assert (refused.code, "--vocab: expected the folder of a pre-training run" in refused.err) == (2, True)
+    again = command("finetune", pretrained_folder, *quick, "-o", model, "--overwrite")
+    assert again.code == 0, again.err
+    assert not (model / "report.html").exists()
 
 
 def test_refused(command, pretrained_folder: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]

@@ -92,6 +92,20 @@ def test_overwrite_only_when_asked(corpus: Path, tmp_path: Path, capsys: Capture
     assert len(Tokenizer.load(tmp_path / "v").vocabulary) == 60
 
 
+@pytest.mark.parametrize("kind", ["model", "app"])
+def test_what_is_not_replaced_is_refused_before_the_work(kind: str, tmp_path: Path, capsys: Capture) -> None:
+    if kind == "model":
+        save_pretrained(tmp_path / "v")
+    else:
+        (tmp_path / "v").mkdir()
+        (tmp_path / "v" / "manifest.json").write_text('{"name": "an app"}')
+    before = tree(tmp_path)
+    absent = str(tmp_path / "absent.txt")  # would be missed as soon as the corpus is looked at
+    assert run(["vocab", absent, "-o", str(tmp_path / "v"), "--overwrite"]) == 2
+    assert "not an output of this command" in " ".join(capsys.readouterr().err.split())
+    assert tree(tmp_path) == before
+
+
 def test_held_out_file_and_compression(corpus: Path, tmp_path: Path, capsys: Capture) -> None:
     packed = tmp_path / "corpus.txt.gz"
     packed.write_bytes(gzip.compress(corpus.read_bytes(), mtime=0))

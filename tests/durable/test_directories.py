@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bertwright import durable
-from bertwright.durable.files import temporary_beside
+from bertwright.durable.abandoned import temporary_beside
 from bertwright.errors import DigestError, DiskError, InputError, OutputExistsError, StoreError, UsageError
 
 
@@ -189,10 +189,7 @@ def test_every_failing_call_leaves_the_old_state(
             else:
                 break
         after = tree(tmp_path)
-        if after != before:  # only the last sync may fail after the exchange: the new state is whole
-            assert (target / "a.bin").read_bytes() == b"new"
-            durable.verify(durable.read_manifest(target))
-            make(target, b"old", overwrite=True)
+        assert after == before
         assert [p.name for p in tmp_path.iterdir()] == ["out"]
     else:
         pytest.fail("the call kept failing")

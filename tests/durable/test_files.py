@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bertwright import durable
-from bertwright.durable.files import temporary_beside
+from bertwright.durable.abandoned import temporary_beside
 from bertwright.errors import DiskError, OutputBusyError, OutputExistsError, UsageError
 
 
@@ -80,7 +80,7 @@ def test_log_keeps_whole_lines_only(tmp_path: Path) -> None:
     with (tmp_path / "metrics.jsonl").open("ab") as file:
         file.write(b'{"step": 5')  # the writer was killed here
     assert [record["step"] for record in log.records()] == [0, 1, 2, 3, 4]
-    log.keep(lambda record: record["step"] < 3)
+    log.keep_first(3)
     log.append({"step": 3})
     log.close()
     assert [record["step"] for record in log.records()] == [0, 1, 2, 3]
@@ -135,3 +135,24 @@ def test_an_output_that_holds_what_is_read(tmp_path: Path) -> None:
     for source in (inner, inner / "bert_model.ckpt", tmp_path / "link"):
         with pytest.raises(UsageError, match=r"does not hold what is read, got .*choose another output"):
             durable.require_elsewhere(tmp_path / "outer", source)
+
+
+@pytest.mark.parametrize("kind", ["directory", "pipe", "link to a directory"])
+def test_what_is_no_file_is_not_replaced(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "x"
+    if kind == "directory":
+        path.mkdir()
+    elif kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to(tmp_path)
+    with pytest.raises(OutputExistsError, match="which no file replaces"):
+        durable.check_new_file(path, overwrite=True)
+    with pytest.raises(OutputExistsError, match="which no file replaces"):
+        durable.write_file(path, b"", overwrite=True)
+    with (
+        pytest.raises(OutputExistsError, match="which no file replaces"),
+        durable.open_new(path, overwrite=True),
+    ):
+        pass
+    assert [p.name for p in tmp_path.iterdir()] == ["x"]

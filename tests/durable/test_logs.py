@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from bertwright import durable
-from bertwright.errors import DiskError
+from bertwright.durable import logs
+from bertwright.errors import DiskError, InputError
 
 
 class Disk:
@@ -58,3 +59,51 @@ def test_what_comes_after_the_first_lines_is_not_looked_at(tmp_path: Path) -> No
     log.path.write_bytes(b'{"step": 1}\n{"step": 2}\n{"st{"step": 3}\n\xff\n')
     log.keep_first(2)
     assert [record["step"] for record in log.records()] == [1, 2]
+
+
+@pytest.mark.parametrize("block", [1, 7, 1 << 16])
+@pytest.mark.parametrize("torn", ["", '{"st', '{"step": 2}', "x" * 100])
+@pytest.mark.parametrize("lines", [0, 1, 3])
+def test_what_was_torn_is_cut_off(
+    tmp_path: Path, block: int, torn: str, lines: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The writer was killed in the middle of a line; the next one does not know it."""
+    monkeypatch.setattr(logs, "_BLOCK_BYTES", block)
+    path = tmp_path / "log.jsonl"
+    whole = "".join(f'{{"step": {step}}}\n' for step in range(lines))
+    path.write_text(whole + torn)
+    log = durable.LogFile(path)
+    log.append({"step": "next"})
+    log.append({"step": "last"})
+    log.close()
+    assert path.read_text() == whole + '{"step": "next"}\n{"step": "last"}\n'
+
+
+def test_the_name_of_a_new_log_is_synced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[Path] = []
+    monkeypatch.setattr(logs, "sync_directory", synced.append)
+    log = durable.LogFile(tmp_path / "log.jsonl")
+    log.append({"step": 1})
+    log.close()
+    log.append({"step": 2})
+    log.close()
+    assert synced == [tmp_path]
+
+
+def test_what_is_appended_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same bound holds for both, and it is far above one MiB."""
+    log = durable.LogFile(tmp_path / "log.jsonl")
+    large = {"text": "x" * (3 << 20)}
+    log.append(large)
+    assert list(log.records()) == [large]
+    monkeypatch.setattr(logs, "_LINE_BYTES", 100)
+    before = log.path.read_bytes()
+    for extra in range(60, 120):
+        record = {"text": "x" * extra}
+        try:
+            log.append(record)
+        except InputError as problem:
+            assert "log.jsonl: expected at most" in problem.message
+    log.close()
+    log.path.write_bytes(log.path.read_bytes()[len(before) :])
+    assert len(list(log.records())) == 29

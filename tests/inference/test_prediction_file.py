@@ -147,6 +147,15 @@ def test_errors_of_a_replaced_output_go(classifier: Model, tmp_path: Path) -> No
     assert sorted(path.name for path in tmp_path.iterdir()) == ["answers.jsonl", "rows.csv"]
 
 
+@pytest.mark.parametrize("name", ["answers.jsonl", "answers.errors.jsonl"])
+def test_an_output_that_is_a_directory_is_refused_before_the_work(
+    classifier: Model, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / name).mkdir()
+    with pytest.raises(InputError, match="it is a directory, which no file replaces"):
+        predict_file(classifier, tmp_path / "absent.csv", tmp_path / "answers.jsonl", overwrite=True)
+
+
 def test_resumed_run_gives_the_same_bytes(
     classifier: Model, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

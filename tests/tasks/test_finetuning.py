@@ -309,6 +309,9 @@ def test_an_output_that_exists_is_kept(pretrained: Path, review_files: Files, tm
         finetune(pretrained, train=train, dev=dev, output=pretrained, overwrite=True)
     with pytest.raises(UsageError, match="does not hold what is read"):
         finetune(pretrained, train=train, dev=dev, output=train.parent, overwrite=True)
+    (tmp_path / "out" / "mine").write_text("mine")
+    with pytest.raises(OutputExistsError, match="not an output"):  # before anything is read
+        finetune(tmp_path / "no", train=train, dev=dev, output=tmp_path / "out", overwrite=True)
 
 
 def test_contradicting_settings() -> None:

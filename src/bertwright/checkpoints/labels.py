@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from bertwright.checkpoints.members import CONFIG_BYTES
 from bertwright.errors import ModelError
 
 
@@ -52,3 +54,18 @@ def label_fields(task: Mapping[str, Any] | None) -> dict[str, Any]:
         if problem == "regression":
             fields["id2label"], fields["label2id"] = {"0": "score"}, {"score": 0}
     return fields
+
+
+def require_room(task: Mapping[str, Any], source: str | Path) -> None:
+    """Refuse, before any work, classes whose names would fill a ``config.json`` beyond what is read again.
+
+    Args:
+        source: where the names come from.
+
+    Raises:
+        ModelError: naming how much they may take, and take.
+    """
+    most = CONFIG_BYTES - (1 << 20)  # what else is in it takes less than that
+    size = len(json.dumps(label_fields(task), ensure_ascii=False, indent=2).encode())
+    if size > most:
+        raise ModelError.at(source, f"names of classes that take at most {most:,} bytes in config.json", size)

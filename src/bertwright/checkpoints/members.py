@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import stat
 from pathlib import Path
+from typing import Any
 
-from bertwright import strict_json
+from bertwright import durable, strict_json
 from bertwright.checkpoints.magic import refuse_foreign_format
-from bertwright.durable import check_name
+from bertwright.durable import check_name, check_new_directory
 from bertwright.errors import ModelError, shown_path
 
 CONFIG = "config.json"
@@ -18,33 +19,41 @@ WEIGHTS_INDEX = "model.safetensors.index.json"
 ONNX = "model.onnx"
 CARD = "README.md"
 MANIFEST_NAME = "bertwright.json"
+KIND = "model"
+"""Of a model folder, in its manifest."""
+CONFIG_BYTES = 16 << 20
+"""Of a ``config.json``: it names each class twice."""
 
 _PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl", "*.npz", "*.h5", ".metadata")
 """Where other libraries keep weights that are not opened here."""
 
 
 def member(folder: Path, name: str) -> Path:
-    """The path of the file ``name`` of ``folder``.
-
-    A link may lead to another place inside the folder, or, in the layout of a Hugging Face cache
-    (``snapshots/REVISION`` beside ``blobs``), to a blob of the same model.
+    """The path of the file ``name`` of ``folder``; see :func:`bertwright.durable.member`.
 
     Raises:
         ModelError: the name is not plain, nothing is there, it is no regular file, or a link leads elsewhere.
     """
     check_name(name, folder, ModelError)
-    path = folder / name
-    if path.is_symlink() and not _stays_inside(path, folder):
-        raise ModelError.at(path, "a file inside the model folder", f"a link to {os.readlink(path)}")
-    try:
-        mode = path.stat().st_mode
-    except FileNotFoundError:
-        raise ModelError.at(path, "a file", "nothing there") from None
-    except OSError as problem:
-        raise ModelError.at(path, "a readable file", problem.strerror) from None
-    if not stat.S_ISREG(mode):
-        raise ModelError.at(path, "a regular file", "a directory" if stat.S_ISDIR(mode) else "a special file")
-    return path
+    return durable.member(folder, name, ModelError)
+
+
+def load_config(source: Path) -> Any:
+    """The value in a ``config.json``, which may name many classes.
+
+    Raises:
+        ModelError: see :func:`bertwright.strict_json.load`.
+    """
+    return strict_json.load(source, error=ModelError, max_bytes=CONFIG_BYTES)
+
+
+def check_output(path: str | Path, overwrite: bool) -> None:
+    """Refuse what no new model folder may replace; see :func:`bertwright.durable.check_new_directory`.
+
+    Raises:
+        OutputExistsError, UsageError: before any work.
+    """
+    check_new_directory(path, KIND, overwrite, MANIFEST_NAME)
 
 
 def subfolder(folder: Path, name: str) -> Path:
@@ -141,10 +150,3 @@ def permission_notes(folder: Path) -> list[str]:
         if status is not None and stat.S_ISREG(status.st_mode) and status.st_mode & stat.S_IWOTH:
             notes.append(f"{shown_path(path)}: every user of this machine may change it")
     return notes
-
-
-def _stays_inside(path: Path, folder: Path) -> bool:
-    target, home = path.resolve(), folder.resolve()
-    snapshots = [place for place in list(home.parents)[:2] if place.name == "snapshots"]
-    cached = any(target.parent == place.parent / "blobs" for place in snapshots)
-    return cached or home in target.parents

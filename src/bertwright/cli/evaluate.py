@@ -70,7 +70,7 @@ def evaluate(
         bertwright evaluate classifier test.tsv --precision int8 --compare classifier
     """
     from bertwright.cli.console import Console
-    from bertwright.durable import require_absent
+    from bertwright.durable import check_new_file
     from bertwright.errors import UsageError
     from bertwright.tasks.columns import Columns
 
@@ -79,7 +79,7 @@ def evaluate(
         for path in outputs:
             if path.resolve() == file.resolve():
                 raise UsageError.at(path, "an output other than the input")
-            require_absent(path, overwrite)
+            check_new_file(path, overwrite)
         if len(outputs) == 2 and outputs[0].resolve() == outputs[1].resolve():
             raise UsageError.at(outputs[0], "two outputs for --output and --report", "the same file twice")
         chosen = Columns.of(text, text_pair, label, names=columns)

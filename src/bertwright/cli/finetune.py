@@ -85,14 +85,14 @@ def finetune(
 
 
 def _check_report(report: Path | None, others: Sequence[Path], overwrite: bool) -> None:
-    from bertwright.durable import require_absent
+    from bertwright.durable import check_new_file
     from bertwright.errors import UsageError
 
     if report is None:
         return
     if report.resolve() in [path.resolve() for path in others]:
         raise UsageError.at(report, "a report other than the inputs and the output")
-    require_absent(report, overwrite)
+    check_new_file(report, overwrite)
 
 
 def _write_report(

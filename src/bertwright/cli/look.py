@@ -43,13 +43,13 @@ def look(
         bertwright look RUN/model "on the bank of the river" "the bank lends money" --word bank -o look.html
     """
     from bertwright.cli.loading import loaded
-    from bertwright.durable import require_absent, write_file
+    from bertwright.durable import check_new_file, write_file
     from bertwright.inference.feature_rows import split_line
     from bertwright.inference.looking import look as look_inside
     from bertwright.reports.look_report import render
 
     with Console(common) as console:
-        require_absent(output, overwrite=overwrite)
+        check_new_file(output, overwrite=overwrite)
         found = look_inside(
             loaded(model, device, console),
             [split_line(line) for line in text],

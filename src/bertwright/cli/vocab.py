@@ -77,12 +77,12 @@ def vocab(
     from bertwright import durable
     from bertwright.cli.console import Console
     from bertwright.cli.usage import refuse_alone
-    from bertwright.tokenization.learning.learn import learn_vocabulary
+    from bertwright.tokenization.learning.learn import KIND, learn_vocabulary
     from bertwright.tokenization.settings import TokenizerSettings
 
     refuse_alone("--extend MODEL", add=add, unused=unused)
     with Console(common) as console:
-        durable.require_absent(output, overwrite)
+        durable.check_new_directory(output, KIND, overwrite)
         learned = learn_vocabulary(
             corpus,
             size=30522 if size is None else size,

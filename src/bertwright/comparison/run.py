@@ -11,7 +11,7 @@ from bertwright import strict_json
 from bertwright.checkpoints.model_folder import open_model
 from bertwright.comparison.cells import Bench, Cell
 from bertwright.comparison.encoders import Trained, require_fitting, trained
-from bertwright.comparison.members import KIND, RECORD, model_of
+from bertwright.comparison.members import KIND, LARGEST_RECORD, RECORD, model_of
 from bertwright.comparison.paper import published_name
 from bertwright.comparison.plan import Arm, Column, Plan
 from bertwright.comparison.planning import plan_of
@@ -21,7 +21,7 @@ from bertwright.comparison.tasks import require_readable
 from bertwright.comparison.text import identity_of, prepared
 from bertwright.comparison.work import Work
 from bertwright.data.store import TokenStore
-from bertwright.durable import NewDirectory, check_target, link
+from bertwright.durable import NewDirectory, check_new_directory, link
 from bertwright.errors import UsageError
 from bertwright.progress import Progress, Silent
 from bertwright.statistics.measures import Measure
@@ -65,7 +65,7 @@ def compare(
             f"compare: expected a single process, got one of {ranks} (start it without torchrun)"
         )
     plan = plan_of(kind, settings)
-    check_target(output, overwrite)
+    check_new_directory(output, KIND, overwrite)
     learning = any(encoder.settings is not None for encoder in plan.encoders)
     work = Work(output, kind, identity_of(settings) if learning else {})
     with work.held(resume=resume, overwrite=overwrite):
@@ -153,8 +153,10 @@ def _paper(plan: Plan, arm: Arm, column: Column) -> float | None:
 
 def _write(result: Comparison, encoders: Mapping[str, Trained], overwrite: bool) -> None:
     """The table, and the encoders that were made for it."""
+    path = result.output / RECORD
+    record = strict_json.dump_for(path, result.to_dict(), max_bytes=LARGEST_RECORD)
     with NewDirectory(result.output, kind=KIND, overwrite=overwrite) as new:
-        new.write(RECORD, strict_json.dump(result.to_dict()) + "\n")
+        new.write(RECORD, record + "\n")
         for name, made in encoders.items():
             if made.run is not None:
                 _adopt(new, made.model(1.0), model_of(name))

@@ -289,7 +289,7 @@ def _kept(parts: int, folder: PartsFolder) -> str:
 
 
 def _check_output(target: Path, overwrite: bool, read: Sequence[str | Path]) -> None:
-    durable.check_target(target, overwrite)
+    durable.check_new_directory(target, KIND, overwrite)
     for path in read:
         durable.require_elsewhere(target, path)
 

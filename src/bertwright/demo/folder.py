@@ -24,7 +24,7 @@ def staged_folder(output: Path, corpus: Sequence[Path], overwrite: bool) -> Iter
     """
     for path in corpus:
         durable.require_elsewhere(output, path)
-    with durable.StagedDirectory(output, overwrite=overwrite, manifest_name=MARKER) as staged:
+    with durable.StagedDirectory(output, kind=None, overwrite=overwrite, manifest_name=MARKER) as staged:
         with durable.reported(output, "create"):
             staged.path.mkdir()
         durable.write_file(staged.path / MARKER, "")

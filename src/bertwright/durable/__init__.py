@@ -2,19 +2,23 @@
 
 Protocol of a directory: check the free space; write every file under a temporary name beside the target,
 hashing on the way; flush, fsync and close each; write the manifest (sizes, SHA-256, own digest) last; fsync
-the directory; rename it to its final name; fsync the parent. A reader therefore finds the old state or the
-new one, never a mixture, at whatever instant the writer was killed.
+the directory; rename it to its final name, or let it change places with the old one; fsync the parent; only
+then remove the old one. A reader therefore finds the old state or the new one, never a mixture, at whatever
+instant the writer was killed or the power went (on file systems that cannot exchange two names: see
+:mod:`~bertwright.durable.replacement`). What a killed writer leaves goes when the same output is written
+again.
 """
 
-from bertwright.durable.directories import NewDirectory, check_target
+from bertwright.durable.directories import NewDirectory
 from bertwright.durable.files import (
     check_free_space,
+    check_new_file,
+    check_place,
     digest_of_file,
     fingerprint,
     link,
     open_new,
     reported,
-    require_absent,
     require_elsewhere,
     write_file,
 )
@@ -23,12 +27,12 @@ from bertwright.durable.logs import LogFile
 from bertwright.durable.manifests import (
     MANIFEST,
     Manifest,
-    check_member,
-    check_name,
     digest_of,
     read_manifest,
     verify,
 )
+from bertwright.durable.members import check_member, check_name, member
+from bertwright.durable.replacement import check_new_directory
 from bertwright.durable.staging import StagedDirectory
 from bertwright.durable.unfinished import UnfinishedWork, unfinished_directory
 
@@ -42,16 +46,18 @@ __all__ = [
     "check_free_space",
     "check_member",
     "check_name",
-    "check_target",
+    "check_new_directory",
+    "check_new_file",
+    "check_place",
     "digest_of",
     "digest_of_file",
     "fingerprint",
     "link",
     "lock",
+    "member",
     "open_new",
     "read_manifest",
     "reported",
-    "require_absent",
     "require_elsewhere",
     "unfinished_directory",
     "verify",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
-import errno
 import hashlib
 import json
 import os
@@ -13,37 +11,35 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, cast
 
+from bertwright.durable.abandoned import remove_abandoned, remove_stale, temporary_beside
 from bertwright.durable.files import (
     HashedFile,
     check_free_space,
     concerns,
     free_bytes,
-    remove_stale,
     reported,
-    require_absent,
     sync_directory,
-    temporary_beside,
     write_synced,
 )
-from bertwright.durable.manifests import MANIFEST, check_member, digest_of
-from bertwright.errors import DiskError, OutputExistsError
-
-_RENAME_EXCHANGE = 2
-_AT_FDCWD = -100
+from bertwright.durable.manifests import MANIFEST, UNSEALED, digest_of
+from bertwright.durable.members import check_member
+from bertwright.durable.replacement import check_new_directory, put_in_place
+from bertwright.errors import DiskError
 
 
 class NewDirectory:
     """A directory that appears at ``target`` complete, with its manifest, or not at all.
 
     Args:
-        target: final path; replaced only with ``overwrite``, and only if empty or holding a manifest of ours.
+        target: final path; replaced only with ``overwrite``, and only if empty or an output of the same kind
+            that holds nothing else.
         kind: what it is, for the manifest's ``format`` field.
         overwrite: replace what is there.
         needed_bytes: refuse at once if there is not room for so much.
         manifest_name: the manifest's file name.
 
     Raises:
-        OutputExistsError, UsageError: see :func:`require_absent`; also when the target appears meanwhile.
+        OutputExistsError, UsageError: see :func:`check_new_directory`; also when it appears meanwhile.
         DiskError: the file system refused; the target is as it was. An ``OSError`` of the block that is about
             something else stays what it is.
     """
@@ -69,15 +65,17 @@ class NewDirectory:
         self.path = temporary_beside(self.target)
 
     def __enter__(self) -> NewDirectory:
-        check_target(self.target, self._overwrite, self._manifest_name)
+        check_new_directory(self.target, self.kind, self._overwrite, self._manifest_name)
+        with reported(self.target, "create"):
+            remove_abandoned(self.target)
+            remove_stale(self.path)
         check_free_space(self.target, self._needed)
         with reported(self.target, "create"):
-            remove_stale(self.path)
             self.path.mkdir()
         return self
 
     def write(self, name: str, data: bytes | str, *, sealed: bool = True) -> None:
-        """Write a whole file; one that is not ``sealed`` is left out of the manifest, for people to edit."""
+        """Write a whole file; one not ``sealed`` has no digest in the manifest, for people to edit it."""
         with self.open(name) as file:
             file.write(data.encode() if isinstance(data, str) else data)
         if not sealed:
@@ -131,6 +129,7 @@ class NewDirectory:
         record = {
             "format": f"bertwright/{self.kind}/1",
             "files": dict(sorted(sealed.items())),
+            **({UNSEALED: sorted(self._unsealed)} if self._unsealed else {}),
             **self.manifest,
         }
         record["digest"] = digest_of(record)
@@ -139,81 +138,10 @@ class NewDirectory:
         )
         for folder in (*folders, self.path):
             sync_directory(folder)
-        put_in_place(self.path, self.target, self._overwrite, self._manifest_name)
+        put_in_place(self.path, self.target, self.kind, self._overwrite, self._manifest_name)
 
     def _abandon(self) -> None:
         for _, file in self._open:
             with suppress(OSError):  # the error that brought us here is the one to report
                 file.close()
         shutil.rmtree(self.path, ignore_errors=True)
-
-
-def check_target(target: str | Path, overwrite: bool, manifest_name: str = MANIFEST) -> None:
-    """Refuse what :class:`NewDirectory` would refuse: to be asked before long work begins.
-
-    Raises:
-        OutputExistsError, UsageError: see :func:`require_absent`; or what is there is not ours to replace.
-    """
-    require_absent(target, overwrite)
-    _require_ours(Path(target), manifest_name)
-
-
-def put_in_place(source: Path, target: Path, overwrite: bool, manifest_name: str = MANIFEST) -> None:
-    """Let a finished directory appear at ``target``, in one instant.
-
-    Raises:
-        OutputExistsError: something has appeared there, or what is there is not ours to replace.
-        OSError: the file system refused.
-    """
-    if overwrite:
-        _require_ours(target, manifest_name)  # again: much may have happened since
-        _replace(source, target)
-    else:
-        _move_into_place(source, target)
-    sync_directory(target.absolute().parent)
-
-
-def _require_ours(target: Path, manifest_name: str) -> None:
-    if target.is_symlink() or (target.exists() and not target.is_dir()):
-        raise OutputExistsError(target, "it is not a directory: choose another output")
-    if target.is_dir() and any(target.iterdir()) and not (target / manifest_name).exists():
-        raise OutputExistsError(
-            target, "it is not an output of this command, so it is not replaced: choose another"
-        )
-
-
-def _move_into_place(source: Path, target: Path) -> None:
-    """Rename, unless something has appeared at ``target`` (an empty directory does not count)."""
-    try:
-        os.rename(source, target)
-    except OSError as problem:
-        if problem.errno in (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR):
-            raise OutputExistsError(target) from None
-        raise
-
-
-def _replace(source: Path, target: Path) -> None:
-    if not target.exists():
-        os.rename(source, target)
-        return
-    if not _exchange(source, target):
-        aside = source.with_name(temporary_beside(target).name.replace(".tmp-", ".old-", 1))
-        remove_stale(aside)
-        os.rename(target, aside)
-        os.rename(source, target)
-        source = aside
-    shutil.rmtree(source, ignore_errors=True)
-
-
-def _exchange(first: Path, second: Path) -> bool:
-    """Swap two directories in one instant where the system can (Linux ``renameat2``)."""
-    try:
-        renameat2 = ctypes.CDLL(None, use_errno=True).renameat2
-    except (OSError, AttributeError):
-        return False
-    result = renameat2(_AT_FDCWD, os.fsencode(first), _AT_FDCWD, os.fsencode(second), _RENAME_EXCHANGE)
-    if result == 0:
-        return True
-    if ctypes.get_errno() in (errno.ENOSYS, errno.EINVAL):
-        return False
-    raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))

@@ -7,14 +7,12 @@ import hashlib
 import io
 import os
 import shutil
-import socket
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from functools import cache
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
+from bertwright.durable.abandoned import remove_abandoned, remove_stale, temporary_beside
 from bertwright.errors import DiskError, OutputExistsError, UsageError, shown_path
 
 _ROOM = 1.1  # ask for a tenth more than needed: directories and journals take their share
@@ -24,21 +22,44 @@ _NO_LINKS = frozenset(
 )
 
 
-def require_absent(path: str | Path, overwrite: bool) -> None:
-    """Refuse an output that exists (unless ``overwrite``) or whose parent does not.
+def check_place(path: str | Path) -> None:
+    """Refuse an output for which there is no place.
 
     Raises:
-        OutputExistsError: it exists and ``overwrite`` is false.
         UsageError: its parent is missing or not a directory, or the path cannot be a path.
     """
     target = Path(path)
     if "\0" in str(path):
         raise UsageError(f"{shown_path(path)}: a path cannot contain a NUL character")
-    if os.path.lexists(target):
-        if not overwrite:
-            raise OutputExistsError(target)
-    elif not target.absolute().parent.is_dir():
+    if not os.path.lexists(target) and not target.absolute().parent.is_dir():
         raise UsageError(f"{shown_path(target)}: its parent directory does not exist (create it first)")
+
+
+def require_absent(path: str | Path, overwrite: bool) -> None:
+    """Refuse an output that exists, unless ``overwrite``: only a part of the question whether it may be
+    replaced, see :func:`check_new_file` and :func:`~bertwright.durable.replacement.check_new_directory`.
+
+    Raises:
+        OutputExistsError: it exists and ``overwrite`` is false.
+        UsageError: see :func:`check_place`.
+    """
+    check_place(path)
+    if not overwrite and os.path.lexists(path):
+        raise OutputExistsError(path)
+
+
+def check_new_file(path: str | Path, overwrite: bool) -> None:
+    """Refuse what :func:`write_file` and :func:`open_new` would refuse: to be asked before long work begins.
+
+    Raises:
+        OutputExistsError: it exists, and ``overwrite`` is false or it is no file.
+        UsageError: see :func:`check_place`.
+    """
+    require_absent(path, overwrite)
+    target = Path(path)
+    if target.exists() and not target.is_file():
+        got = "a directory" if target.is_dir() else "a special file"
+        raise OutputExistsError(target, f"it is {got}, which no file replaces: choose another output")
 
 
 def require_elsewhere(output: str | Path, source: str | Path) -> None:
@@ -79,15 +100,16 @@ def write_file(path: str | Path, data: bytes | str, *, overwrite: bool = False) 
     """Write ``data`` (text as UTF-8) to ``path``, whole or not at all.
 
     Raises:
-        OutputExistsError: ``path`` exists, or appears meanwhile, and ``overwrite`` is false.
+        OutputExistsError: ``path`` exists, or appears meanwhile, and ``overwrite`` is false or it is no file.
         DiskError: the file system refused; what was at ``path`` before is untouched.
     """
     target = Path(path)
-    require_absent(target, overwrite)
+    check_new_file(target, overwrite)
     payload = data.encode() if isinstance(data, str) else data
     check_free_space(target, len(payload))
     temporary = temporary_beside(target)
     with reported(target, "write"):
+        remove_abandoned(target)
         remove_stale(temporary)
         try:
             write_synced(temporary, payload)
@@ -107,9 +129,10 @@ def open_new(path: str | Path, *, overwrite: bool = False) -> Iterator[BinaryIO]
             something else stays what it is.
     """
     target = Path(path)
-    require_absent(target, overwrite)
+    check_new_file(target, overwrite)
     temporary = temporary_beside(target)
     with reported(target, "write"):
+        remove_abandoned(target)
         remove_stale(temporary)
         file = HashedFile(temporary)
     try:
@@ -157,28 +180,6 @@ def fingerprint(path: Path) -> dict[str, Any]:
     """What tells a file from another or a later one without reading it: size and time of change."""
     status = os.stat(path)
     return {"bytes": status.st_size, "modified": status.st_mtime_ns}
-
-
-def temporary_beside(target: Path) -> Path:
-    """Where this process makes what will be ``target``: a name that no other process has.
-
-    Machines that share the folder count their processes each for itself, so the name of this one is part of
-    the number.
-    """
-    return target.absolute().parent / f".tmp-{target.name}-{os.getpid()}{zlib.crc32(_host()):010d}"
-
-
-@cache
-def _host() -> bytes:
-    return socket.gethostname().encode(errors="surrogateescape")
-
-
-def remove_stale(temporary: Path) -> None:
-    """Remove what a killed process with this process's number left (numbers come again in containers)."""
-    if temporary.is_dir() and not temporary.is_symlink():
-        shutil.rmtree(temporary)
-    else:
-        temporary.unlink(missing_ok=True)
 
 
 def concerns(problem: OSError, temporary: Path) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
@@ -11,12 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from bertwright import strict_json
-from bertwright.durable.files import reported, write_file
+from bertwright.durable.files import reported, sync_directory, write_file
+
+_LINE_BYTES = strict_json.OWN_BYTES
+_BLOCK_BYTES = 1 << 16
 
 
 @dataclass
 class LogFile:
-    """JSON lines that only grow; a line is whole or absent."""
+    """JSON lines that only grow; a line is whole or absent: what a killed writer left of one is cut off."""
 
     path: Path
     _file: Any = field(default=None, repr=False)
@@ -25,12 +28,13 @@ class LogFile:
         """Add one line.
 
         Raises:
+            InputError: it is larger than :meth:`records` reads; nothing was added.
             DiskError: nothing was added.
         """
-        line = memoryview((strict_json.dump(record) + "\n").encode())
+        line = memoryview((strict_json.dump_for(self.path, record, max_bytes=_LINE_BYTES) + "\n").encode())
         with reported(self.path, "append"):
             if self._file is None:
-                self._file = self.path.open("ab", buffering=0)
+                self._file = self._opened()
             length = os.fstat(self._file.fileno()).st_size
             try:
                 while line:  # a disk that fills up takes a part, and refuses the rest
@@ -53,16 +57,11 @@ class LogFile:
         with self.path.open("rb") as file:
             for number, line in enumerate(file, 1):
                 if line.endswith(b"\n"):
-                    yield strict_json.parse(line, self.path, line=number)
-
-    def keep(self, wanted: Callable[[dict[str, Any]], bool]) -> None:
-        """Rewrite the log with the wanted records only (before a resumed run goes on)."""
-        self.close()
-        lines = [strict_json.dump(record) + "\n" for record in self.records() if wanted(record)]
-        write_file(self.path, "".join(lines), overwrite=True)
+                    yield strict_json.parse(line[:-1], self.path, line=number, max_bytes=_LINE_BYTES)
 
     def keep_first(self, count: int) -> None:
-        """Rewrite the log with its first ``count`` lines only; what comes after them is not looked at."""
+        """Rewrite the log with its first ``count`` lines only, before a resumed run goes on; what comes after
+        them is not looked at."""
         self.close()
         lines = [strict_json.dump(record) + "\n" for record in islice(self.records(), count)]
         write_file(self.path, "".join(lines), overwrite=True)
@@ -73,3 +72,30 @@ class LogFile:
             self.sync()
             self._file.close()
             self._file = None
+
+    def _opened(self) -> Any:
+        """The file, to be appended to: it ends where its last whole line does."""
+        new = not self.path.exists()
+        file = self.path.open("a+b", buffering=0)
+        try:
+            end = _end_of_lines(file.fileno())
+            if end < os.fstat(file.fileno()).st_size:
+                file.truncate(end)
+            if new:
+                sync_directory(self.path.absolute().parent)
+        except OSError:
+            file.close()
+            raise
+        return file
+
+
+def _end_of_lines(descriptor: int) -> int:
+    """Behind the last line break."""
+    end = os.fstat(descriptor).st_size
+    while end:
+        start = max(0, end - _BLOCK_BYTES)
+        found = os.pread(descriptor, end - start, start).rfind(b"\n")
+        if found >= 0:
+            return start + found + 1
+        end = start
+    return 0

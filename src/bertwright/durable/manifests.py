@@ -12,11 +12,15 @@ from typing import Any
 
 from bertwright import strict_json
 from bertwright.durable.files import digest_of_file
+from bertwright.durable.members import check_member, member
 from bertwright.errors import DigestError, InputError
 from bertwright.progress import Progress, Silent
 
 MANIFEST = "manifest.json"
-_MANIFEST_LIMIT = 64 << 20
+UNSEALED = "unsealed"
+"""Field of a manifest: files that were written with it, for people to edit."""
+
+_CARD, _REPORT = "README.md", "report.html"
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,8 @@ def read_manifest(
 
     Raises:
         error: there is none, it is malformed, or of another kind.
-        DigestError: the manifest's own digest differs, or a file is missing or has another size.
+        DigestError: the manifest's own digest differs, or a file is missing, has another size, is no regular
+            file, or is a link that leads out of the directory (see :func:`~bertwright.durable.member`).
     """
     folder = Path(directory)
     path = folder / manifest_name
@@ -57,7 +62,8 @@ def read_manifest(
         raise error.at(
             folder, f"a {kind or 'finished'} directory", f"no {manifest_name}", hint="unfinished or not ours"
         )
-    record = strict_json.load(path, error=error, max_bytes=_MANIFEST_LIMIT)
+    source = member(folder, manifest_name, error)
+    record = strict_json.load(source, error=error, max_bytes=strict_json.OWN_BYTES)
     if not isinstance(record, dict) or not isinstance(record.get("files"), dict) or "format" not in record:
         raise error.at(path, "a manifest with format and files")
     found = _kind_of(record["format"], path, error)
@@ -77,10 +83,39 @@ def read_manifest(
         )
     files = record.pop("files")
     record.pop("format")
+    record.pop(UNSEALED, None)
     manifest = Manifest(folder, found, files, record, claimed)
     for name, entry in files.items():
+        check_member(name, path, error)
         _check_size(manifest, name, entry)
     return manifest
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What a directory, sound or damaged, says that it is made of."""
+
+    kind: str
+    files: frozenset[str]
+
+    def covers(self, name: str) -> bool:
+        """Whether ``name``, also ``FOLDER/NAME``, is part of it, or a page that ``report`` wrote there."""
+        return name in self.files or name.split("/")[-1] == _REPORT
+
+
+def read_claim(directory: Path, manifest_name: str = MANIFEST) -> Claim | None:
+    """What the manifest of ``directory`` claims; None where there is none, or another program's."""
+    try:
+        record = strict_json.load(member(directory, manifest_name), max_bytes=strict_json.OWN_BYTES)
+        kind = _kind_of(record["format"], directory, InputError)
+    except (InputError, TypeError, KeyError):
+        return None
+    files = record.get("files")
+    # Manifests of models did not name their card at first.
+    unsealed = record.get(UNSEALED, [_CARD] if kind == "model" else [])
+    if not isinstance(files, dict) or not isinstance(unsealed, list):
+        return None
+    return Claim(kind, frozenset([manifest_name, *files, *map(str, unsealed)]))
 
 
 def verify(
@@ -92,11 +127,11 @@ def verify(
         names: only these; all when None.
 
     Raises:
-        DigestError: naming the first file that differs and both digests.
+        DigestError: naming the first file that differs and both digests, or that is not really inside.
     """
     watch = progress or Silent()
     for name in manifest.files if names is None else names:
-        path = manifest.path / name
+        path = member(manifest.path, name, DigestError)
         found = digest_of_file(path)
         expected = manifest.files[name]["sha256"]
         if found != expected:
@@ -110,21 +145,6 @@ def digest_of(record: Any) -> str:
     """SHA-256 of ``record`` as canonical JSON."""
     text = json.dumps(record, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def check_name(name: str, where: str | Path, error: type[InputError] = InputError) -> None:
-    """Refuse anything that is not the plain name of a file inside ``where``."""
-    if not name or name in (".", "..") or "/" in name or "\\" in name or not name.isprintable():
-        raise error.at(where, "a plain file name", name)
-
-
-def check_member(name: str, where: str | Path, error: type[InputError] = InputError) -> None:
-    """Refuse anything that is not a file inside ``where``: its plain name, or ``FOLDER/NAME``."""
-    parts = name.split("/")
-    if len(parts) > 2:
-        raise error.at(where, "a plain file name, or one in one folder", name)
-    for part in parts:
-        check_name(part, where, error)
 
 
 def _kind_of(value: Any, path: Path, error: type[InputError]) -> str:
@@ -143,19 +163,12 @@ def _kind_of(value: Any, path: Path, error: type[InputError]) -> str:
 
 
 def _check_size(manifest: Manifest, name: str, entry: Any) -> None:
-    check_member(name, manifest.path)
     path = manifest.path / name
-    if path.parent != manifest.path and path.parent.is_symlink():
-        raise DigestError.at(path.parent, "a folder inside", f"a link to {os.readlink(path.parent)}")
     if not isinstance(entry, dict) or not isinstance(entry.get("sha256"), str):
         raise DigestError.at(manifest.path, "size and SHA-256 of every file", field=name)
-    try:
-        status = os.stat(path, follow_symlinks=False)
-    except (FileNotFoundError, NotADirectoryError):
-        raise DigestError.at(
-            path, f"{entry.get('bytes')} bytes", "nothing there", hint="the file is missing"
-        ) from None
-    if status.st_size != entry.get("bytes"):
-        raise DigestError.at(
-            path, f"{entry.get('bytes')} bytes", f"{status.st_size} bytes", hint="cut short or changed"
-        )
+    expected = f"{entry.get('bytes')} bytes"
+    if not os.path.lexists(path):
+        raise DigestError.at(path, expected, "nothing there", hint="the file is missing")
+    size = member(manifest.path, name, DigestError).stat().st_size
+    if size != entry.get("bytes"):
+        raise DigestError.at(path, expected, f"{size} bytes", hint="cut short or changed")

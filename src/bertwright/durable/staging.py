@@ -6,9 +6,10 @@ import shutil
 from pathlib import Path
 from types import TracebackType
 
-from bertwright.durable.directories import check_target, put_in_place
-from bertwright.durable.files import remove_stale, reported, temporary_beside
+from bertwright.durable.abandoned import remove_abandoned, remove_stale, temporary_beside
+from bertwright.durable.files import reported
 from bertwright.durable.manifests import MANIFEST
+from bertwright.durable.replacement import check_new_directory, put_in_place
 
 
 class StagedDirectory:
@@ -17,7 +18,8 @@ class StagedDirectory:
     When the block ends without :meth:`publish`, nothing of it remains.
 
     Args:
-        target: final path; replaced only with ``overwrite``, and only if empty or holding a manifest of ours.
+        target: final path; replaced as by :class:`NewDirectory`.
+        kind: what it is by its manifest; None for what has a mere mark, see :func:`check_new_directory`.
         overwrite: replace what is there.
         manifest_name: the manifest's file name.
 
@@ -30,16 +32,20 @@ class StagedDirectory:
         DiskError: the file system refused; the target is as it was.
     """
 
-    def __init__(self, target: str | Path, *, overwrite: bool = False, manifest_name: str = MANIFEST) -> None:
+    def __init__(
+        self, target: str | Path, *, kind: str | None, overwrite: bool = False, manifest_name: str = MANIFEST
+    ) -> None:
         self.target = Path(target)
+        self._kind = kind
         self._overwrite = overwrite
         self._manifest_name = manifest_name
         self.scratch = temporary_beside(self.target)
         self.path = self.scratch / (self.target.name or "output")
 
     def __enter__(self) -> StagedDirectory:
-        check_target(self.target, self._overwrite, self._manifest_name)
+        check_new_directory(self.target, self._kind, self._overwrite, self._manifest_name)
         with reported(self.target, "create"):
+            remove_abandoned(self.target)
             remove_stale(self.scratch)
             self.scratch.mkdir(mode=0o700)
         return self
@@ -47,7 +53,7 @@ class StagedDirectory:
     def publish(self) -> None:
         """Let what was made at :attr:`path` appear at the target."""
         with reported(self.target, "write"):
-            put_in_place(self.path, self.target, self._overwrite, self._manifest_name)
+            put_in_place(self.path, self.target, self._kind, self._overwrite, self._manifest_name)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -6,6 +6,7 @@ parts, and how long they took. Going on with another request is refused. It goes
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from bertwright import strict_json
+from bertwright.durable.abandoned import remove_abandoned, remove_stale, temporary_beside
 from bertwright.durable.files import reported, require_absent, write_file
 from bertwright.durable.locks import lock
 from bertwright.durable.logs import LogFile
@@ -70,9 +72,10 @@ class UnfinishedWork:
 
         Raises:
             OutputExistsError: the output exists, or unfinished work does and neither ``resume`` nor
-                ``overwrite`` says what to do with it.
+                ``overwrite`` says what to do with it, or something of someone else has its name.
             OutputBusyError: another process is writing it.
             ResumeError: the unfinished work answers another request; each difference is named.
+            DiskError: the file system refused.
         """
         require_absent(self.output, overwrite)
         with lock(self.output):
@@ -85,7 +88,8 @@ class UnfinishedWork:
             finally:
                 self._log.close()
                 if ended or not (worth_keeping() if worth_keeping else self.records):
-                    shutil.rmtree(self.directory, ignore_errors=True)
+                    with suppress(OSError):  # what is left is removed by the next that writes here
+                        self._remove()
                 else:
                     with suppress(DiskError):  # what the block ended with is to be told, not this
                         self._keep_seconds()
@@ -106,20 +110,45 @@ class UnfinishedWork:
         write_file(self.directory / _SECONDS, strict_json.dump({"seconds": seconds}), overwrite=True)
 
     def _begin(self, resume: bool, overwrite: bool) -> None:
+        request = strict_json.dump_for(self.directory / _REQUEST, self._request)
+        remove_abandoned(self.directory)
+        if self._is_foreign():
+            raise OutputExistsError(self.directory, "it is in the way and not ours: move it away")
         if self.directory.exists() and not resume:
             if not overwrite:
                 hint = "unfinished work: go on with --resume, or begin anew with --overwrite"
                 raise OutputExistsError(self.directory, hint)
-            shutil.rmtree(self.directory)
+            with reported(self.directory, "remove"):
+                self._remove()
         if (self.directory / _REQUEST).exists():
             self._take_up()
             return
         with reported(self.directory, "create"):
             self.directory.mkdir(exist_ok=True)
-        write_file(self.directory / _REQUEST, strict_json.dump(self._request))
+        write_file(self.directory / _REQUEST, request)
+
+    def _is_foreign(self) -> bool:
+        """Ours has a request, or was left so early that there is at most an unfinished one in it."""
+        if not os.path.lexists(self.directory):
+            return False
+        if self.directory.is_symlink() or not self.directory.is_dir():
+            return True
+        with reported(self.directory, "read"):
+            names = os.listdir(self.directory)
+        return _REQUEST not in names and not all(name.startswith(f".tmp-{_REQUEST}-") for name in names)
+
+    def _remove(self) -> None:
+        """Remove the directory, under another name first: half of it is no unfinished work."""
+        doomed = temporary_beside(self.directory)
+        remove_stale(doomed)
+        os.rename(self.directory, doomed)
+        shutil.rmtree(doomed)
 
     def _take_up(self) -> None:
-        stored = strict_json.load(self.directory / _REQUEST, error=ResumeError)
+        path = self.directory / _REQUEST
+        stored = strict_json.load(path, error=ResumeError, max_bytes=strict_json.OWN_BYTES)
+        if not isinstance(stored, dict):
+            raise ResumeError.at(path, "the request that the unfinished work answers")
         changed = [
             f"{name}: {strict_json.dump(stored.get(name))} -> {strict_json.dump(self._request.get(name))}"
             for name in sorted(set(stored) | set(self._request))
@@ -130,9 +159,6 @@ class UnfinishedWork:
             raise ResumeError(
                 f"{shown_path(self.directory)}: begun with another request: {'; '.join(changed)} ({hint})"
             )
-        # Reading leaves out a torn last line, and keeping rewrites the log without it: the next record would
-        # be glued to it.
         self.records = list(self._log.records())
         if (self.directory / _SECONDS).exists():
             self.earlier_seconds = strict_json.load(self.directory / _SECONDS, error=ResumeError)["seconds"]
-        self._log.keep(lambda _: True)

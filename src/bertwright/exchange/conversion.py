@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from bertwright.checkpoints.bilm_folder import BilmFolder
-from bertwright.checkpoints.members import MANIFEST_NAME
+from bertwright.checkpoints.members import KIND, MANIFEST_NAME
 from bertwright.checkpoints.model_folder import ModelFolder
 from bertwright.durable import StagedDirectory, require_elsewhere
 from bertwright.errors import ModelError, UsageError
@@ -104,7 +104,7 @@ def convert(
     if limit is not None and not 0 <= limit < math.inf:
         raise UsageError(f"bound: expected a finite number of at least 0, got {limit}")
     require_elsewhere(output, source)
-    with StagedDirectory(output, overwrite=overwrite, manifest_name=MANIFEST_NAME) as staged:
+    with StagedDirectory(output, kind=KIND, overwrite=overwrite, manifest_name=MANIFEST_NAME) as staged:
         watch.start("reading")
         opened = open_source(source, staged.scratch, lower_case=lower_case)
         _require_holding(opened.folder, target, to)

@@ -9,10 +9,10 @@ from typing import Any
 
 from bertwright.checkpoints.bilm_folder import BilmFolder
 from bertwright.checkpoints.extended_rows import extended_rows
-from bertwright.checkpoints.members import MANIFEST_NAME
+from bertwright.checkpoints.members import check_output
 from bertwright.checkpoints.model_folder import ModelFolder, open_model
 from bertwright.corpus.lines import MAX_LINE_BYTES
-from bertwright.durable import check_target, require_elsewhere
+from bertwright.durable import require_elsewhere
 from bertwright.errors import ModelError
 from bertwright.exchange.hugging_face import save_folder
 from bertwright.progress import Progress
@@ -77,7 +77,7 @@ def extend_model(
     output = Path(output)
     for path in (model, *corpus, *([] if held_out is None else [held_out])):
         require_elsewhere(output, path)
-    check_target(output, overwrite, MANIFEST_NAME)
+    check_output(output, overwrite)
     folder = open_model(model)
     if isinstance(folder, BilmFolder):
         raise ModelError.at(model, "a BERT whose vocabulary is to be extended", "an LSTM language model")

@@ -8,13 +8,11 @@ from typing import Any
 
 from torch import Tensor
 
-from bertwright import strict_json
 from bertwright.checkpoints import members
 from bertwright.checkpoints.model_folder import ModelFolder
 from bertwright.checkpoints.saving import ARCHITECTURES, LEFT_TO_RIGHT, save_weights
 from bertwright.checkpoints.sentence_recipe import SentenceRecipe
 from bertwright.checkpoints.tensor_file import read_tensors
-from bertwright.errors import ModelError
 from bertwright.exchange.request import Request
 
 _KEPT = ("id2label", "label2id", "problem_type")
@@ -84,7 +82,7 @@ def head_fields(folder: ModelFolder) -> dict[str, Any]:
         "label2id": {name: index for index, name in enumerate(names)},
     }
     if (folder.path / members.CONFIG).exists():
-        values = strict_json.load(members.member(folder.path, members.CONFIG), error=ModelError)
+        values = members.load_config(members.member(folder.path, members.CONFIG))
         fields |= {name: values[name] for name in _KEPT if values.get(name) is not None}
     return fields
 

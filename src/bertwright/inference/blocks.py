@@ -179,10 +179,10 @@ def require_beside(path: Path, output: Path, overwrite: bool) -> bool:
     blocks then refuses the request that does not go on with them.
 
     Raises:
-        OutputExistsError: something stands there, and neither is the case.
+        OutputExistsError: something stands there, and neither is the case, or it is no file.
     """
     replace = overwrite or durable.unfinished_directory(output).exists()
-    durable.require_absent(path, replace)
+    durable.check_new_file(path, replace)
     return replace
 
 

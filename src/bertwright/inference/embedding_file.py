@@ -82,7 +82,7 @@ def embed_file(
     sequence_length(recipe.max_length, model.config.max_position_embeddings)
     check_format(output)
     check_input(file, output)
-    durable.require_absent(output, overwrite)
+    durable.check_new_file(output, overwrite)
     count = sum(1 for _ in read_texts(file, column))  # whatever is wrong with the file shows before the work
     if not count:
         raise TableError.at(file, "at least one text", "none")

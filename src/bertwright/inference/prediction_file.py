@@ -129,7 +129,7 @@ def _check_outputs(file: Path, output: Path, errors: Path, overwrite: bool) -> b
         raise UsageError.at(output, "a name ending in .jsonl", output.suffix or output.name)
     for path in (output, errors):
         check_input(file, path)
-    durable.require_absent(output, overwrite)
+    durable.check_new_file(output, overwrite)
     return require_beside(errors, output, overwrite)
 
 

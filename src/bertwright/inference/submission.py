@@ -46,7 +46,7 @@ def check_submission(task: dict[str, Any], submission: Path, others: Iterable[Pa
         raise UsageError(f"--submission: expected {expected}, got {got}")
     if submission.resolve() in [path.resolve() for path in others]:
         raise UsageError.at(submission, "a submission other than the input and the output")
-    durable.require_absent(submission, overwrite)
+    durable.check_new_file(submission, overwrite)
 
 
 def row_identities(

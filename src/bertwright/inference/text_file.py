@@ -48,7 +48,7 @@ def answer_texts(
     if output.suffix.lower() not in (".jsonl", ".ndjson"):
         raise UsageError.at(output, "a name ending in .jsonl", output.suffix or output.name)
     check_input(file, output)
-    durable.require_absent(output, overwrite)
+    durable.check_new_file(output, overwrite)
     count = sum(1 for _ in read_texts(file, column))  # whatever is wrong with the file shows before the work
     if not count:
         raise TableError.at(file, "at least one text", "none")

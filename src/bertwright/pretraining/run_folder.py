@@ -30,7 +30,7 @@ from typing import Any
 from bertwright import strict_json
 from bertwright.checkpoints.members import MANIFEST_NAME
 from bertwright.config.settings import differences, flatten, from_json
-from bertwright.durable import lock, read_manifest, reported, require_absent, verify, write_file
+from bertwright.durable import check_place, lock, read_manifest, reported, verify, write_file
 from bertwright.errors import DiskError, InputError, OutputExistsError, ResumeError, shown_path
 from bertwright.pretraining.config import FREE_TO_CHANGE, PretrainingSettings
 
@@ -78,7 +78,7 @@ class RunFolder:
         Raises:
             OutputExistsError, UsageError: nothing was changed.
         """
-        require_absent(self.path, overwrite=True)
+        check_place(self.path)
         if not os.path.lexists(self.path):
             return
         if not self.path.is_dir():

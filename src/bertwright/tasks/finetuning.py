@@ -11,9 +11,11 @@ from typing import Any
 from torch import Tensor, nn
 
 from bertwright import __version__
+from bertwright.checkpoints.labels import require_room
+from bertwright.checkpoints.members import check_output
 from bertwright.checkpoints.model_folder import ModelFolder, open_model, save_model
 from bertwright.config.settings import flatten
-from bertwright.durable import UnfinishedWork, digest_of_file, require_absent, require_elsewhere
+from bertwright.durable import UnfinishedWork, digest_of_file, require_elsewhere
 from bertwright.errors import SettingsError, UsageError
 from bertwright.model.topped_model import ToppedModel
 from bertwright.progress import Progress, Silent
@@ -97,6 +99,7 @@ def finetune(
     posed = cls.pose(train, columns, folder.tokenizer, length, format, settings)
     if settings.class_weights is not None and getattr(posed.task, "class_weights", None) is None:
         raise SettingsError(f"class_weights: expected a task with one class a row, got {posed.task.kind}")
+    require_room(posed.task.to_dict(), train)
     posed = posed.drawn(settings.rows)
     labelled = posed.task.read(dev, format=format)
     materials = _materials(folder, posed, labelled, settings, preset)
@@ -186,7 +189,7 @@ def _check_request(seeds: Sequence[int], output: Path, inputs: Sequence[Path], o
         raise UsageError(f"expected each seed once, got {', '.join(map(str, seeds))}")
     for path in inputs:
         require_elsewhere(output, path)
-    require_absent(output, overwrite)
+    check_output(output, overwrite)
 
 
 def _tell(

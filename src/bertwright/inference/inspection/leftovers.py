@@ -115,7 +115,7 @@ def _fields(folder: ModelFolder) -> list[str]:
     sources = [folder.path / name for name in places if (folder.path / name).is_file()]
     if not sources:
         return []
-    values = strict_json.load(sources[0], error=ModelError)
+    values = members.load_config(sources[0])
     known = _HARMLESS | set(BertConfig.model_fields)
     return [
         name

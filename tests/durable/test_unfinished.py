@@ -1,0 +1,103 @@
+"""What stands beside an output while it is made: ours alone is taken up, and ours alone is removed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from bertwright import durable
+from bertwright.errors import DiskError, OutputExistsError, ResumeError
+
+REQUEST = {"rows": 3}
+
+
+class Stop(Exception):
+    """Something that goes wrong on the way."""
+
+
+def stopped(output: Path, request: dict[str, object] | None = None) -> None:
+    """Leave one finished part."""
+    work = durable.UnfinishedWork(output, request or REQUEST, "log.jsonl")
+    with pytest.raises(Stop), work.held():
+        work.add({"part": 1})
+        raise Stop
+
+
+@pytest.mark.parametrize("asked", [{}, {"resume": True}, {"overwrite": True}])
+@pytest.mark.parametrize("kind", ["directory", "file", "link", "lost link"])
+def test_what_is_not_ours_stays(tmp_path: Path, kind: str, asked: dict[str, bool]) -> None:
+    theirs = tmp_path / "out.partial"
+    if kind == "directory":
+        theirs.mkdir()
+        (theirs / "mine.txt").write_bytes(b"mine")
+    elif kind == "file":
+        theirs.write_bytes(b"mine")
+    else:
+        theirs.symlink_to(tmp_path if kind == "link" else "nowhere")
+    names = sorted(path.name for path in tmp_path.rglob("*"))
+    work = durable.UnfinishedWork(tmp_path / "out", REQUEST, "log.jsonl")
+    message = r"out.partial.*in the way and not ours"
+    with pytest.raises(OutputExistsError, match=message), work.held(**asked):  # type: ignore[arg-type]
+        pass
+    assert sorted(path.name for path in tmp_path.rglob("*")) == names
+
+
+@pytest.mark.parametrize("left", [[], [".tmp-request.json-123"]])
+def test_what_was_hardly_begun_is_ours(tmp_path: Path, left: list[str]) -> None:
+    (tmp_path / "out.partial").mkdir()
+    for name in left:
+        (tmp_path / "out.partial" / name).write_bytes(b"{")
+    work = durable.UnfinishedWork(tmp_path / "out", REQUEST, "log.jsonl")
+    with work.held(resume=True):
+        assert work.records == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_removal_that_stops_halfway_is_never_in_the_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def halfway(path: Path) -> None:
+        (path / "request.json").unlink()
+        raise OSError(5, os.strerror(5))
+
+    output = tmp_path / "out"
+    stopped(output)
+    work = durable.UnfinishedWork(output, REQUEST, "log.jsonl")
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "rmtree", halfway)
+        with pytest.raises(DiskError, match=r"out.partial: cannot remove: EIO"), work.held(overwrite=True):
+            pass
+    assert not (tmp_path / "out.partial").exists()
+    with durable.UnfinishedWork(output, REQUEST, "log.jsonl").held():
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_large_request_is_read_again(tmp_path: Path) -> None:
+    request: dict[str, object] = {"labels": [f"a class with a long name, number {i}" for i in range(70_000)]}
+    stopped(tmp_path / "out", request)
+    work = durable.UnfinishedWork(tmp_path / "out", request, "log.jsonl")
+    with work.held(resume=True):
+        assert work.records == [{"part": 1}]
+
+
+def test_a_request_that_is_none(tmp_path: Path) -> None:
+    stopped(tmp_path / "out")
+    (tmp_path / "out.partial" / "request.json").write_text("[]")
+    work = durable.UnfinishedWork(tmp_path / "out", REQUEST, "log.jsonl")
+    with pytest.raises(ResumeError, match=r"request.json: expected the request"), work.held(resume=True):
+        pass
+
+
+def test_a_torn_record_is_cut_off(tmp_path: Path) -> None:
+    stopped(tmp_path / "out")
+    log = tmp_path / "out.partial" / "log.jsonl"
+    log.write_bytes(log.read_bytes() + b'{"part": ')
+    work = durable.UnfinishedWork(tmp_path / "out", REQUEST, "log.jsonl")
+    with pytest.raises(Stop), work.held(resume=True):
+        work.add({"part": 2})
+        raise Stop
+    assert log.read_bytes() == b'{"part": 1}\n{"part": 2}\n'
