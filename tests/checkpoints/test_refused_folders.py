@@ -10,16 +10,20 @@ import pytest
 import small_models
 import torch
 from folder_edits import edit_config, edit_weights
+from hub_cache import into_cache
 from shared import shared_path
 
 from bertwright.checkpoints.model_folder import ModelFolder, open_model
 from bertwright.errors import (
     BertwrightError,
+    DigestError,
+    InputError,
     ModelError,
     VocabularyError,
 )
 from bertwright.model.classifier import SequenceClassifier
 from bertwright.model.encoder import BertEncoder
+from bertwright.tokenization import Tokenizer
 
 
 def refused(path: Path, message: str, error: type[BertwrightError] = ModelError) -> None:
@@ -62,7 +66,7 @@ def test_no_weights(folder: Path) -> None:
         ('{"vocab_size": 1, "vocab_size": 2}', "each key once"),
         ('{"vocab_size": Infinity}', "finite numbers"),
         ("[" * 100_000, "nested at most 64 deep"),
-        (" " * (2 << 20), "at most 1,048,576 bytes"),
+        (" " * (17 << 20), "at most 16,777,216 bytes"),
         ("{}", "vocab_size: missing"),
     ],
     ids=["empty", "list", "comment", "duplicate", "infinity", "deep", "large", "nothing in it"],
@@ -133,22 +137,34 @@ def test_a_broken_vocabulary(folder: Path) -> None:
     refused(folder, "vocab.txt", VocabularyError)
 
 
-@pytest.mark.parametrize("name", ["config.json", "model.safetensors", "vocab.txt", "tokenizer.json"])
+LINKED = ["config.json", "model.safetensors", "vocab.txt", "tokenizer.json", "added_tokens.json"]
+
+
+@pytest.mark.parametrize("name", LINKED)
 def test_links_that_lead_out_of_the_folder(name: str, folder: Path, tmp_path: Path) -> None:
-    (folder / name).rename(tmp_path / name)
+    (tmp_path / "added_tokens.json").write_text("{}")
+    if (folder / name).exists():
+        (folder / name).rename(tmp_path / name)
     (folder / name).symlink_to(tmp_path / name)
-    refused(folder, 'a file inside the model folder, got "a link to')
+    refused(folder, f'{name}: expected a file inside the folder, got "a link to', InputError)
 
 
-def test_the_links_of_a_hub_cache_are_followed(folder: Path, tmp_path: Path) -> None:
-    cache = tmp_path / "models--x--y"
-    snapshot = cache / "snapshots" / "0123"
-    snapshot.mkdir(parents=True)
-    (cache / "blobs").mkdir()
-    for number, path in enumerate(sorted(folder.iterdir())):
-        path.rename(cache / "blobs" / str(number))
-        (snapshot / path.name).symlink_to(Path("../../blobs") / str(number))
-    assert open_model(snapshot).heads == {"masked_language", "next_sentence"}
+@pytest.mark.parametrize("ours", [True, False])
+def test_the_links_of_a_hub_cache_are_followed(ours: bool, saved: Path, folder: Path, tmp_path: Path) -> None:
+    snapshot = into_cache(saved if ours else folder, tmp_path / "models--x--y")
+    opened = open_model(snapshot)
+    assert opened.heads == {"masked_language", "next_sentence"}
+    assert opened.manifest.get("digest") == (open_model(saved).manifest["digest"] if ours else None)
+    assert Tokenizer.load(snapshot).digest == opened.tokenizer.digest
+
+
+def test_a_damaged_blob_of_a_hub_cache(saved: Path, tmp_path: Path) -> None:
+    snapshot = into_cache(saved, tmp_path / "models--x--y")
+    blob = (snapshot / "model.safetensors").resolve()
+    data = bytearray(blob.read_bytes())
+    data[-1] ^= 1
+    blob.write_bytes(data)
+    refused(snapshot, "model.safetensors: expected SHA-256", DigestError)
 
 
 def test_a_file_that_everyone_may_change_is_noted(folder: Path) -> None:

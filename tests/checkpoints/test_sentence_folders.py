@@ -180,7 +180,7 @@ def test_a_snapshot_of_the_hub(folder: Path, tmp_path: Path) -> None:
     (snapshot / "1_Pooling" / "config.json").unlink()
     (snapshot / "1_Pooling" / "config.json").symlink_to(tmp_path / "elsewhere.json")
     (tmp_path / "elsewhere.json").write_text(json.dumps(OLD_POOLING))
-    with pytest.raises(ModelError, match="a file inside the model folder"):
+    with pytest.raises(ModelError, match="a file inside the folder"):
         load(snapshot)
 
 

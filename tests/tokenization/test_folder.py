@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hub_cache import into_cache
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -210,6 +212,36 @@ class TestRefused:
         assert str(folder / name) in self.refusal(folder)
 
 
+READ = ["vocab.txt", "tokenizer.json", "tokenizer_config.json", "added_tokens.json"]
+
+
+class TestLinks:
+    @pytest.mark.parametrize("name", READ)
+    def test_that_lead_out_of_the_folder(self, folder: Path, tmp_path: Path, name: str) -> None:
+        (tmp_path / "added_tokens.json").write_text("{}")
+        if (folder / name).exists():
+            (folder / name).rename(tmp_path / name)
+        (folder / name).symlink_to(tmp_path / name)
+        with pytest.raises(VocabularyError, match=f"{name}: expected a file inside the folder"):
+            Tokenizer.load(folder)
+        (tmp_path / name).unlink()
+        with pytest.raises(VocabularyError, match=f"{name}: expected a file inside the folder"):
+            Tokenizer.load(folder)
+
+    @pytest.mark.parametrize("name", READ)
+    def test_a_pipe_is_not_waited_for(self, folder: Path, name: str) -> None:
+        (folder / name).unlink(missing_ok=True)
+        os.mkfifo(folder / name)
+        with pytest.raises(VocabularyError, match=f"{name}: expected a regular file"):
+            Tokenizer.load(folder)
+
+    def test_of_a_hub_cache(self, folder: Path, tmp_path: Path) -> None:
+        (folder / "added_tokens.json").write_text("{}")
+        snapshot = into_cache(folder, tmp_path / "models--x--y")
+        assert (snapshot / "vocab.txt").is_symlink()
+        assert Tokenizer.load(snapshot).vocabulary == SMALL
+
+
 class TestManifest:
     @pytest.fixture
     def finished(self, tmp_path: Path) -> Path:
@@ -243,6 +275,15 @@ class TestManifest:
     def test_another_programs_manifest_means_nothing(self, folder: Path) -> None:
         (folder / "manifest.json").write_text('{"name": "an app", "icons": []}', "utf-8")
         assert Tokenizer.load(folder).vocabulary == SMALL
+
+    @pytest.mark.parametrize("foreign", [True, False])
+    @pytest.mark.parametrize("name", ["manifest.json", "bertwright.json"])
+    def test_a_manifest_that_is_a_link(self, finished: Path, name: str, foreign: bool) -> None:
+        (finished.parent / "theirs").write_text("{}" if foreign else (finished / "manifest.json").read_text())
+        (finished / name).unlink(missing_ok=True)
+        (finished / name).symlink_to("../theirs")
+        with pytest.raises(VocabularyError, match=f"{name}: expected a file inside the folder"):
+            Tokenizer.load(finished)
 
     def test_a_missing_file_is_refused_and_named(self, finished: Path) -> None:
         (finished / "tokenizer.json").unlink()

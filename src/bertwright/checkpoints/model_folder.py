@@ -98,7 +98,7 @@ def _open_hugging_face(
     if not (path / members.CONFIG).exists():
         members.refuse_pickles(path)  # the better reason, where there are some
     source = members.member(path, members.CONFIG)
-    stored = strict_json.load(source, error=ModelError)
+    stored = members.load_config(source)
     if isinstance(stored, Mapping) and stored.get("model_type") == BilmConfig.model_type:
         return _open_bilm(path, stored, source, manifest, lower_case, allow_nonfinite)
     values, prefix, remarks = as_bert(stored, source)
@@ -170,9 +170,6 @@ def _tokenizer(
 ) -> tuple[Tokenizer, list[str]]:
     """The folder's tokenizer, which must have as many tokens as the network has word embeddings."""
     stored = [name for name in ("tokenizer.json", "tokenizer_config.json") if (path / name).exists()]
-    for name in [*stored, "vocab.txt"]:
-        if (path / name).is_symlink():
-            members.member(path, name)
     tokenizer = Tokenizer.load(path, lower_case)
     size = len(tokenizer.vocabulary)
     if size != config.vocab_size:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 from bertwright import strict_json
-from bertwright.durable import MANIFEST, read_manifest, verify
+from bertwright.durable import MANIFEST, member, read_manifest, verify
 from bertwright.errors import VocabularyError
 from bertwright.tokenization import tokenizer_json
 from bertwright.tokenization.settings import TokenizerSettings
-from bertwright.tokenization.vocabulary import CLS, MASK, MAX_BYTES, PAD, SEP, UNK, Vocabulary
+from bertwright.tokenization.vocabulary import CLS, MASK, PAD, SEP, UNK, Vocabulary
 
 VOCAB_TXT = "vocab.txt"
 TOKENIZER_JSON = "tokenizer.json"
@@ -30,11 +31,13 @@ def read(path: Path) -> tuple[Vocabulary, TokenizerSettings]:
     """Vocabulary and settings of a folder or of a bare ``vocab.txt``; see :meth:`Tokenizer.load`."""
     if not path.is_dir():
         return Vocabulary.load(path), TokenizerSettings()
-    names = [name for name in _READ if (path / name).exists()]
+    names = [name for name in _READ if os.path.lexists(path / name)]
     if VOCAB_TXT not in names and TOKENIZER_JSON not in names:
         inner = path / "model"  # of a run
         hint = f"{inner} has one" if (inner / VOCAB_TXT).exists() else None
         raise VocabularyError.at(path, f"a folder with {VOCAB_TXT} or {TOKENIZER_JSON}", "neither", hint=hint)
+    for name in names:
+        member(path, name, VocabularyError)
     _verify(path, names)
     vocabulary: Vocabulary | None = None
     settings: dict[str, Any] = {}
@@ -89,7 +92,8 @@ def _verify(path: Path, names: list[str]) -> None:
 
 def _is_foreign(path: Path) -> bool:
     """Whether a manifest is another program's; ours has both keys, also when one of them was damaged."""
-    record = strict_json.load(path, error=VocabularyError, max_bytes=MAX_BYTES)
+    source = member(path.parent, path.name, VocabularyError)
+    record = strict_json.load(source, error=VocabularyError, max_bytes=strict_json.OWN_BYTES)
     return not isinstance(record, dict) or not {"format", "files"} & record.keys()
 
 

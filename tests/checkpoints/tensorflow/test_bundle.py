@@ -204,7 +204,7 @@ def test_data_files_outside_the_folder(tmp_path: Path) -> None:
     for name in ("x.data-00000-of-00001", "x.index"):
         (folder / name).rename(tmp_path / name)
         (folder / name).symlink_to(tmp_path / name)
-        with pytest.raises(ModelError, match=f"{name}: expected a file inside the model folder"):
+        with pytest.raises(ModelError, match=f"{name}: expected a file inside the folder"):
             TensorBundle(prefix)
         (folder / name).unlink()
         (folder / name).mkdir()
