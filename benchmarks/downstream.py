@@ -146,16 +146,11 @@ def tune(
 
 
 def settings_for(way: str, task: LabelledData) -> FinetuneSettings:
-    """The recipe: the defaults, but for the task's length, epochs and metric."""
+    """The defaults, but for the task's length, epochs and metric; no way has more than one chance."""
+    tuned = {"epochs": task.epochs, "from_scratch": way == "scratch", "restarts": 0}
+    own = {"method": "features"} if way == "features" else tuned
     return FinetuneSettings.model_validate(
-        {
-            "max_length": task.max_length,
-            "metric": task.metric,
-            "from_scratch": way == "scratch",
-            **({"method": "features"} if way == "features" else {"epochs": task.epochs}),
-            "restarts": 0,  # the same chances for all
-            **task.settings,
-        }
+        {**own, "max_length": task.max_length, "metric": task.metric, **task.settings}
     )
 
 

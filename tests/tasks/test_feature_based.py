@@ -10,22 +10,33 @@ from typing import Any
 import pytest
 
 from bertwright.checkpoints.model_folder import open_model
-from bertwright.errors import SettingsError, UsageError
 from bertwright.features.layers import CHOICES
-from bertwright.tasks.feature_based import train_on_features
 from bertwright.tasks.feature_settings import FeatureSettings
 from bertwright.tasks.finetuning import finetune
 from bertwright.tasks.settings import FinetuneSettings
+from bertwright.tasks.summary import FinetuneSummary
 
+Files = tuple[Path, Path]
 SHORT = FeatureSettings(epochs=20, batch_size=16, learning_rate=0.03)
 
 
-def test_comparable_with_fine_tuning_and_deterministic(
-    pretrained: Path, review_files: tuple[Path, Path], tmp_path: Path
-) -> None:
-    train, dev = review_files
+def trained(
+    model: Path, files: Files, output: Path, features: FeatureSettings = SHORT, **request: Any
+) -> FinetuneSummary:
+    settings = FinetuneSettings(method="features", features=features)
+    return finetune(model, train=files[0], dev=files[1], output=output, settings=settings, **request)
+
+
+def stored(output: Path) -> dict[str, Any]:
+    """How the small model is built, as it is stored with the task."""
+    description: dict[str, Any] = (open_model(output).task or {})["features"]
+    return description
+
+
+def test_comparable_with_fine_tuning(pretrained: Path, review_files: Files, tmp_path: Path) -> None:
     before = open_model(pretrained).manifest["digest"]
-    found = train_on_features(pretrained, train=train, dev=dev, features=SHORT, seeds=(0, 1))
+    found = trained(pretrained, review_files, tmp_path / "features", seeds=(0, 1))
+    train, dev = review_files
     tuned = finetune(
         pretrained,
         train=train,
@@ -39,44 +50,40 @@ def test_comparable_with_fine_tuning_and_deterministic(
     assert found.metrics["accuracy"] > 0.9, "a word decides, and its embedding is in the mean"
     assert [run.seed for run in found.runs] == [0, 1]
     assert found.runs[0].metrics["loss"] != found.runs[1].metrics["loss"]
-    again = train_on_features(pretrained, train=train, dev=dev, features=SHORT, seeds=(0, 1))
-    assert again.to_dict() | {"seconds": 0} == found.to_dict() | {"seconds": 0}
     assert open_model(pretrained).manifest["digest"] == before
 
 
 @pytest.mark.parametrize("layers", CHOICES)
-def test_every_row_of_table_7(pretrained: Path, review_files: tuple[Path, Path], layers: str) -> None:
-    train, dev = review_files
+def test_every_row_of_table_7(pretrained: Path, review_files: Files, tmp_path: Path, layers: str) -> None:
     recipe: dict[str, Any] = {**SHORT.model_dump(), "layers": layers}
-    found = train_on_features(pretrained, train=train, dev=dev, features=FeatureSettings(**recipe))
-    assert found.layers == layers and found.head == "linear"
+    found = trained(pretrained, review_files, tmp_path / "out", FeatureSettings(**recipe))
+    assert (stored(tmp_path / "out")["name"], stored(tmp_path / "out")["head"]) == (layers, "linear")
     assert found.metrics["accuracy"] > 0.9
 
 
 def test_the_best_epoch_is_kept_and_patience_ends_the_run(
-    pretrained: Path, review_files: tuple[Path, Path]
+    pretrained: Path, review_files: Files, tmp_path: Path
 ) -> None:
-    train, dev = review_files
     recipe = FeatureSettings(epochs=50, learning_rate=0.05, patience=2)
-    run = train_on_features(pretrained, train=train, dev=dev, features=recipe).best
+    run = trained(pretrained, review_files, tmp_path / "out", recipe).best
     assert len(run.epochs) < 50
     assert run.metrics == run.epochs[int(run.epoch) - 1]
     assert len(run.epochs) == run.epoch + 2
     assert run.metrics["accuracy"] == max(epoch["accuracy"] for epoch in run.epochs)
 
 
-def test_numbers(pretrained: Path, review_files: tuple[Path, Path], tmp_path: Path) -> None:
+def test_numbers(pretrained: Path, review_files: Files, tmp_path: Path) -> None:
     files = []
     for file in review_files:
         text = file.read_text().replace("\tgood", "\t70").replace("\tbad", "\t-30")
         files.append(tmp_path / file.name)
         files[-1].write_text(text.replace("label", "score", 1))
-    found = train_on_features(pretrained, kind="regress", train=files[0], dev=files[1], features=SHORT)
+    found = trained(pretrained, (files[0], files[1]), tmp_path / "out", kind="regress")
     assert found.metrics["pearson"] > 0.8
 
 
 def test_tags_under_a_bilstm_and_under_a_linear_layer(
-    pretrained: Path, review_files: tuple[Path, Path], tmp_path: Path
+    pretrained: Path, review_files: Files, tmp_path: Path
 ) -> None:
     """A word's tag is whether it, or the word before it, is a good one: neighbours decide."""
     files = []
@@ -89,28 +96,13 @@ def test_tags_under_a_bilstm_and_under_a_linear_layer(
             sentences.append("".join(f"{word} {tag}\n" for word, tag in zip(words, tags, strict=True)))
         files.append(tmp_path / source.with_suffix(".conll").name)
         files[-1].write_text("\n".join(sentences))
-    cache, scores = tmp_path / "cache", {}
+    scores = {}
     for head in ("auto", "linear"):
         recipe: dict[str, Any] = {**SHORT.model_dump(), "epochs": 6, "layers": "embeddings", "head": head}
-        found = train_on_features(
-            pretrained,
-            kind="tag",
-            train=files[0],
-            dev=files[1],
-            features=FeatureSettings(**recipe),
-            cache=cache,
-        )
-        scores[found.head] = found.metrics["accuracy"]
+        output = tmp_path / head
+        found = trained(pretrained, (files[0], files[1]), output, FeatureSettings(**recipe), kind="tag")
+        scores[stored(output)["head"]] = found.metrics["accuracy"]
     assert scores["bilstm"] > 0.97 > scores["linear"] > 0.6
-    assert len(list(cache.iterdir())) == 2, "training and development rows, both used twice"
-
-
-def test_refused(pretrained: Path, review_files: tuple[Path, Path]) -> None:
-    train, dev = review_files
-    with pytest.raises(UsageError, match="at least one seed"):
-        train_on_features(pretrained, train=train, dev=dev, seeds=())
-    with pytest.raises(SettingsError, match="metric: expected one of accuracy"):
-        train_on_features(pretrained, train=train, dev=dev, settings=FinetuneSettings(metric="f2"))
 
 
 def test_choices(pretrained: Path, tmp_path: Path) -> None:
@@ -126,7 +118,7 @@ def test_choices(pretrained: Path, tmp_path: Path) -> None:
             lines.append(",".join(["was the film good", *choices, "ABC"[place]]) + "\n")
         files.append(tmp_path / f"{name}.csv")
         files[-1].write_text("".join(lines))
-    found = train_on_features(pretrained, kind="choose", train=files[0], dev=files[1], features=SHORT)
+    found = trained(pretrained, (files[0], files[1]), tmp_path / "out", kind="choose")
     assert found.rows == 60 and found.metrics["accuracy"] > 0.9
 
 
@@ -146,5 +138,5 @@ def test_spans(pretrained: Path, tmp_path: Path) -> None:
         files[-1].write_text(
             json.dumps({"version": "1.1", "data": [{"title": "t", "paragraphs": paragraphs}]})
         )
-    found = train_on_features(pretrained, kind="answer", train=files[0], dev=files[1], features=SHORT)
+    found = trained(pretrained, (files[0], files[1]), tmp_path / "out", kind="answer")
     assert found.metrics["exact_match"] > 0.9

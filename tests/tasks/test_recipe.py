@@ -20,7 +20,7 @@ from bertwright.tasks import attempt
 from bertwright.tasks.classify.weighting import class_weights
 from bertwright.tasks.depth import depth_of, freeze_lowest
 from bertwright.tasks.finetuning import finetune
-from bertwright.tasks.settings import FinetuneSettings, SearchSettings
+from bertwright.tasks.settings import WITHOUT_FEATURES, FinetuneSettings, SearchSettings
 from bertwright.tasks.summary import Spread
 from bertwright.training.optimizer import Optimizer
 from bertwright.training.optimizers import build_optimizer, parameter_groups
@@ -226,6 +226,7 @@ def test_what_is_asked_for_is_no_part_of_the_grid() -> None:
         ({"epochs": 3}, "epochs: .*say features.epochs"),  # fine-tuning's own default
         ({"weight_decay": 0.0}, "weight_decay: .*say features.weight_decay"),
         ({"freeze_layers": 0}, "freeze_layers: .*it is for fine-tuning"),
+        ({"restarts": 5}, "restarts: .*it is for fine-tuning"),
     ],
 )
 def test_the_method_features_passes_over_nothing(given: dict[str, object], message: str) -> None:
@@ -233,6 +234,14 @@ def test_the_method_features_passes_over_nothing(given: dict[str, object], messa
         FinetuneSettings.model_validate({"method": "features", **given})
     asks_for_nothing = {"learning_rate": None, "from_scratch": False, "freeze": False, "metric": "f1"}
     FinetuneSettings.model_validate({"method": "features", **asks_for_nothing})
+
+
+def test_every_setting_is_for_one_method_or_for_both() -> None:
+    """A new one has to be put into the list, or to mean something on frozen vectors."""
+    both = {"rows", "max_length", "class_weights", "device", "metric", "checkpoint_interval"}
+    tables = {"search", "features", "answer", "classify", "choose", "regress", "tag"}
+    assert both | tables | {"method"} | set(WITHOUT_FEATURES) == set(FinetuneSettings.model_fields)
+    assert not both & set(WITHOUT_FEATURES)
 
 
 def test_more_frozen_layers_than_there_are(pretrained: Path, review_files: Files, tmp_path: Path) -> None:

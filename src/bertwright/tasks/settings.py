@@ -40,7 +40,7 @@ WITHOUT_FEATURES = (
     *("batch_size", "epochs", "learning_rate", "patience", "dropout", "weight_decay", "from_scratch"),
     *("freeze", "freeze_layers", "layer_decay", "warmup", "schedule", "max_gradient_norm"),
     *("optimizer", "adam_epsilon", "evaluations_per_epoch", "precision", "micro_batch_size"),
-    *("group_by_length", "top", "top_size"),
+    *("group_by_length", "restarts", "top", "top_size"),
 )
 """Settings of fine-tuning that mean nothing to the method ``features``."""
 
