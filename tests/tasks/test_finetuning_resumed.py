@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from bertwright.errors import Interrupted, OutputExistsError, ResumeError
+from bertwright.durable import UnfinishedWork
+from bertwright.errors import DiskError, Interrupted, OutputExistsError, ResumeError
 from bertwright.progress import Silent
+from bertwright.tasks.classify.task import ClassifyTask
+from bertwright.tasks.evaluation import evaluate
+from bertwright.tasks.feature_settings import FeatureSettings
 from bertwright.tasks.finetuning import finetune
 from bertwright.tasks.settings import FinetuneSettings, SearchSettings
 from bertwright.tasks.summary import FinetuneSummary
+from bertwright.training.checkpoint_store import Checkpoint, CheckpointStore
 
 Files = tuple[Path, Path]
 SETTINGS = FinetuneSettings(
@@ -162,6 +169,104 @@ def test_a_search_goes_on_behind_its_last_point(
         parts = run(pretrained, review_files, output, settings=settings, search=True, resume=True)
         assert told(parts) == told(whole)
         assert same(output, tmp_path / "whole")
+
+
+def refused(path: Path) -> DiskError:
+    return DiskError.of(path, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
+
+
+def scores_in_turn(patch: pytest.MonkeyPatch, accuracies: Sequence[float]) -> None:
+    """The accuracies that the evaluations of this process give, as other threads or another GPU might."""
+    score, left = ClassifyTask.score, iter(accuracies)
+
+    def given(self: ClassifyTask, *arguments: Any) -> dict[str, float]:
+        return score(self, *arguments) | {"accuracy": next(left)}
+
+    patch.setattr(ClassifyTask, "score", given)
+
+
+def loss_of(model: Path, files: Files) -> float:
+    return evaluate(model, files[1]).metrics["loss"]
+
+
+@pytest.mark.parametrize("method", ["finetune", "features"])
+def test_a_best_moment_that_no_checkpoint_names_is_none(
+    method: str, pretrained: Path, review_files: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk is full between the weights of the second epoch, the best so far, and the checkpoint; gone on
+    with, that epoch comes out worse than the first, whose weights then have to be there still."""
+    settings = SETTINGS.model_copy(update={"restarts": 0})
+    if method == "features":
+        features = FeatureSettings(epochs=3, batch_size=32)
+        settings = FinetuneSettings(
+            method="features", max_length=16, checkpoint_interval=1e-9, features=features
+        )
+    request: dict[str, object] = {"settings": settings, "seeds": (3,)}
+    output, save = tmp_path / "model", CheckpointStore.save
+
+    def full(self: CheckpointStore, checkpoint: Checkpoint) -> Path:
+        if checkpoint.step > 16:
+            raise refused(self.folder)
+        return save(self, checkpoint)
+
+    with monkeypatch.context() as patch, pytest.raises(DiskError):
+        scores_in_turn(patch, [0.5, 0.6])
+        patch.setattr(CheckpointStore, "save", full)
+        run(pretrained, review_files, output, **request)
+    with monkeypatch.context() as patch:
+        scores_in_turn(patch, [0.4, 0.4])
+        summary = run(pretrained, review_files, output, resume=True, **request)
+    assert (summary.best.epoch, summary.metrics["accuracy"]) == (1, 0.5)
+    assert [epoch["accuracy"] for epoch in summary.best.epochs] == [0.5, 0.4, 0.4]
+    assert loss_of(output, review_files) == pytest.approx(summary.metrics["loss"], rel=1e-5)
+
+
+def test_a_best_run_that_no_record_names_is_none(
+    pretrained: Path, review_files: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As above, between the weights of the second seed and its record."""
+    settings = SETTINGS.model_copy(update={"epochs": 1, "restarts": 0})
+    request: dict[str, object] = {"settings": settings, "seeds": (3, 4, 5)}
+    output, add = tmp_path / "model", UnfinishedWork.add
+
+    def full(self: UnfinishedWork, record: dict[str, Any]) -> None:
+        if self.records:
+            raise refused(self.directory)
+        add(self, record)
+
+    with monkeypatch.context() as patch, pytest.raises(DiskError):
+        scores_in_turn(patch, [0.5, 0.6])
+        patch.setattr(UnfinishedWork, "add", full)
+        run(pretrained, review_files, output, **request)
+    with monkeypatch.context() as patch:
+        scores_in_turn(patch, [0.4, 0.4])
+        summary = run(pretrained, review_files, output, resume=True, **request)
+    assert [seed.metrics["accuracy"] for seed in summary.runs] == [0.5, 0.4, 0.4]
+    assert summary.best.seed == 3
+    assert loss_of(output, review_files) == pytest.approx(summary.metrics["loss"], rel=1e-5)
+
+
+def test_only_the_best_weights_are_kept(
+    pretrained: Path, review_files: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every epoch and seed is better than the last: of seeds one folder, of epochs two for a moment."""
+    seen: dict[str, list[list[str]]] = {"runs": [], "moments": []}
+    save = CheckpointStore.save
+
+    def saved(self: CheckpointStore, checkpoint: Checkpoint) -> Path:
+        path = save(self, checkpoint)
+        for name, folder in (("runs", tmp_path / "model.partial"), ("moments", self.folder.parent)):
+            found = sorted(best.name for best in folder.glob("best*"))
+            if seen[name][-1:] != [found]:
+                seen[name].append(found)
+        return path
+
+    monkeypatch.setattr(CheckpointStore, "save", saved)
+    scores_in_turn(monkeypatch, [number / 10 for number in range(1, 10)])
+    settings = SETTINGS.model_copy(update={"restarts": 0})
+    run(pretrained, review_files, tmp_path / "model", settings=settings, seeds=(3, 4, 5))
+    assert seen["runs"] == [[], ["best-1"], ["best-2"]]
+    assert seen["moments"] == 3 * [[], ["best-1"], ["best-1", "best-2"], ["best-2"]]
 
 
 SCRIPT = """

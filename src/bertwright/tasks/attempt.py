@@ -1,21 +1,20 @@
-"""One attempt of a run: the loop set up for a task, its evaluations, and its state for an interruption."""
+"""One attempt of a run: the loop set up for a task."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from torch import nn
 
-from bertwright.durable import reported
 from bertwright.progress import Progress
 from bertwright.randomness import torch_seed
 from bertwright.tasks.batches import TaskBatch, TrainingBatches
+from bertwright.tasks.best_so_far import BestSoFar
 from bertwright.tasks.depth import depth_of, freeze_lowest
 from bertwright.tasks.evaluation import run_model
 from bertwright.tasks.learned import Learned
 from bertwright.tasks.networks import new_network
-from bertwright.tasks.task import Outputs
 from bertwright.training.checkpoint_store import CheckpointStore
 from bertwright.training.loop import Loop
 from bertwright.training.loop_settings import LoopSettings
@@ -40,19 +39,17 @@ class Attempt:
     """One attempt. Chance (new weights, order, dropout) is named by the seed and the attempt's number.
 
     Args:
-        folder: for checkpoints and the best weights so far, and to go on from; None keeps nothing.
+        folder: for checkpoints and the best weights so far, and to go on from.
         progress: is told how the attempt goes.
 
     Attributes:
-        evaluations: metrics on the development rows, every time they were scored.
-        best: the best of them; ``best_epoch`` is when that was, in passes over the training rows.
-        stuck: why the best moment counts as having learned nothing, or None.
+        best: its evaluations, and the best of them.
     """
 
     def __init__(
-        self, materials: Materials, seed: int, number: int, folder: Path | None, progress: Progress
+        self, materials: Materials, seed: int, number: int, folder: Path, progress: Progress
     ) -> None:
-        self._materials, self._folder, self._progress = materials, folder, progress
+        self._materials, self._progress = materials, progress
         chance = torch_seed(seed, "fine-tuning", number)
         settings, task = materials.settings, materials.task
         new = new_network(task, materials.folder, settings, seed=chance, from_scratch=settings.from_scratch)
@@ -67,14 +64,16 @@ class Attempt:
             together=task.rows_together,
             by_length=settings.group_by_length,
         )
-        self.evaluations: list[dict[str, float]] = []
-        self.best: dict[str, float] = {}
-        self.best_epoch = 0.0
-        self.stuck: str | None = None
-        self._since_best = 0
-        self._learned: Learned | None = None
-        self._saved: Learned | None = None
-        self._loop = self._new_loop(chance)
+        self.best = BestSoFar(
+            folder,
+            materials.folder,
+            task,
+            metric=materials.metric,
+            patience=settings.patience,
+            dev=materials.dev,
+            examples=materials.dev_examples,
+        )
+        self._loop = self._new_loop(chance, CheckpointStore(folder / "checkpoints"))
 
     def _freeze(self) -> None:
         settings = self._materials.settings
@@ -84,7 +83,7 @@ class Attempt:
             layers = self._materials.folder.config.num_hidden_layers
             freeze_lowest(self._model, settings.freeze_layers, layers)
 
-    def _new_loop(self, chance: int) -> Loop[WeightedBatch]:
+    def _new_loop(self, chance: int, checkpoints: CheckpointStore) -> Loop[WeightedBatch]:
         settings, config = self._materials.settings, self._materials.folder.config
         every_epoch = self._batches.steps_per_epoch
         steps = every_epoch * settings.epochs
@@ -112,8 +111,8 @@ class Attempt:
                 save_last=False,
             ),
             evaluate=self._evaluate,
-            checkpoints=None if self._folder is None else CheckpointStore(self._folder / "checkpoints"),
-            carried=self,
+            checkpoints=checkpoints,
+            carried=self.best,
             progress=self._progress,
         )
 
@@ -124,14 +123,7 @@ class Attempt:
             NonFiniteError: loss or gradients are no numbers.
             Interrupted: a signal asked to stop; the state was saved.
         """
-        if self._folder is not None:
-            with reported(self._folder, "create"):
-                self._folder.mkdir(parents=True, exist_ok=True)
-        self._loop.resume()
-        self._loop.run(description)
-        if self._learned is None:
-            raise ValueError("the loop ended without an evaluation")
-        return self._learned
+        return self.best.learned_by(self._loop, description)
 
     # -- what the loop asks for ------------------------------------------------------------------------------
 
@@ -152,57 +144,10 @@ class Attempt:
         return StepLoss(self._materials.task.loss(logits, batch) * part.share, {})
 
     def _evaluate(self, _last: bool) -> dict[str, float]:
-        """Score the development rows; keep the weights when they are the best so far."""
-        materials = self._materials
-        dev, examples = materials.dev, materials.dev_examples
-        outputs: Outputs = run_model(self._model, dev, materials.task.tokenizer.vocabulary.pad_id)
-        task = materials.task.fit(outputs, dev, examples)
-        metrics = task.score(outputs, dev, examples)
-        self.evaluations.append(metrics)
-        self._since_best += 1
-        if better(materials.metric, metrics, self.best):
-            self.best, self.stuck = metrics, task.stuck(outputs, dev)
-            self.best_epoch = round(self._loop.step / self._batches.steps_per_epoch, 2)
-            self._since_best = 0
-            state = self._model.state_dict()
-            self._learned = Learned({name: t.detach().clone() for name, t in state.items()}, task)
-        if self._gave_up():
+        dev, pad_id = self._materials.dev, self._materials.task.tokenizer.vocabulary.pad_id
+        outputs = run_model(self._model, dev, pad_id)
+        epoch = round(self._loop.step / self._batches.steps_per_epoch, 2)
+        metrics = self.best.saw(self._model, outputs, epoch)
+        if self.best.enough:
             self._loop.stop()
         return metrics
-
-    def _gave_up(self) -> bool:
-        patience = self._materials.settings.patience
-        return patience is not None and self._since_best >= patience
-
-    # -- what survives an interruption -----------------------------------------------------------------------
-
-    def state(self) -> dict[str, Any]:
-        """For the loop's checkpoint; the best weights so far are written beside it."""
-        if self._folder is not None and self._learned is not self._saved and self._learned is not None:
-            self._learned.save(self._folder / "best")
-            self._saved = self._learned
-        return {
-            "evaluations": self.evaluations,
-            "best": self.best,
-            "best_epoch": self.best_epoch,
-            "stuck": self.stuck,
-            "since_best": self._since_best,
-        }
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """Go on. The weights beside the checkpoint may be of a later moment than it; then that moment, which
-        comes again and is better again, will replace them with the same ones."""
-        self.evaluations, self.best = list(state["evaluations"]), dict(state["best"])
-        self.best_epoch, self.stuck = state["best_epoch"], state["stuck"]
-        self._since_best = state["since_best"]
-        if self.best and self._folder is not None:
-            place = self._folder / "best"
-            self._learned = self._saved = Learned.load(place, self._materials.task, self._materials.folder)
-        if self._gave_up():
-            self._loop.stop()
-
-
-def better(metric: str, one: dict[str, float], other: dict[str, float]) -> bool:
-    """Whether ``one`` is better than ``other`` (empty: nothing yet) by ``metric``, and by the loss where that
-    is equal."""
-    return not other or (one[metric], -one["loss"]) > (other[metric], -other["loss"])

@@ -16,14 +16,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from bertwright.checkpoints.model_folder import ModelFolder
-from bertwright.durable import reported
 from bertwright.features.joined import JoinedStores
 from bertwright.features.layers import LayerChoice
 from bertwright.features.model import FeatureModel, HeadKind
 from bertwright.progress import Progress
 from bertwright.randomness import torch_seed
-from bertwright.tasks.attempt import better
 from bertwright.tasks.batches import Features, TaskBatch, TrainingBatches, collate
+from bertwright.tasks.best_so_far import BestSoFar
 from bertwright.tasks.feature_settings import FeatureSettings
 from bertwright.tasks.learned import Learned
 from bertwright.tasks.run import Run
@@ -123,13 +122,11 @@ class FeatureRun:
     """The run of one seed; chance (weights, order, dropout) is named by it.
 
     Args:
-        folder: for checkpoints and the best weights so far, and to go on from; None keeps nothing.
+        folder: for checkpoints and the best weights so far, and to go on from.
     """
 
-    def __init__(
-        self, materials: FeatureMaterials, seed: int, progress: Progress, folder: Path | None = None
-    ) -> None:
-        self._materials, self._seed, self._progress, self._folder = materials, seed, progress, folder
+    def __init__(self, materials: FeatureMaterials, seed: int, progress: Progress, folder: Path) -> None:
+        self._materials, self._seed, self._progress = materials, seed, progress
         self._chance = torch_seed(seed, "features")
         self._model = materials.new_model(self._chance).to(materials.device)
         self._batches = TrainingBatches(
@@ -139,13 +136,16 @@ class FeatureRun:
             self._chance,
             together=materials.task.rows_together,
         )
-        self._epochs: list[dict[str, float]] = []
-        self._best: dict[str, float] = {}
-        self._best_epoch = 0
-        self._learned: Learned | None = None
-        self._saved: Learned | None = None
-        self._stuck: str | None = None
-        self._loop: Loop[FrozenBatch] | None = None
+        self._best = BestSoFar(
+            folder,
+            materials.folder,
+            materials.task,
+            metric=materials.metric,
+            patience=materials.settings.patience,
+            dev=materials.dev.features,
+            examples=materials.dev_examples,
+        )
+        self._loop = self._new_loop(CheckpointStore(folder / "checkpoints"))
 
     def run(self, description: str) -> tuple[Run, Learned]:
         """Train, from where an earlier process was, and keep the best epoch.
@@ -154,18 +154,10 @@ class FeatureRun:
             NonFiniteError: loss or gradients are no numbers.
             Interrupted: a signal asked to stop; the state was saved.
         """
-        if self._folder is not None:
-            with reported(self._folder, "create"):
-                self._folder.mkdir(parents=True, exist_ok=True)
-        self._loop = self._new_loop()
-        self._loop.resume()
-        self._loop.run(description)
-        if self._learned is None:
-            raise ValueError("the loop ended without an evaluation")
-        run = Run(self._seed, 1, self._stuck, float(self._best_epoch), self._best, tuple(self._epochs))
-        return run, self._learned
+        learned, best = self._best.learned_by(self._loop, description), self._best
+        return Run(self._seed, 1, best.stuck, best.epoch, best.metrics, tuple(best.evaluations)), learned
 
-    def _new_loop(self) -> Loop[FrozenBatch]:
+    def _new_loop(self, checkpoints: CheckpointStore) -> Loop[FrozenBatch]:
         settings, every_epoch = self._materials.settings, self._batches.steps_per_epoch
         steps = every_epoch * settings.epochs
         return Loop(
@@ -182,8 +174,8 @@ class FeatureRun:
                 save_last=False,
             ),
             evaluate=self._evaluate,
-            checkpoints=None if self._folder is None else CheckpointStore(self._folder / "checkpoints"),
-            carried=self,
+            checkpoints=checkpoints,
+            carried=self._best,
             progress=self._progress,
         )
 
@@ -198,47 +190,11 @@ class FeatureRun:
         return StepLoss(self._materials.task.loss(logits, batch.rows), {})
 
     def _evaluate(self, _last: bool) -> dict[str, float]:
-        materials = self._materials
-        dev, examples = materials.dev.features, materials.dev_examples
-        outputs = feature_outputs(self._model, materials.dev, materials.device)
-        task = materials.task.fit(outputs, dev, examples)
-        metrics = task.score(outputs, dev, examples)
-        self._epochs.append(metrics)
-        if better(materials.metric, metrics, self._best):
-            self._best, self._best_epoch = metrics, len(self._epochs)
-            self._stuck = task.stuck(outputs, dev)
-            state = self._model.state_dict()
-            self._learned = Learned({name: t.detach().clone() for name, t in state.items()}, task)
-        self._stop_if_enough()
-        return metrics
-
-    def _stop_if_enough(self) -> None:
-        enough = len(self._epochs) - self._best_epoch >= self._materials.settings.patience
-        if enough and self._loop is not None:
+        outputs = feature_outputs(self._model, self._materials.dev, self._materials.device)
+        metrics = self._best.saw(self._model, outputs, self._loop.step / self._batches.steps_per_epoch)
+        if self._best.enough:
             self._loop.stop()
-
-    # -- what survives an interruption -----------------------------------------------------------------------
-
-    def state(self) -> dict[str, Any]:
-        """For the loop's checkpoint; the best weights so far are written beside it."""
-        if self._folder is not None and self._learned is not self._saved and self._learned is not None:
-            self._learned.save(self._folder / "best")
-            self._saved = self._learned
-        return {
-            "epochs": self._epochs,
-            "best": self._best,
-            "best_epoch": self._best_epoch,
-            "stuck": self._stuck,
-        }
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """Go on. The weights beside the checkpoint may be of a later epoch, which then comes again."""
-        self._epochs, self._best = list(state["epochs"]), dict(state["best"])
-        self._best_epoch, self._stuck = state["best_epoch"], state["stuck"]
-        if self._best and self._folder is not None:
-            task, folder = self._materials.task, self._materials.folder
-            self._learned = self._saved = Learned.load(self._folder / "best", task, folder)
-        self._stop_if_enough()
+        return metrics
 
 
 def feature_outputs(model: FeatureModel, rows: FrozenRows, device: torch.device) -> Outputs:

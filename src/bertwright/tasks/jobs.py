@@ -11,8 +11,8 @@ from typing import Any
 from bertwright.durable import UnfinishedWork
 from bertwright.errors import NonFiniteError
 from bertwright.progress import Progress
-from bertwright.tasks.attempt import better
-from bertwright.tasks.learned import Learned
+from bertwright.tasks.best_so_far import better
+from bertwright.tasks.learned import Learned, LearnedStore
 from bertwright.tasks.run import Materials, Run, run_seed
 from bertwright.tasks.settings import FinetuneSettings
 
@@ -75,7 +75,9 @@ class Jobs:
         self._work, self._progress = work, progress
         self._done = 0
         self._best: Run | None = None
+        self._best_number = 0  # of its job, from 1
         self._learned: Learned | None = None
+        self._store = LearnedStore(work.directory)
         config = materials.folder.config
         self._grid = materials.settings.grid_for(config) if search else []
         self._total = len(self._grid) + len(self._seeds) - bool(self._grid)
@@ -99,7 +101,7 @@ class Jobs:
             raise ValueError("expected at least one run")
         if self._learned is None:  # of a run that an earlier process did
             task, folder = self._materials.task, self._materials.folder
-            self._learned = Learned.load(self._work.directory / "best", task, folder)
+            self._learned = self._store.load(self._best_number, task, folder)
         rate = settings.rate_for(self._materials.folder.config)
         return Results(settings, tuple(runs), self._best, self._learned, tuple(points), rate)
 
@@ -121,10 +123,11 @@ class Jobs:
 
     def _one(self, settings: FinetuneSettings, seed: int, description: str) -> Run:
         """The next job, done here or by an earlier process."""
-        number, self._done = self._done, self._done + 1
-        if number < len(self._work.records):
-            return self._done_before(self._work.records[number])
-        folder = self._work.directory / f"run-{number + 1}"
+        self._done += 1
+        number = self._done
+        if number <= len(self._work.records):
+            return self._done_before(number)
+        folder = self._work.directory / f"run-{number}"
         materials = replace(self._materials, settings=settings)
         last = self._done == self._total  # then it is written as the model at once
         try:
@@ -133,25 +136,27 @@ class Jobs:
             if not last:
                 self._work.add({"run": None, "problem": problem.message})
             raise
-        if self._is_best(run):
+        if self._is_best(run, number):
             self._learned = learned
             if not last:
-                learned.save(self._work.directory / "best")
+                self._store.save(number, learned)
         if not last:
             self._work.add({"run": run.to_dict()})
+            self._store.keep_only(self._best_number)
             shutil.rmtree(folder, ignore_errors=True)
         return run
 
-    def _done_before(self, record: dict[str, Any]) -> Run:
+    def _done_before(self, number: int) -> Run:
+        record = self._work.records[number - 1]
         if record["run"] is None:
             raise NonFiniteError(record["problem"])
         run = Run.from_dict(record["run"])
-        self._is_best(run)
+        self._is_best(run, number)
         return run
 
-    def _is_best(self, run: Run) -> bool:
+    def _is_best(self, run: Run, number: int) -> bool:
         """Whether it is the best so far, which it is then."""
         if not better(self._materials.metric, run.metrics, {} if self._best is None else self._best.metrics):
             return False
-        self._best, self._learned = run, None
+        self._best, self._best_number, self._learned = run, number, None
         return True

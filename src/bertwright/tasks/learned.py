@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from bertwright.tasks.task import Task
 _KIND = "learned weights"
 _WEIGHTS = "weights.safetensors"
 _TASK = "task.json"
+_NAME = re.compile(r"best-\d+")
 
 
 @dataclass(frozen=True)
@@ -54,3 +57,31 @@ class Learned:
         stored = strict_json.load(path / _TASK, error=ResumeError, max_bytes=strict_json.OWN_BYTES)
         fitted = type(task).of_folder(replace(folder, manifest={**folder.manifest, "task": stored}))
         return cls(read_tensors(path / _WEIGHTS), fitted)
+
+
+class LearnedStore:
+    """The folders ``best-N`` of a folder: what was best when N was done.
+
+    Whoever keeps the figures of N keeps this name with them, so that the two never part: what becomes best
+    later has a folder of its own, and the earlier one goes only when nobody names it any more.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def save(self, number: int, learned: Learned) -> None:
+        """See :meth:`Learned.save`."""
+        learned.save(self._place(number))
+
+    def load(self, number: int, task: Task[Any], folder: ModelFolder) -> Learned:
+        """See :meth:`Learned.load`."""
+        return Learned.load(self._place(number), task, folder)
+
+    def keep_only(self, number: int) -> None:
+        """Remove all others."""
+        for path in sorted(self._folder.iterdir()):
+            if _NAME.fullmatch(path.name) and path != self._place(number):
+                shutil.rmtree(path, ignore_errors=True)
+
+    def _place(self, number: int) -> Path:
+        return self._folder / f"best-{number}"

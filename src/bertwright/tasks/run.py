@@ -69,13 +69,12 @@ class Run:
 
 
 def run_seed(
-    materials: Materials, seed: int, description: str, progress: Progress, folder: Path | None = None
+    materials: Materials, seed: int, description: str, progress: Progress, folder: Path
 ) -> tuple[Run, Learned]:
     """One run and what it learned; while that is nothing it is started again.
 
     Args:
-        folder: where the run's state is kept while it lasts, so that it can be taken up again; None to keep
-            nothing.
+        folder: where the run's state is kept while it lasts, so that it can be taken up again.
 
     Raises:
         NonFiniteError: loss or gradients are no numbers, in the last attempt too.
@@ -84,12 +83,11 @@ def run_seed(
     attempts = materials.settings.restarts + 1
     for number in range(attempts):
         last = number + 1 == attempts
-        place = None if folder is None else folder / f"attempt-{number + 1}"
-        attempt = Attempt(materials, seed, number, place, progress)
+        attempt = Attempt(materials, seed, number, folder / f"attempt-{number + 1}", progress)
         stuck: str | None
         try:
             learned = attempt.run(description)
-            stuck = attempt.stuck
+            stuck = attempt.best.stuck
         except NonFiniteError as problem:
             if last:
                 raise
@@ -98,5 +96,5 @@ def run_seed(
             break
         then = "keeping it as it is" if last else "starting again with other chance"
         progress.say(f"seed {seed}, attempt {number + 1}: {stuck}: nothing was learned, {then}")
-    evaluations = tuple(attempt.evaluations)
-    return Run(seed, number + 1, stuck, attempt.best_epoch, attempt.best, evaluations), learned
+    best = attempt.best
+    return Run(seed, number + 1, stuck, best.epoch, best.metrics, tuple(best.evaluations)), learned
