@@ -20,7 +20,8 @@ def test_sets_of_labels(rows: list[tuple[list[bool], list[bool]]]) -> None:
     sums = [part.sum(axis=0)[None].astype(float) for part in (truth & answer, truth, answer)]
     counted = Counted(*sums)
     expected = precision_recall_fscore_support(truth, answer, average="micro", zero_division=0)[:3]
-    assert [float(value[0]) for value in counted.micro().values()] == pytest.approx(expected)
+    micro = counted.micro()
+    assert [float(micro[name][0]) for name in ("precision", "recall", "f1")] == pytest.approx(expected)
     occurring = np.flatnonzero((truth | answer).any(axis=0))
     macro = (
         f1_score(truth, answer, labels=occurring, average="macro", zero_division=0) if len(occurring) else 0

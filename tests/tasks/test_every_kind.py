@@ -21,6 +21,7 @@ from bertwright.checkpoints.model_folder import open_model, save_model
 from bertwright.errors import Interrupted, ModelError, SettingsError, UsageError
 from bertwright.inference.model import load
 from bertwright.model.pretraining_model import BertForPreTraining
+from bertwright.statistics.measures import figures
 from bertwright.tasks.batches import TrainingBatches
 from bertwright.tasks.columns import Columns
 from bertwright.tasks.evaluation import evaluate, run_model
@@ -200,6 +201,15 @@ def assert_metrics(found: Mapping[str, float], expected: Mapping[str, float]) ->
         # Rows that are all but equal may change places in a rank correlation.
         bound = 1e-3 if "spearman" in name else 1e-4
         assert found[name] == pytest.approx(value, abs=bound), name
+
+
+def test_its_metrics_are_those_that_have_intervals(request_of: dict[str, Any], trained: Path) -> None:
+    result = evaluate(trained, request_of["dev"], resamples=20)
+    assert result.analysis is not None
+    found = figures(result.analysis.measure)
+    assert set(result.intervals) <= set(found) <= set(result.metrics)
+    assert set(result.metrics) - set(found) <= {"best_f1", "loss"}  # of no single question, for ``answer``
+    assert found == pytest.approx({name: result.metrics[name] for name in found})
 
 
 def test_it_is_evaluated_and_predicts(request_of: dict[str, Any], trained: Path) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bertwright.statistics.measures import BLOCK, Floats, Values, ratio
+from bertwright.statistics.measures import BLOCK, Floats, Values, column_sums, ratio
 
 MANY_RANKS = 8000
 """Above so many rows a rank correlation is not computed anew without each row."""
@@ -33,6 +33,10 @@ class RankCorrelation:
     def rows(self) -> int:
         """N."""
         return len(self.one)
+
+    def whole(self) -> Values:
+        """Every row once."""
+        return self.at(np.ones((1, self.rows)))
 
     def at(self, weights: Floats) -> Values:
         """Ranks as they would be if row n stood there ``weights[:, n]`` times."""
@@ -78,6 +82,10 @@ class LinearCorrelation:
     def rows(self) -> int:
         """N."""
         return len(self.one)
+
+    def whole(self) -> Values:
+        """From sums of powers."""
+        return self._of(column_sums(self._powers()))
 
     def at(self, weights: Floats) -> Values:
         """From weighted sums of powers."""

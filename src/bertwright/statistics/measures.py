@@ -27,6 +27,9 @@ class Measure(Protocol):
     def rows(self) -> int:
         """N."""
 
+    def whole(self) -> Values:
+        """Every metric of the rows as they are (1,)."""
+
     def at(self, weights: Floats) -> Values:
         """Every metric at ``weights`` (R, N)."""
 
@@ -50,6 +53,10 @@ class Sums:
     def rows(self) -> int:
         """N."""
         return len(self.values)
+
+    def whole(self) -> Values:
+        """Of the sums of all rows."""
+        return self.finish(column_sums(self.values))
 
     def at(self, weights: Floats) -> Values:
         """Of the sums ``weights @ values``."""
@@ -78,6 +85,10 @@ class Together:
         """N."""
         return self.parts[0].rows
 
+    def whole(self) -> Values:
+        """Of all parts."""
+        return _merged([part.whole() for part in self.parts])
+
     def at(self, weights: Floats) -> Values:
         """Of all parts."""
         return _merged([part.at(weights) for part in self.parts])
@@ -105,6 +116,10 @@ class AveragedWith:
         """N."""
         return self.part.rows
 
+    def whole(self) -> Values:
+        """With the mean."""
+        return self._with(self.part.whole())
+
     def at(self, weights: Floats) -> Values:
         """With the mean."""
         return self._with(self.part.at(weights))
@@ -123,6 +138,11 @@ class AveragedWith:
         return values | {self.name: np.mean([values[name] for name in self.of], axis=0)}
 
 
+def figures(measure: Measure) -> dict[str, float]:
+    """Every metric of the rows as they are, as one number."""
+    return {name: float(values[0]) for name, values in measure.whole().items()}
+
+
 def means(columns: Mapping[str, NDArray[np.generic]]) -> Sums:
     """Metrics that are the mean of one value a row (N,) each."""
     names = list(columns)
@@ -133,6 +153,11 @@ def means(columns: Mapping[str, NDArray[np.generic]]) -> Sums:
         return {name: ratio(sums[:, place], sums[:, -1]) for place, name in enumerate(names)}
 
     return Sums(table, finish)
+
+
+def column_sums(table: Floats) -> Floats:
+    """(1, K) of (N, K): each added up as NumPy adds a vector, pairwise, which a matrix product does not."""
+    return np.asarray(np.ascontiguousarray(table.T).sum(axis=1, keepdims=True).T)
 
 
 def ratio(numerator: Floats, denominator: Floats) -> Floats:

@@ -25,12 +25,12 @@ class Counted:
         return ratio(2 * self.hits, self.true + self.given)
 
     def micro(self) -> Values:
-        """Rates of all classes together: ``precision``, ``recall``, ``f1``."""
+        """Rates of all classes together: ``f1``, ``precision``, ``recall``."""
         hits, true, given = (part.sum(axis=1) for part in (self.hits, self.true, self.given))
         return {
+            "f1": ratio(2 * hits, true + given),
             "precision": ratio(hits, given),
             "recall": ratio(hits, true),
-            "f1": ratio(2 * hits, true + given),
         }
 
     def macro_f1(self) -> Floats:

@@ -56,7 +56,8 @@ def _tags(task: Any, answered: Answered) -> Analysis:
     truth = [sentence.tags for sentence in answered.examples]
     given = [prediction.tags for prediction in predictions]
     types = None if task.scheme == "plain" else types_of(task.labels)
-    return analyse_tags(answered, truth, given, scores, types, strict=task.scheme == "IOB2")
+    strict = task.scheme == "IOB2"
+    return analyse_tags(answered, truth, given, scores, task.labels, types, strict=strict)
 
 
 def _choices(task: Any, answered: Answered) -> Analysis:

@@ -58,10 +58,20 @@ def test_by_hand() -> None:
 
 def test_measure_has_the_metrics_of_evaluation() -> None:
     values = {name: float(value[0]) for name, value in analysed().measure.at(np.ones((1, 4))).items()}
-    assert values == pytest.approx(metrics_of(answers(), QUESTIONS, "words", may_lack=False))
+    by_hand = {"exact_match": 1 / 4, "f1": (2 / 3 + 1) / 4, "HasAns_exact": 0, "HasAns_f1": 1 / 3}
+    assert values == pytest.approx(by_hand | {"NoAns_exact": 1 / 2, "NoAns_f1": 1 / 2})
+    assert values == metrics_of(answers(), QUESTIONS, "words", may_lack=False)
     without = analysed().measure.without_each()
     rest = metrics_of(answers()[1:], QUESTIONS[1:], "words", may_lack=True)
     assert {name: float(value[0]) for name, value in without.items()} == pytest.approx(rest)
+
+
+def test_parts_without_a_question_have_no_metrics() -> None:
+    pairs = list(zip(answers(), QUESTIONS, strict=True))
+    for has_answer, more in ((True, []), (False, ["NoAns_exact", "NoAns_f1"])):
+        chosen = [pair for pair in pairs if bool(pair[1].answers) is has_answer]
+        found = metrics_of(*map(list, zip(*chosen, strict=True)), "words", may_lack=True)
+        assert list(found) == ["exact_match", "f1", *more]
 
 
 def test_question_words() -> None:

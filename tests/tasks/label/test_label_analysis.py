@@ -11,7 +11,8 @@ from scipy.special import logit
 from sklearn.metrics import f1_score, log_loss
 
 from bertwright.tasks.analysis import Answered
-from bertwright.tasks.label.analysis import analyse_labels, label_measure
+from bertwright.tasks.label.analysis import analyse_labels
+from bertwright.tasks.label.metrics import label_measure
 
 
 def test_by_hand() -> None:
@@ -41,7 +42,7 @@ def test_against_scikit_learn(share: float) -> None:
     chance = np.random.default_rng(1)
     truth, given = chance.random((2, 40, 5)) < share
     weights = chance.integers(0, 3, size=(1, 40))
-    values = label_measure(truth, given, np.zeros(40)).at(weights.astype(np.float64))
+    values = label_measure(truth, given).at(weights.astype(np.float64))
     drawn = [np.repeat(side, weights[0], axis=0) for side in (truth, given)]
     undefined: Any = 1.0 if share == 0 else 0.0
     for average, division in (("micro", undefined), ("macro", undefined), ("samples", 1.0)):

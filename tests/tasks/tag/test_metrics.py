@@ -1,4 +1,4 @@
-"""Entity rates: by hand, and equal to seqeval's."""
+"""Rates of entities and tags: by hand, and equal to seqeval's and scikit-learn's."""
 
 from __future__ import annotations
 
@@ -11,41 +11,48 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from shared import shared_path
 
-from bertwright.tasks.tag.metrics import (
-    Rates,
-    entity_metrics,
-    entity_report,
-    tag_metrics,
-    token_accuracy,
-)
+from bertwright.statistics.classes import ClassScore
+from bertwright.tasks.tag.analysis import type_scores
+from bertwright.tasks.tag.metrics import entity_measure, entity_metrics, tag_metrics
 
 TAGS = st.lists(st.sampled_from(["O", "B-X", "I-X", "B-Y", "I-Y"]), min_size=1, max_size=8)
 
 
-@pytest.mark.parametrize("mode", ["default", "strict_IOB2"])
-def test_equal_to_seqeval(mode: str) -> None:
+def test_equal_to_seqeval() -> None:
     cases = json.loads(gzip.decompress(shared_path("golden/metrics/tagging_seqeval.json.gz").read_bytes()))
     assert len(cases) > 5
     for case in cases.values():
-        assert_equal_to_seqeval(case, mode)
+        assert_equal_to_seqeval(case)
 
 
-def assert_equal_to_seqeval(case: dict[str, Any], mode: str) -> None:
-    expected = case[mode]
-    report = entity_report(case["y_true"], case["y_pred"], strict=mode == "strict_IOB2")
-    for average in ("micro", "macro", "weighted"):
-        rates: Rates = getattr(report, average)
-        for rate, value in zip(("precision", "recall", "f1"), rates, strict=True):
-            stored = expected[f"{rate}_score_{average}"]
-            assert value == pytest.approx(stored or 0.0, abs=1e-9), (average, rate)
-    rows = {kind: row for kind, row in expected["report"].items() if not kind.endswith(" avg")}
-    assert set(report.by_type) == set(rows)
-    for kind, row in rows.items():
-        assert report.by_type[kind] == pytest.approx(
-            (row["precision"], row["recall"], row["f1-score"]), abs=1e-9
-        )
-        assert report.support[kind] == row["support"]
-    assert token_accuracy(case["y_true"], case["y_pred"]) == pytest.approx(case["token_accuracy"], abs=1e-9)
+def assert_equal_to_seqeval(case: dict[str, Any]) -> None:
+    truth, answer = case["y_true"], case["y_pred"]
+    lenient, strict = case["default"], case["strict_IOB2"]
+    rows = {kind: row for kind, row in lenient["report"].items() if not kind.endswith(" avg")}
+    expected = {
+        "f1": lenient["f1_score_micro"],
+        "precision": lenient["precision_score_micro"],
+        "recall": lenient["recall_score_micro"],
+        "f1_macro": lenient["f1_score_macro"],
+        "f1_weighted": lenient["f1_score_weighted"],
+        "accuracy": case["token_accuracy"],
+        "f1_strict": strict["f1_score_micro"],
+        "precision_strict": strict["precision_score_micro"],
+        "recall_strict": strict["recall_score_micro"],
+        **{f"f1_{kind}": row["f1-score"] for kind, row in rows.items()},
+    }
+    found = entity_metrics(truth, answer, sorted(rows), strict=True)
+    assert tuple(found) == tuple(expected)
+    assert found == pytest.approx({name: value or 0.0 for name, value in expected.items()}, abs=1e-9)
+    scores = type_scores(entity_measure(truth, answer, sorted(rows), strict=True), sorted(rows))
+    for score in scores:
+        assert_equal_row(score, rows[score.label])
+
+
+def assert_equal_row(score: ClassScore, row: dict[str, float]) -> None:
+    rates = (score.precision, score.recall, score.f1)
+    assert rates == pytest.approx((row["precision"], row["recall"], row["f1-score"]), abs=1e-9)
+    assert score.support == row["support"]
 
 
 def test_by_hand() -> None:
@@ -67,7 +74,7 @@ def test_only_strict_reading_refuses_a_stray_inside() -> None:
 
 
 def test_plain_tags_by_hand() -> None:
-    values = tag_metrics([["N", "V"], ["N"]], [["N", "N"], ["N"]])
+    values = tag_metrics([["N", "V"], ["N"]], [["N", "N"], ["N"]], ["N", "V", "X"])
     assert values["accuracy"] == pytest.approx(2 / 3)
     assert values["f1_macro"] == pytest.approx((0.8 + 0) / 2)
     assert values["f1_weighted"] == pytest.approx(0.8 * 2 / 3)
@@ -76,7 +83,11 @@ def test_plain_tags_by_hand() -> None:
 @settings(deadline=None)
 @given(st.lists(TAGS, min_size=1, max_size=4))
 def test_the_truth_itself_is_perfect(sentences: list[list[str]]) -> None:
-    for strict in (False, True):
-        report = entity_report(sentences, sentences, strict=strict)
-        assert all(rates == (1, 1, 1) for rates in report.by_type.values())
-        assert report.micro == ((1, 1, 1) if report.by_type else (0, 0, 0))
+    found = entity_metrics(sentences, sentences, ["X", "Y"], strict=True)
+    begins = {tag for tags in sentences for tag in tags}
+    some = float(begins != {"O"})
+    assert (found["f1"], found["precision"], found["recall"], found["f1_macro"]) == (some,) * 4
+    for kind in ("X", "Y"):
+        assert found[f"f1_{kind}"] == float(bool(begins & {f"B-{kind}", f"I-{kind}"}))
+    assert found["f1_strict"] == float(bool(begins & {"B-X", "B-Y"}))
+    assert found["accuracy"] == 1

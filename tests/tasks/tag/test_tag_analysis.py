@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.metrics import accuracy_score, f1_score
 
 from bertwright.tasks.analysis import Analysis, Answered
 from bertwright.tasks.tag.analysis import WordScores, analyse_tags
-from bertwright.tasks.tag.metrics import entity_metrics, tag_metrics
+from bertwright.tasks.tag.metrics import entity_metrics
 
 ENTITY_TAGS = ["O", "B-X", "I-X", "B-Y", "I-Y"]
 PLAIN_TAGS = ["DET", "NOUN", "VERB"]
@@ -26,7 +27,8 @@ def analysed(truth: list[list[str]], answer: list[list[str]], types: list[str] |
     ]
     task: Any = SimpleNamespace(kind="tag")
     answered = Answered(task, [], [], examples, [])
-    return analyse_tags(answered, truth, answer, scores_of(truth), types, strict=True)
+    known = PLAIN_TAGS if types is None else ENTITY_TAGS
+    return analyse_tags(answered, truth, answer, scores_of(truth), known, types, strict=True)
 
 
 def scores_of(truth: list[list[str]]) -> WordScores:
@@ -70,7 +72,28 @@ def test_resampled_entities(rows: Any) -> None:
 @given(rows_of(PLAIN_TAGS))
 @settings(max_examples=60, deadline=None)
 def test_resampled_plain_tags(rows: Any) -> None:
-    check(rows, None, tag_metrics)
+    check(rows, None, plain_by_scikit_learn)
+
+
+def plain_by_scikit_learn(truth: list[list[str]], answer: list[list[str]]) -> dict[str, float]:
+    flat = [[tag for tags in side for tag in tags] for side in (truth, answer)]
+    averages = ("macro", "weighted")
+    f1 = {f"f1_{name}": f1_score(*flat, average=name, zero_division=0) for name in averages}
+    return {"accuracy": accuracy_score(*flat), **f1}
+
+
+def test_taggers_that_give_different_tags_are_compared_tag_by_tag() -> None:
+    """One never says ``VERB``, the other never ``DET``, and each tag keeps its place."""
+    truth = [["NOUN", "NOUN"], ["NOUN"], ["NOUN", "NOUN"]]
+    one = [["NOUN", "DET"], ["DET"], ["NOUN", "NOUN"]]
+    for other in ([["VERB", "NOUN"], ["NOUN"], ["VERB", "NOUN"]], truth):
+        swaps = np.array([[False, True, False], [True, False, True], [True, True, True]])
+        measures = [analysed(truth, answer, None).measure for answer in (one, other)]
+        found = measures[0].exchanged(measures[1], swaps)
+        for place, row in enumerate(swaps.tolist()):
+            mixed = [pair[int(swap)] for pair, swap in zip(zip(one, other, strict=True), row, strict=True)]
+            expected = plain_by_scikit_learn(truth, mixed)
+            assert {name: found[name][place] for name in expected} == pytest.approx(expected)
 
 
 def check(rows: Any, types: list[str] | None, metrics: Any) -> None:

@@ -7,12 +7,10 @@ from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-from bertwright.statistics.measures import Floats, Sums, Values, ratio
 from bertwright.tasks.analysis import Analysis, Answered, Grouping, worst
 from bertwright.tasks.answer.decoding import Answer
-from bertwright.tasks.answer.metrics import QuestionScores, question_scores
+from bertwright.tasks.answer.metrics import answer_measure, question_scores
 from bertwright.tasks.answer.settings import Units
 
 QUESTION_WORDS = ("what", "which", "who", "whom", "whose", "when", "where", "why", "how")
@@ -58,29 +56,6 @@ def analyse_answers(
         right=right,
         groupings=tuple(groupings),
     )
-
-
-def answer_measure(scores: QuestionScores, has_answer: NDArray[np.bool_]) -> Sums:
-    """Exact match and F1 over all questions, and over those with and without answer where both occur."""
-    some = has_answer.astype(np.float64)
-    parts = {"": np.ones_like(some)}
-    if not has_answer.all():
-        parts |= {"HasAns_": some, "NoAns_": 1.0 - some}
-    columns = [
-        column * weight
-        for weight in parts.values()
-        for column in (scores.exact, scores.f1, np.ones_like(some))
-    ]
-
-    def finish(sums: Floats) -> Values:
-        values: Values = {}
-        for place, prefix in enumerate(parts):
-            exact, f1, count = sums[:, 3 * place : 3 * place + 3].T
-            values |= {f"{prefix}exact" if prefix else "exact_match": ratio(exact, count)}
-            values |= {f"{prefix}f1": ratio(f1, count)}
-        return values
-
-    return Sums(np.stack(columns, axis=1), finish)
 
 
 def by_question_word(questions: list[str]) -> Grouping:

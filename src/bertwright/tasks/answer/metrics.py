@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from bertwright.statistics.measures import Floats, Sums, Values, ratio
 from bertwright.tasks.answer.settings import Units
 from bertwright.tokenization.characters import is_ideograph, is_punctuation
 
@@ -61,6 +62,33 @@ def question_scores(
         exact.append(max((float(given == right) for right in known), default=0.0))
         f1.append(max((_f1(given, right, common, may_lack) for right in known), default=0.0))
     return QuestionScores(np.array(exact), np.array(f1))
+
+
+def answer_measure(scores: QuestionScores, has_answer: NDArray[np.bool_]) -> Sums:
+    """Exact match and F1 over all questions, and where some have no answer over those with and without.
+
+    Args:
+        has_answer: (N,), as the scores are.
+    """
+    parts = {"": np.ones(len(has_answer))}
+    if not has_answer.all():
+        named = {"HasAns_": has_answer, "NoAns_": ~has_answer}
+        parts |= {prefix: chosen.astype(np.float64) for prefix, chosen in named.items() if chosen.any()}
+    columns = [
+        column * chosen
+        for chosen in parts.values()
+        for column in (scores.exact, scores.f1, np.ones(len(has_answer)))
+    ]
+
+    def finish(sums: Floats) -> Values:
+        values: Values = {}
+        for place, prefix in enumerate(parts):
+            exact, f1, count = sums[:, 3 * place : 3 * place + 3].T
+            values[f"{prefix}exact" if prefix else "exact_match"] = ratio(exact, count)
+            values[f"{prefix}f1"] = ratio(f1, count)
+        return values
+
+    return Sums(np.stack(columns, axis=1), finish)
 
 
 def word_units(text: str) -> list[str]:

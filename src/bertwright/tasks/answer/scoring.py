@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bertwright.statistics.measures import figures
 from bertwright.tasks.answer.decoding import Answer
 from bertwright.tasks.answer.encoding import AnswerFeatures
-from bertwright.tasks.answer.metrics import question_scores
+from bertwright.tasks.answer.metrics import answer_measure, question_scores
 from bertwright.tasks.answer.questions import Question
 from bertwright.tasks.answer.settings import Units
 from bertwright.tasks.answer.thresholds import best_threshold, fit_threshold
@@ -32,13 +33,7 @@ def metrics_of(
         units=units,
         may_lack=may_lack or not has_answer.all(),
     )
-    metrics = {"exact_match": float(scores.exact.mean()), "f1": float(scores.f1.mean())}
-    if not has_answer.all():
-        for name, chosen in (("HasAns", has_answer), ("NoAns", ~has_answer)):
-            if chosen.any():
-                metrics[f"{name}_exact"] = float(scores.exact[chosen].mean())
-                metrics[f"{name}_f1"] = float(scores.f1[chosen].mean())
-    return metrics
+    return figures(answer_measure(scores, has_answer))
 
 
 def fitted_threshold(answers: Sequence[Answer], questions: Sequence[Question], units: Units) -> float:

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bertwright.statistics.calibration import calibration
-from bertwright.statistics.measures import Floats, Sums, Values, ratio
+from bertwright.statistics.measures import Floats, Together, means
 from bertwright.tasks.analysis import Analysis, Answered, worst
+from bertwright.tasks.choose.metrics import choice_measure
 
 
 def analyse_choices(
@@ -37,7 +38,9 @@ def analyse_choices(
         [row[place] for row, place in zip(options, places.tolist(), strict=True)] for places in (truth, given)
     ]
     return Analysis(
-        measure=choice_measure(right, loss, np.array([len(row) for row in logs])),
+        measure=Together(
+            [choice_measure(right, np.array([len(row) for row in logs])), means({"loss": loss})]
+        ),
         score=right.astype(np.float64),
         score_name="accuracy",
         badness_name="loss",
@@ -46,20 +49,3 @@ def analyse_choices(
         right=right,
         calibration=calibration(sure, right, float(squares.mean())),
     )
-
-
-def choice_measure(right: NDArray[np.bool_], loss: Floats, counts: NDArray[np.int64]) -> Sums:
-    """Accuracy, also by how many options there are where that differs, and the mean loss; all (N,)."""
-    distinct = np.unique(counts).tolist()
-    parts = {"accuracy": np.ones(len(counts), dtype=np.bool_)}
-    if len(distinct) > 1:
-        parts |= {f"accuracy_{count}": counts == count for count in distinct}
-
-    def finish(sums: Floats) -> Values:
-        values = {"loss": ratio(sums[:, 0], sums[:, 1])}  # the second is the number of all examples
-        for place, name in enumerate(parts):
-            values[name] = ratio(sums[:, 2 + 2 * place], sums[:, 1 + 2 * place])
-        return values
-
-    columns = [column for part in parts.values() for column in (part, part & right)]
-    return Sums(np.column_stack([loss, *columns]).astype(np.float64), finish)

@@ -1,4 +1,7 @@
-"""How good classes are: scikit-learn's definitions, with an undefined value counted as 0."""
+"""How good classes are: scikit-learn's definitions, with an undefined value counted as 0.
+
+Axes: N examples, R resamples, C classes.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,9 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+
+from bertwright.statistics.measures import Floats, Sums, Values, figures, ratio
+from bertwright.statistics.rates import Counted
 
 Classes = Sequence[int] | NDArray[np.int64]
 
@@ -31,36 +37,39 @@ def classification_metrics(references: Classes, predictions: Classes, num_labels
 
     Macro and weighted F1 average over the classes that occur in either.
     """
-    from sklearn import metrics as sklearn_metrics  # slow to import, and not needed to answer
+    return figures(class_measure(np.asarray(references), np.asarray(predictions), num_labels))
 
-    truth, given = np.asarray(references), np.asarray(predictions)
+
+def class_measure(truth: NDArray[np.int64], given: NDArray[np.int64], num_labels: int) -> Sums:
+    """The same as functions of the examples (N,). Of each: C hits, C true classes, C given classes, 1."""
+    rows = np.arange(len(truth))
+    table = np.zeros((len(truth), 3 * num_labels + 1))
+    table[rows[truth == given], given[truth == given]] = 1.0
+    table[rows, num_labels + truth] = 1.0
+    table[rows, 2 * num_labels + given] = 1.0
+    table[:, -1] = 1.0
+    return Sums(table, lambda sums: _metrics(sums, num_labels))
+
+
+def _metrics(sums: Floats, size: int) -> Values:
+    """``sums`` (R, 3 C + 1)."""
+    hits, true, given = np.split(sums[:, :-1], 3, axis=1)  # (R, C) each
+    right, count, counted = hits.sum(axis=1), sums[:, -1], Counted(hits, true, given)
     values = {
-        "accuracy": sklearn_metrics.accuracy_score(truth, given),
-        "f1_macro": sklearn_metrics.f1_score(truth, given, average="macro", zero_division=0),
-        "f1_weighted": sklearn_metrics.f1_score(truth, given, average="weighted", zero_division=0),
-        "matthews_correlation": _matthews(truth, given),
+        "accuracy": ratio(right, count),
+        "f1_macro": counted.macro_f1(),
+        "f1_weighted": counted.weighted_f1(),
+        "matthews_correlation": _matthews(right, true, given, count),
     }
-    if num_labels == 2:
-        precision, recall, f1, _ = sklearn_metrics.precision_recall_fscore_support(
-            truth, given, average="binary", pos_label=1, zero_division=0
-        )
-        values |= {"f1": f1, "precision": precision, "recall": recall}
-        values["accuracy_and_f1"] = (values["accuracy"] + f1) / 2
-    return {name: float(value) for name, value in values.items()}
+    if size == 2:
+        f1 = counted.f1
+        values |= {"f1": f1[:, 1], "precision": ratio(hits, given)[:, 1], "recall": ratio(hits, true)[:, 1]}
+        values["accuracy_and_f1"] = (values["accuracy"] + f1[:, 1]) / 2
+    return values
 
 
-def confusion_matrix(references: Classes, predictions: Classes, num_labels: int) -> list[list[int]]:
-    """Counts [true class][given class]."""
-    from sklearn import metrics as sklearn_metrics
-
-    matrix = sklearn_metrics.confusion_matrix(references, predictions, labels=list(range(num_labels)))
-    counts: list[list[int]] = matrix.tolist()
-    return counts
-
-
-def _matthews(truth: NDArray[np.int64], given: NDArray[np.int64]) -> float:
-    from sklearn import metrics as sklearn_metrics
-
-    if len(np.unique(np.concatenate([truth, given]))) == 1:
-        return 0.0  # scikit-learn's own answer, without its warning that there is a single label
-    return float(sklearn_metrics.matthews_corrcoef(truth, given))
+def _matthews(right: Floats, true: Floats, given: Floats, count: Floats) -> Floats:
+    """R_K of Gorodkin (2004); 0 when all classes are the same on either side."""
+    covariance = right * count - (true * given).sum(axis=1)
+    squares = [count**2 - (part**2).sum(axis=1) for part in (true, given)]
+    return ratio(covariance, np.sqrt(squares[0] * squares[1]))

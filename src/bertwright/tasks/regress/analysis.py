@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from bertwright.statistics.correlations import LinearCorrelation, RankCorrelation
-from bertwright.statistics.measures import AveragedWith, Floats, Measure, Together, means
+from bertwright.statistics.measures import Floats, Together, means
 from bertwright.tasks.analysis import Analysis, Answered, worst
+from bertwright.tasks.regress.metrics import number_measure
 
 
 def analyse_numbers(answered: Answered, truth: Floats, given: Floats, raw: Floats) -> Analysis:
@@ -18,7 +18,7 @@ def analyse_numbers(answered: Answered, truth: Floats, given: Floats, raw: Float
     error = np.abs(given - truth)
     names = [[f"{value:.6g}" for value in side.tolist()] for side in (truth, given)]
     return Analysis(
-        measure=number_measure(truth, given, raw),
+        measure=Together([number_measure(truth, given), means({"loss": (raw - truth) ** 2})]),
         score=error,
         score_name="absolute error",
         badness_name="absolute error",
@@ -26,18 +26,3 @@ def analyse_numbers(answered: Answered, truth: Floats, given: Floats, raw: Float
         wrong=int((error > 0).sum()),
         truth_and_answer=np.stack([truth, given], axis=1),
     )
-
-
-def number_measure(truth: Floats, given: Floats, raw: Floats) -> Measure:
-    """The metrics of :func:`~bertwright.tasks.regress.metrics.regression_metrics`, and the loss."""
-    errors = {
-        "mean_squared_error": (given - truth) ** 2,
-        "mean_absolute_error": np.abs(given - truth),
-        "loss": (raw - truth) ** 2,
-    }
-    parts: list[Measure] = [
-        LinearCorrelation("pearson", given, truth),
-        RankCorrelation("spearman", given, truth),
-        means(errors),
-    ]
-    return AveragedWith(Together(parts), "pearson_and_spearman", ("pearson", "spearman"))

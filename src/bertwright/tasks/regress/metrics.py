@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+
+from bertwright.statistics.correlations import LinearCorrelation, RankCorrelation
+from bertwright.statistics.measures import AveragedWith, Floats, Measure, Together, figures, means
 
 Numbers = Sequence[float] | NDArray[np.float64]
 
@@ -18,25 +20,17 @@ def regression_metrics(references: Numbers, predictions: Numbers) -> dict[str, f
 
     A correlation is undefined, and counted as 0, when either side is constant or there is one row only.
     """
-    from scipy import stats  # slow to import, and not needed to answer
-
     truth, given = np.asarray(references, np.float64), np.asarray(predictions, np.float64)
-    pearson = spearman = 0.0
-    if len(truth) > 1 and np.ptp(truth) > 0 and np.ptp(given) > 0:
-        with warnings.catch_warnings():  # of numbers that are all but constant: said by the value itself
-            warnings.simplefilter("ignore", stats.ConstantInputWarning)
-            warnings.simplefilter("ignore", stats.NearConstantInputWarning)
-            pearson = _defined(stats.pearsonr(truth, given).statistic)
-            spearman = _defined(stats.spearmanr(truth, given).statistic)
-    error = truth - given
-    return {
-        "pearson_and_spearman": (pearson + spearman) / 2,
-        "pearson": pearson,
-        "spearman": spearman,
-        "mean_squared_error": float((error**2).mean()),
-        "mean_absolute_error": float(np.abs(error).mean()),
-    }
+    values = figures(number_measure(truth, given))
+    return {name: values[name] for name in NAMES}
 
 
-def _defined(value: float) -> float:
-    return float(value) if np.isfinite(value) else 0.0
+def number_measure(truth: Floats, given: Floats) -> Measure:
+    """The same as functions of the examples; both (N,)."""
+    errors = {"mean_squared_error": (given - truth) ** 2, "mean_absolute_error": np.abs(given - truth)}
+    parts: list[Measure] = [
+        LinearCorrelation("pearson", given, truth),
+        RankCorrelation("spearman", given, truth),
+        means(errors),
+    ]
+    return AveragedWith(Together(parts), "pearson_and_spearman", ("pearson", "spearman"))

@@ -5,7 +5,6 @@ Axes: N sentences.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -14,11 +13,9 @@ from numpy.typing import NDArray
 
 from bertwright.statistics.calibration import Calibration, brier_score, calibration
 from bertwright.statistics.classes import ClassScore, Confusion
-from bertwright.statistics.measures import Floats, Sums, Together, Values, ratio
-from bertwright.statistics.rates import Counted
+from bertwright.statistics.measures import Floats, Sums, Together, ratio
 from bertwright.tasks.analysis import Analysis, Answered, worst
-from bertwright.tasks.tag.metrics import Tags
-from bertwright.tasks.tag.schemes import Entity, entities, strict_entities
+from bertwright.tasks.tag.metrics import Tags, entity_measure, tag_measure, wrong_words
 
 
 class WordScores(NamedTuple):
@@ -37,6 +34,7 @@ def analyse_tags(
     truth: Tags,
     given: Tags,
     scores: WordScores,
+    known: Sequence[str],
     types: Sequence[str] | None,
     *,
     strict: bool,
@@ -45,6 +43,7 @@ def analyse_tags(
 
     Args:
         truth, given: the tags of every sentence.
+        known: the tags that the tagger knows.
         types: of the entities that the tags spell; None where they spell none.
         strict: whether the metrics by the letter of IOB2 are reported too.
     """
@@ -52,12 +51,12 @@ def analyse_tags(
     number = {label: place for place, label in enumerate(labels)}
     flat = [np.array([number[tag] for tags in side for tag in tags]) for side in (truth, given)]
     confusion = Confusion.of(labels, *flat)
-    wrong = np.array([sum(map(str.__ne__, *pair)) for pair in zip(truth, given, strict=True)], np.float64)
-    lengths = np.array([len(tags) for tags in truth], np.float64)
+    wrong, lengths = wrong_words(truth, given).T
     if types is None:
-        measure, table = tag_measure(_tag_table(truth, given, labels), wrong, lengths), confusion.scores()
+        measure, table = tag_measure(truth, given, known), confusion.scores()
     else:
-        measure, table = entity_measure(truth, given, types, wrong, lengths, strict=strict)
+        measure = entity_measure(truth, given, types, strict=strict)
+        table = type_scores(measure, types)
     shown = [
         _differences(example.words, *tags)
         for example, *tags in zip(answered.examples, truth, given, strict=True)
@@ -76,46 +75,10 @@ def analyse_tags(
     )
 
 
-def tag_measure(table: Floats, wrong: Floats, lengths: Floats) -> Sums:
-    """Accuracy, and F1 averaged over the tags; ``table`` (N, 3 C): hits, true and given."""
-
-    def finish(sums: Floats) -> Values:
-        counted = Counted(*np.split(sums[:, :-2], 3, axis=1))
-        return {
-            "accuracy": ratio(sums[:, -1] - sums[:, -2], sums[:, -1]),
-            "f1_macro": counted.macro_f1(),
-            "f1_weighted": counted.weighted_f1(),
-        }
-
-    return Sums(np.column_stack([table, wrong, lengths]), finish)
-
-
-def entity_measure(
-    truth: Tags, given: Tags, types: Sequence[str], wrong: Floats, lengths: Floats, *, strict: bool
-) -> tuple[Sums, tuple[ClassScore, ...]]:
-    """The metrics of :func:`~bertwright.tasks.tag.metrics.entity_metrics`, and the table of the types."""
-    lenient = _entity_table([list(map(entities, side)) for side in (truth, given)], types)
-    by_letter = _entity_table([list(map(strict_entities, side)) for side in (truth, given)], types)
-    size = lenient.shape[1]
-
-    def finish(sums: Floats) -> Values:
-        counted = Counted(*np.split(sums[:, :size], 3, axis=1))
-        values = counted.micro() | {
-            "f1_macro": counted.macro_f1(),
-            "f1_weighted": counted.weighted_f1(),
-            "accuracy": ratio(sums[:, -1] - sums[:, -2], sums[:, -1]),
-        }
-        if strict:
-            letter = Counted(*np.split(sums[:, size:-2], 3, axis=1)).micro()
-            values |= {f"{name}_strict": value for name, value in letter.items()}
-        return values | {f"f1_{name}": counted.f1[:, place] for place, name in enumerate(types)}
-
-    hits, true, found = np.split(lenient.sum(axis=0).astype(int), 3)
-    scores = tuple(
-        ClassScore.of(name, int(hits[place]), int(true[place]), int(found[place]))
-        for place, name in enumerate(types)
-    )
-    return Sums(np.column_stack([lenient, by_letter, wrong, lengths]), finish), scores
+def type_scores(measure: Sums, types: Sequence[str]) -> tuple[ClassScore, ...]:
+    """Each of ``types``, of what :func:`~bertwright.tasks.tag.metrics.entity_measure` counted."""
+    counts = measure.values[:, : 3 * len(types)].sum(axis=0).astype(int).reshape(3, len(types))
+    return tuple(ClassScore.of(name, *column) for name, column in zip(types, counts.T.tolist(), strict=True))
 
 
 def _loss_measure(scores: WordScores, sentences: int) -> Sums:
@@ -132,24 +95,6 @@ def _calibration(scores: WordScores) -> Calibration:
     given = probabilities.argmax(axis=1)
     sure = probabilities[np.arange(len(given)), given]
     return calibration(sure, given == scores.truth, brier_score(probabilities, scores.truth))
-
-
-def _entity_table(sides: Sequence[Sequence[Sequence[Entity]]], types: Sequence[str]) -> Floats:
-    """(N, 3 T): entities of each type that are right, true, given in each sentence."""
-    rows = []
-    for expected, found in zip(*(map(set, side) for side in sides), strict=True):
-        counts = [Counter(entity.type for entity in part) for part in (expected & found, expected, found)]
-        rows.append([count[name] for count in counts for name in types])
-    return np.array(rows, dtype=np.float64).reshape(len(rows), 3 * len(types))
-
-
-def _tag_table(truth: Tags, given: Tags, labels: Sequence[str]) -> Floats:
-    """(N, 3 C): words of each tag that are right, true, given in each sentence."""
-    rows = []
-    for expected, found in zip(truth, given, strict=True):
-        hits = Counter(tag for tag, other in zip(expected, found, strict=True) if tag == other)
-        rows.append([count[tag] for count in (hits, Counter(expected), Counter(found)) for tag in labels])
-    return np.array(rows, dtype=np.float64)
 
 
 def _differences(words: Sequence[str], truth: Sequence[str], given: Sequence[str]) -> tuple[str, str]:

@@ -1,74 +1,21 @@
-"""Precision, recall and F1 of entities as ``seqeval`` counts them, and of single tags."""
+"""Precision, recall and F1 of entities as ``seqeval`` counts them, and of single tags.
+
+An entity counts when type, first and last word are right. An undefined rate is 0.
+Axes: N sentences, T types of entities, C tags.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
 
+import numpy as np
+
+from bertwright.statistics.measures import Floats, Sums, Values, figures, ratio
+from bertwright.statistics.rates import Counted
 from bertwright.tasks.tag.schemes import Entity, entities, strict_entities
 
 Tags = Sequence[Sequence[str]]
-
-
-class Rates(NamedTuple):
-    """Of one type, or averaged."""
-
-    precision: float
-    recall: float
-    f1: float
-
-
-@dataclass(frozen=True)
-class EntityReport:
-    """How well entities were found: an entity counts when type, first and last word are right."""
-
-    by_type: dict[str, Rates]
-    """Of every type that occurs in the truth or in the answers, in order."""
-    support: dict[str, int]
-    """True entities of each of them."""
-    micro: Rates
-    """Over all entities."""
-    macro: Rates
-    """Mean over the types; 0 when there are none."""
-    weighted: Rates
-    """Mean over the types, weighted by their true entities; 0 when there are none."""
-
-
-def entity_report(references: Tags, predictions: Tags, *, strict: bool = False) -> EntityReport:
-    """Compare the entities of ``predictions`` with those of ``references``, sentence by sentence.
-
-    Args:
-        strict: read tags by the letter of IOB2, instead of taking a stray ``I-`` for a beginning.
-
-    An undefined rate is 0.
-    """
-    read: Callable[[Sequence[str]], list[Entity]] = strict_entities if strict else entities
-    true, given, right = Counter[str](), Counter[str](), Counter[str]()
-    for truth, answer in zip(references, predictions, strict=True):
-        expected, found = set(read(truth)), set(read(answer))
-        true.update(entity.type for entity in expected)
-        given.update(entity.type for entity in found)
-        right.update(entity.type for entity in expected & found)
-    types = sorted(set(true) | set(given))
-    by_type = {name: _rates(right[name], given[name], true[name]) for name in types}
-    return EntityReport(
-        by_type,
-        {name: true[name] for name in types},
-        _rates(right.total(), given.total(), true.total()),
-        _mean(by_type.values(), [1] * len(types)),
-        _mean(by_type.values(), [true[name] for name in types]),
-    )
-
-
-def token_accuracy(references: Tags, predictions: Tags) -> float:
-    """Share of words with the right tag."""
-    right = count = 0
-    for truth, answer in zip(references, predictions, strict=True):
-        count += len(truth)
-        right += sum(map(str.__eq__, truth, answer))
-    return right / count if count else 0.0
 
 
 def entity_metrics(
@@ -78,57 +25,89 @@ def entity_metrics(
 
     Args:
         types: those that the tagger knows; each has its F1 as ``f1_TYPE``.
-        strict: also report precision, recall and F1 by the letter of IOB2.
+        strict: also report precision, recall and F1 by the letter of IOB2, instead of taking a stray ``I-``
+            for a beginning.
+
+    Macro and weighted F1 average over the types that occur in either.
     """
-    report = entity_report(references, predictions)
-    values = {
-        "f1": report.micro.f1,
-        "precision": report.micro.precision,
-        "recall": report.micro.recall,
-        "f1_macro": report.macro.f1,
-        "f1_weighted": report.weighted.f1,
-        "accuracy": token_accuracy(references, predictions),
-    }
-    if strict:
-        by_letter = entity_report(references, predictions, strict=True).micro
-        values |= {
-            "f1_strict": by_letter.f1,
-            "precision_strict": by_letter.precision,
-            "recall_strict": by_letter.recall,
+    return figures(entity_measure(references, predictions, types, strict=strict))
+
+
+def tag_metrics(references: Tags, predictions: Tags, labels: Sequence[str]) -> dict[str, float]:
+    """What is reported of a tagger whose tags, ``labels``, spell no entities: accuracy and F1.
+
+    Macro and weighted F1 average over the tags that occur in either.
+    """
+    return figures(tag_measure(references, predictions, labels))
+
+
+def entity_measure(truth: Tags, given: Tags, types: Sequence[str], *, strict: bool) -> Sums:
+    """:func:`entity_metrics` as functions of the sentences.
+
+    Of each: T entities that are right, T true, T given; the same by the letter; wrong words, words.
+    """
+    tables = [_entity_table(truth, given, read, types) for read in (entities, strict_entities)]
+
+    def finish(sums: Floats) -> Values:
+        halves = np.split(sums[:, :-2], 2, axis=1)
+        counted, by_letter = (Counted(*np.split(half, 3, axis=1)) for half in halves)
+        values = counted.micro() | {
+            "f1_macro": counted.macro_f1(),
+            "f1_weighted": counted.weighted_f1(),
+            "accuracy": _accuracy(sums),
         }
-    none = Rates(0.0, 0.0, 0.0)
-    return values | {f"f1_{name}": report.by_type.get(name, none).f1 for name in types}
+        if strict:
+            values |= {f"{name}_strict": value for name, value in by_letter.micro().items()}
+        return values | {f"f1_{name}": counted.f1[:, place] for place, name in enumerate(types)}
+
+    return Sums(np.column_stack([*tables, wrong_words(truth, given)]), finish)
 
 
-def tag_metrics(references: Tags, predictions: Tags) -> dict[str, float]:
-    """What is reported of a tagger whose tags spell no entities: accuracy and F1 averaged over the tags."""
-    from sklearn import metrics as sklearn_metrics  # slow to import, and not needed to answer
+def tag_measure(truth: Tags, given: Tags, labels: Sequence[str]) -> Sums:
+    """:func:`tag_metrics` as functions of the sentences.
 
-    truth = [tag for tags in references for tag in tags]
-    given = [tag for tags in predictions for tag in tags]
-    values = {"accuracy": token_accuracy(references, predictions)}
-    for average in ("macro", "weighted"):
-        score = sklearn_metrics.f1_score(truth, given, average=average, zero_division=0)
-        values[f"f1_{average}"] = float(score)
-    return values
+    Of each: words of each of C tags that are right, true, given; wrong words, words. All tags that there are
+    have a place, so that answers of several models can be compared.
+    """
 
+    def finish(sums: Floats) -> Values:
+        counted = Counted(*np.split(sums[:, :-2], 3, axis=1))
+        return {
+            "accuracy": _accuracy(sums),
+            "f1_macro": counted.macro_f1(),
+            "f1_weighted": counted.weighted_f1(),
+        }
 
-def _rates(right: int, given: int, true: int) -> Rates:
-    precision = right / given if given else 0.0
-    recall = right / true if true else 0.0
-    return Rates(
-        precision, recall, 2 * precision * recall / (precision + recall) if precision + recall else 0.0
-    )
+    return Sums(np.column_stack([_tag_table(truth, given, labels), wrong_words(truth, given)]), finish)
 
 
-def _mean(rates: Iterable[Rates], weights: Sequence[int]) -> Rates:
-    total = sum(weights)
-    if not total:
-        return Rates(0.0, 0.0, 0.0)
-    shares = [weight / total for weight in weights]
-    precision, recall, f1 = (_dot(column, shares) for column in zip(*rates, strict=True))
-    return Rates(precision, recall, f1)
+def wrong_words(truth: Tags, given: Tags) -> Floats:
+    """(N, 2): how many words of each sentence have a wrong tag, and how many it has."""
+    pairs = zip(truth, given, strict=True)
+    return np.array([(sum(map(str.__ne__, *pair)), len(pair[0])) for pair in pairs], np.float64)
 
 
-def _dot(values: Iterable[float], weights: Sequence[float]) -> float:
-    return sum(value * weight for value, weight in zip(values, weights, strict=True))
+def _accuracy(sums: Floats) -> Floats:
+    """Share of words with the right tag."""
+    return ratio(sums[:, -1] - sums[:, -2], sums[:, -1])
+
+
+def _entity_table(
+    truth: Tags, given: Tags, read: Callable[[Sequence[str]], list[Entity]], types: Sequence[str]
+) -> Floats:
+    """(N, 3 T): entities of each type that are right, true, given in each sentence."""
+    rows = []
+    for sides in zip(truth, given, strict=True):
+        expected, found = (set(read(tags)) for tags in sides)
+        counts = [Counter(entity.type for entity in part) for part in (expected & found, expected, found)]
+        rows.append([count[name] for count in counts for name in types])
+    return np.array(rows, dtype=np.float64).reshape(len(rows), 3 * len(types))
+
+
+def _tag_table(truth: Tags, given: Tags, labels: Sequence[str]) -> Floats:
+    """(N, 3 C): words of each tag that are right, true, given in each sentence."""
+    rows = []
+    for expected, found in zip(truth, given, strict=True):
+        hits = Counter(tag for tag, other in zip(expected, found, strict=True) if tag == other)
+        rows.append([count[tag] for count in (hits, Counter(expected), Counter(found)) for tag in labels])
+    return np.array(rows, dtype=np.float64)

@@ -222,5 +222,5 @@ class TagTask(AdaptedEncoder):
 
     def _metrics(self, truth: Sequence[Sequence[str]], given: Sequence[Sequence[str]]) -> dict[str, float]:
         if self.scheme == "plain":
-            return tag_metrics(truth, given)
+            return tag_metrics(truth, given, self.labels)
         return entity_metrics(truth, given, types_of(self.labels), strict=self.scheme == "IOB2")
