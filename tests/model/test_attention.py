@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from bertwright.model import host_attention
 from bertwright.model.attention import MASKED_SCORE, SelfAttention, attention_bias, causal_bias
 from bertwright.model.config import BertConfig
+from bertwright.model.dropout import Drawing
 
 
 def attention(heads: int, size: int, dropout: float = 0.0, causal: bool = False) -> SelfAttention:
@@ -88,11 +88,7 @@ def test_the_path_with_dropout_equals_the_plain_one_when_nothing_is_dropped(
     masked: bool, causal: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Values and all gradients, in float64."""
-
-    def keep_all(shape: torch.Size, probability: float) -> tuple[Tensor, float]:
-        return torch.full(shape, -1, dtype=torch.int16), 1.0
-
-    monkeypatch.setattr(host_attention, "keep_mask", keep_all)
+    monkeypatch.setattr(Drawing, "new", lambda _: Drawing(0, 1 << 16))
     module = attention(3, 5, dropout=0.3, causal=causal)
     hidden = torch.randn(2, 7, 15, dtype=torch.float64, requires_grad=True)
     bias = bias_of(torch.rand(2, 7) > 0.3 if masked else None, causal)

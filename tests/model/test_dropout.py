@@ -1,32 +1,73 @@
-"""Dropout: its rate, its scale, the same mask backwards, and repeatable from a seed."""
+"""Dropout: by its definition, its rate and scale, the same elements backwards, and repeatable from a seed."""
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bertwright.model.dropout import Dropout, apply_mask, keep_mask
+from bertwright.model.dropout import Drawing, Dropout
 
 DTYPES = [torch.float32, torch.bfloat16, torch.float16, torch.float64]
+WORD = (1 << 64) - 1
+
+
+def split_mix(key: int, number: int) -> int:
+    """The output of SplitMix64 with the seed ``key``, from 0."""
+    bits = (key + (number + 1) * 0x9E3779B97F4A7C15) & WORD
+    bits = ((bits ^ bits >> 30) * 0xBF58476D1CE4E5B9) & WORD
+    bits = ((bits ^ bits >> 27) * 0x94D049BB133111EB) & WORD
+    return bits ^ bits >> 31
+
+
+def kept(drawing: Drawing, shape: tuple[int, ...]) -> torch.Tensor:
+    """Which elements of ``shape`` are not dropped."""
+    return drawing.apply(torch.ones(shape)) != 0
+
+
+def test_the_numbers_are_those_of_split_mix() -> None:
+    """As published for the seed 1234567."""
+    published = [6457827717110365317, 3203168211198807973, 9817491932198370423]
+    assert [split_mix(1234567, number) for number in range(3)] == published
+
+
+@settings(deadline=None)
+@given(st.integers(0, WORD), st.integers(0, 1 << 16), st.integers(0, 37), st.sampled_from(DTYPES))
+def test_by_definition(key: int, share: int, count: int, dtype: torch.dtype) -> None:
+    drawing = Drawing(key, share)
+    x = torch.linspace(-3, 3, count).to(dtype)
+    bits = [split_mix(key, place // 4) >> 16 * (place % 4) & 0xFFFF for place in range(count)]
+    before, found = x.clone(), drawing.apply(x)
+    expected = torch.where(torch.tensor(bits, dtype=torch.int64) < share, x * drawing.factor, 0 * x)
+    assert found.dtype is dtype and torch.equal(x, before)
+    torch.testing.assert_close(found, expected, rtol=0, atol=0)
 
 
 @pytest.mark.parametrize("probability", [0.1, 0.25, 0.5, 0.9])
 def test_rate_and_scale(probability: float) -> None:
     torch.manual_seed(5)
-    mask, factor = keep_mask(torch.Size((1000, 1003)), probability)
-    assert mask.unique().tolist() == [-1, 0]
+    drawing = Drawing.new(probability)
+    mask = kept(drawing, (1000, 1003))
     deviation = (probability * (1 - probability) / mask.numel()) ** 0.5
-    assert float((mask == 0).double().mean()) == pytest.approx(probability, abs=5 * deviation + 1e-4)
-    assert factor == pytest.approx(1 / (1 - probability), rel=1e-3)
+    assert float((~mask).double().mean()) == pytest.approx(probability, abs=5 * deviation + 1e-4)
+    assert drawing.factor == pytest.approx(1 / (1 - probability), rel=1e-3)
 
 
 def test_neighbours_that_share_a_random_number_are_independent() -> None:
     torch.manual_seed(6)
-    mask, _ = keep_mask(torch.Size((250_000, 4)), 0.5)
-    joint = (mask.long() @ torch.tensor([1, 2, 4, 8])).abs().bincount(minlength=16)  # all 16 patterns
+    mask = kept(Drawing.new(0.5), (250_000, 4))
+    joint = (mask.long() @ torch.tensor([1, 2, 4, 8])).bincount(minlength=16)  # all 16 patterns
     assert float(joint.max() - joint.min()) / 250_000 < 0.01
+
+
+def test_places_and_drawings_are_independent() -> None:
+    """Neighbours in a row, and the same place of one drawing and the next."""
+    torch.manual_seed(7)
+    one, other = (kept(Drawing.new(0.3), (400_000,)).double() for _ in range(2))
+    for left, right in ((one[:-1], one[1:]), (one[:-4], one[4:]), (one, other)):
+        assert abs(float(np.corrcoef(left, right)[0, 1])) < 5 / 400_000**0.5
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -41,12 +82,12 @@ def test_the_gradient_passes_where_the_value_did(dtype: torch.dtype) -> None:
     assert set(x.grad.float().unique().tolist()) == {0.0, x.grad.float().max().item()}
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 9), min_size=1, max_size=3), st.floats(0, 0.999))
 def test_any_shape(shape: list[int], probability: float) -> None:
-    mask, factor = keep_mask(torch.Size(shape), probability)
-    values = apply_mask(torch.ones(shape), mask, factor)
-    assert values.shape == mask.shape == tuple(shape)
-    assert factor >= 1
+    drawing = Drawing.new(probability)
+    assert drawing.apply(torch.ones(shape)).shape == tuple(shape)
+    assert drawing.factor >= 1
 
 
 def test_it_is_the_identity_in_evaluation_and_at_zero() -> None:
@@ -56,11 +97,11 @@ def test_it_is_the_identity_in_evaluation_and_at_zero() -> None:
 
 
 def test_the_same_seed_gives_the_same_mask() -> None:
-    masks = []
+    drawings = []
     for _ in range(2):
         torch.manual_seed(9)
-        masks.append(keep_mask(torch.Size((5, 7)), 0.3)[0])
-    assert torch.equal(*masks)
+        drawings.append(Drawing.new(0.3))
+    assert drawings[0] == drawings[1] != Drawing.new(0.3)
 
 
 def test_it_follows_strides() -> None:
@@ -68,3 +109,5 @@ def test_it_follows_strides() -> None:
     y = Dropout(0.5).train()(x)
     assert y.shape == (6, 4)
     y.sum().backward()
+    assert x.grad is not None
+    torch.testing.assert_close(y.detach(), x.detach() * x.grad)

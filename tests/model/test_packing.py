@@ -8,9 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from bertwright.model import host_attention, packing
+from bertwright.model import packing
 from bertwright.model.classifier import SequenceClassifier
 from bertwright.model.config import BertConfig
+from bertwright.model.dropout import Drawing
 from bertwright.model.packing import Packing, Rectangles, packing_of
 from bertwright.model.pretraining_model import BertForPreTraining
 
@@ -60,9 +61,7 @@ def test_values_and_gradients_stay(rows: int, length: int, seed: int, training: 
     )
     inputs = batch(rows, length, seed)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            host_attention, "keep_mask", lambda shape, _: (torch.full(shape, -1, dtype=torch.int16), 1.0)
-        )
+        patch.setattr(Drawing, "new", lambda _: Drawing(0, 1 << 16))
         packed = outcomes(model, inputs)
         patch.setattr(packing, "_WORTHWHILE", 0.0)
         plain = outcomes(model, inputs)

@@ -1,22 +1,24 @@
-"""Dropout that draws its masks quickly on a CPU.
+"""Dropout that is quick on a CPU.
 
-PyTorch draws one random number an element there, which takes longer than the matrix products around it (48 ms
-for 4 million elements on one core). Here one 64-bit number decides four elements, 16 bits each, and a mask is
-all ones or all zeros in every bit, so that applying it is one bitwise AND (5 ms in all).
+PyTorch draws one random number an element there, which takes longer than the matrix products around it. Here
+one 64-bit number decides four elements, and a compiled kernel draws and drops in one pass
+(:mod:`~bertwright.model.dropout_kernel`). What was dropped is drawn again for the gradient, not kept.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-_STEPS = 1 << 15
-"""A probability is rounded to a multiple of 1 / 32,768; kept values are scaled by what it then really is."""
+_STEPS = 1 << 16
+"""A probability is rounded to a multiple of 1 / 65,536; kept values are scaled by what it then really is."""
 
-_INTEGERS = {2: torch.int16, 4: torch.int32, 8: torch.int64}
+_FLOATS = {torch.float32: np.float32, torch.float64: np.float64}
+"""What a kernel can multiply; of the others it moves the bits."""
 
 
 class Dropout(nn.Module):
@@ -39,35 +41,46 @@ class Dropout(nn.Module):
         return f"probability={self.probability}"
 
 
-def keep_mask(shape: torch.Size, probability: float) -> tuple[Tensor, float]:
-    """A random mask from PyTorch's CPU generator, and what kept values are to be multiplied by.
+class Drawing(NamedTuple):
+    """Which elements are dropped, as often as it is asked."""
 
-    Returns:
-        int16 of ``shape``, -1 (all bits set) to keep and 0 to drop; the factor 1 / (share that is kept).
-    """
-    count = shape.numel()
-    lanes = torch.empty((count + 3) // 4, dtype=torch.int64).random_(-(2**63), None)
-    bits = lanes.view(torch.int16)[:count].view(shape)
-    kept = _STEPS - round(probability * _STEPS)
-    # 15 random bits are in [-16384, 16384); minus a threshold, the sign says "keep"; spread it over all bits
-    bits.bitwise_right_shift_(1).sub_(kept - _STEPS // 2).bitwise_right_shift_(15)
-    return bits, _STEPS / max(kept, 1)
+    key: int
+    """64 bits; everything random is a function of it and an element's place."""
+    kept: int
+    """Share that is kept, of 65,536."""
 
+    @classmethod
+    def new(cls, probability: float) -> Drawing:
+        """By PyTorch's generator for CPUs."""
+        key = int(torch.empty((), dtype=torch.int64).random_(-(2**63), None))
+        return cls(key & (2**64 - 1), _STEPS - round(probability * _STEPS))
 
-def apply_mask(x: Tensor, mask: Tensor, factor: float) -> Tensor:
-    """``x * factor`` where ``mask`` is -1, 0 where it is 0; a new tensor."""
-    integers = _INTEGERS[x.element_size()]
-    return x.view(integers).bitwise_and(mask.to(integers)).view(x.dtype).mul_(factor)
+    @property
+    def factor(self) -> float:
+        """What kept elements are multiplied by: 1 / (share that is kept)."""
+        return _STEPS / max(self.kept, 1)
+
+    def apply(self, x: Tensor) -> Tensor:
+        """``x * factor`` where it is kept, else 0: a new, contiguous tensor, on the CPU."""
+        from bertwright.model.dropout_kernel import drop  # compiled, which only training waits for
+
+        dense = x.detach().contiguous()
+        out = torch.empty_like(dense)
+        if (numbers := _FLOATS.get(x.dtype)) is not None:
+            given, taken, factor = dense.view(-1).numpy(), out.view(-1).numpy(), numbers(self.factor)
+            drop(given, taken, np.uint64(self.key), np.uint64(self.kept), factor)
+            return out
+        given, taken = dense.view(torch.int16).view(-1).numpy(), out.view(torch.int16).view(-1).numpy()
+        drop(given, taken, np.uint64(self.key), np.uint64(self.kept), np.int16(1))
+        return out.mul_(self.factor)
 
 
 class _HostDropout(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, probability: float) -> Tensor:
-        mask, ctx.factor = keep_mask(x.shape, probability)
-        ctx.save_for_backward(mask)
-        return apply_mask(x, mask, ctx.factor)
+        ctx.drawing = Drawing.new(probability)
+        return ctx.drawing.apply(x)  # type: ignore[no-any-return]
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
-        (mask,) = ctx.saved_tensors
-        return apply_mask(gradients[0], mask, ctx.factor), None
+        return ctx.drawing.apply(gradients[0]), None

@@ -2,7 +2,7 @@
 
 PyTorch's fused attention has no dropout on a CPU and falls back to a chain of operations. This is the same
 formula, with the three inputs laid out for the matrix products in one copy, the scale and the mask inside the
-first product, fast dropout masks, and the three gradients written where the next product reads them.
+first product, dropout in one pass, and the three gradients written where the next product reads them.
 
 Axes: B rows of a batch, S positions, H hidden size, N heads, D = H / N.
 """
@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from bertwright.model.dropout import apply_mask, keep_mask
+from bertwright.model.dropout import Drawing
 
 
 def host_attention(fused: Tensor, bias: Tensor | None, heads: int, probability: float) -> Tensor:
@@ -50,23 +50,22 @@ class _HostAttention(torch.autograd.Function):
             added = wide.reshape(own, queries, length)  # (BN or 1, 1 or S, S)
         scores = torch.baddbmm(added, query, key.transpose(1, 2), alpha=size**-0.5)  # (BN, S, S)
         weights = torch.softmax(scores, -1)
-        mask, factor = keep_mask(weights.shape, probability)
-        context = torch.bmm(apply_mask(weights, mask, factor), value)  # (BN, S, D)
-        ctx.save_for_backward(stacked, weights, mask)
-        ctx.heads, ctx.factor = heads, factor
+        ctx.drawing = Drawing.new(probability)
+        context = torch.bmm(ctx.drawing.apply(weights), value)  # (BN, S, D)
+        ctx.save_for_backward(stacked, weights)
         return context.view(rows, heads, length, size).transpose(1, 2).reshape(rows, length, width)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
-        stacked, weights, mask = ctx.saved_tensors
+        stacked, weights = ctx.saved_tensors
         _, rows, heads, length, size = stacked.shape
         shape = (rows * heads, length, size)
         query, key, value = stacked.view(3, *shape).unbind(0)
         context = gradients[0].view(rows, length, heads, size).transpose(1, 2).reshape(shape)  # (BN, S, D)
         result = torch.empty_like(stacked)  # gradients of query, key and value, laid out as they are
         d_query, d_key, d_value = result.view(3, *shape).unbind(0)
-        torch.bmm(apply_mask(weights, mask, ctx.factor).transpose(1, 2), context, out=d_value)
-        d_weights = apply_mask(torch.bmm(context, value.transpose(1, 2)), mask, ctx.factor)  # (BN, S, S)
+        torch.bmm(ctx.drawing.apply(weights).transpose(1, 2), context, out=d_value)
+        d_weights = ctx.drawing.apply(torch.bmm(context, value.transpose(1, 2)))  # (BN, S, S)
         d_scores = torch.ops.aten._softmax_backward_data(d_weights, weights, -1, weights.dtype)
         d_scores.mul_(size**-0.5)
         torch.bmm(d_scores, key, out=d_query)

@@ -42,7 +42,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, pretrained: Path) -> tuple
     folder = tmp_path_factory.mktemp("regress")
     train, dev = scored(folder / "train.tsv", 300, 1), scored(folder / "dev.tsv", 60, 2)
     settings = FinetuneSettings(
-        learning_rate=0.01, epochs=10, batch_size=16, regress=RegressSettings(minimum=260, maximum=740)
+        learning_rate=0.005, epochs=12, batch_size=16, regress=RegressSettings(minimum=260, maximum=740)
     )
     summary = finetune(
         pretrained, kind="regress", train=train, dev=dev, output=folder / "model", settings=settings

@@ -60,7 +60,8 @@ def tagger(tmp_path_factory: pytest.TempPathFactory, pretrained: Path) -> Path:
         train=write_conll_file(folder / "train.txt", 400, 1),
         dev=write_conll_file(folder / "dev.txt", 60, 2),
         output=output,
-        settings=FinetuneSettings(epochs=8, batch_size=8, learning_rate=3e-3, device="cpu"),
+        settings=FinetuneSettings(epochs=10, batch_size=8, learning_rate=3e-3, device="cpu"),
+        seeds=[0, 1, 2],  # a network of this size sometimes stops short
     )
     return output
 
