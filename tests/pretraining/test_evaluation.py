@@ -54,6 +54,8 @@ def test_by_hand(evaluation: Evaluation) -> None:
     pairs = F.cross_entropy(torch.cat(pair_logits), torch.cat(pair_labels)).item()
     assert found["nsp_loss"] == pytest.approx(pairs, rel=1e-5)
     assert 0 <= found["nsp_accuracy"] <= 1
+    answers = torch.cat(pair_labels).tolist()
+    assert found["nsp_majority"] == pytest.approx(max(map(answers.count, (0, 1))) / len(answers))
 
 
 def test_on_the_way_fewer_instances_are_read(evaluation: Evaluation) -> None:

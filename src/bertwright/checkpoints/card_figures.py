@@ -63,7 +63,9 @@ def _pretraining(training: object) -> list[str]:
     rows.append(("this model", training.get("mlm_accuracy"), training["mlm_loss"]))
     lines = ["Masked words of held-out documents:", "", *table(["", "right", "loss (nats)"], rows)]
     if training.get("nsp_accuracy") is not None:
-        lines += [f"Pairs of sentences told apart: {number(training['nsp_accuracy'])} (chance: 0.5).", ""]
+        always = training.get("nsp_majority")
+        told = "" if always is None else f" ({number(always)} by always saying the same)"
+        lines += [f"Pairs of sentences told apart: {number(training['nsp_accuracy'])}{told}.", ""]
     lengths = [(name, training[name]) for name in _LENGTHS if name in training]
     return [*lines, *table(["length", ""], lengths)]
 

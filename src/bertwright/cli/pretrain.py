@@ -131,7 +131,8 @@ def _shown(summary: PretrainingSummary, report: Path) -> list[RenderableType]:
         table(f"{asked} of held-out text", ["", "right", "loss"], rows, right=(1, 2)),
     ]
     if summary.nsp_accuracy is not None:
-        shown.append(f"Pairs of sentences told apart: {summary.nsp_accuracy:.1%} (chance: 50 %)")
+        told = f"Pairs of sentences told apart: {summary.nsp_accuracy:.1%}"
+        shown.append(f"{told} (always the same answer: {summary.nsp_majority:.1%})")
     shown += [
         f"{summary.steps:,} steps, {summary.tokens / 1e6:,.1f} million tokens in {summary.seconds:,.0f} s "
         f"({summary.tokens_per_second:,.0f} tokens/s, {summary.precision})",

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -59,10 +60,11 @@ class Evaluation:
     """How many instances an evaluation on the way reads."""
 
     def __call__(self, last: bool) -> dict[str, float]:
-        """``mlm_loss``, ``mlm_accuracy``, ``mlm_perplexity``, ``nsp_loss``, ``nsp_accuracy``; in nats.
+        """Losses in nats, and shares of right answers.
 
-        The first three are ``clm_loss`` and so on where next tokens are predicted, ``bilm_loss`` where next
-        and previous ones are: over both directions together.
+        ``mlm_loss``, ``mlm_accuracy``, ``mlm_perplexity``; ``clm_loss`` and so on where next tokens are
+        predicted, ``bilm_loss`` where next and previous ones are: over both directions together.
+        ``nsp_loss``, ``nsp_accuracy``, and what always giving the same answer reaches, ``nsp_majority``.
         """
         batches = self.batches if last else self._first()
         sums = torch.zeros(6, dtype=torch.float64, device=self.step.device)
@@ -81,7 +83,11 @@ class Evaluation:
             f"{self.step.words}_perplexity": math.exp(min(loss, 700.0)),
         }
         if rows:
-            figures |= {"nsp_loss": nsp / rows, "nsp_accuracy": right / rows}
+            figures |= {
+                "nsp_loss": nsp / rows,
+                "nsp_accuracy": right / rows,
+                "nsp_majority": majority(batches),
+            }
         return figures
 
     def _first(self) -> Sequence[PretrainingBatch]:
@@ -103,6 +109,15 @@ class Evaluation:
             return torch.cat([sums, torch.zeros_like(sums)])
         pairs = torch.from_numpy(batch.next_sentence_labels).to(self.step.device)
         return torch.cat([sums, _sums(output.nsp_logits, pairs)])
+
+
+def majority(batches: Sequence[PretrainingBatch]) -> float:
+    """The share of the more frequent answer about pairs: not a half, as a chunk of a single sentence has
+    no true other half, so that more pairs are wrong ones."""
+    labels = np.concatenate(
+        [batch.next_sentence_labels for batch in batches if batch.next_sentence_labels is not None]
+    )
+    return float(max(labels.mean(), 1 - labels.mean()))
 
 
 def _sums(logits: Tensor, labels: Tensor) -> Tensor:

@@ -43,7 +43,7 @@ _FIGURES = (
     *("mlm_loss", "mlm_accuracy", "mlm_perplexity"),
     *("clm_loss", "clm_accuracy", "clm_perplexity"),
     *("bilm_loss", "bilm_accuracy", "bilm_perplexity"),
-    *("nsp_loss", "nsp_accuracy"),
+    *("nsp_loss", "nsp_accuracy", "nsp_majority"),
 )
 
 Resume = Literal[False, True, "latest", "latest-valid"]
@@ -83,6 +83,8 @@ class PretrainingSummary:
     nsp_loss: float | None
     """Of the pair objective; None without one."""
     nsp_accuracy: float | None
+    nsp_majority: float | None
+    """What always giving the same answer reaches."""
     tokens_per_second: float
     """While updating; evaluation and saving not counted."""
     parameters: int
