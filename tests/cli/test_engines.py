@@ -142,7 +142,7 @@ def test_stopped_and_resumed(
     await_parts(running, name, stopped, 2)
     os.killpg(running.pid, number)
     _, err = running.communicate(timeout=60)
-    assert running.returncode == 128 + number
+    assert running.returncode == 128 + number, err
     assert len(err.splitlines()) <= 4, err  # some may tell how far it was
     assert "kept" in err
     assert not stopped.exists()

@@ -68,6 +68,26 @@ def test_finished_parts_are_found_again(
     assert sorted(p.name for p in tmp_path.iterdir()) == [".tmp-s-t-123", "a.txt", "s", "whole"]
 
 
+class StoppedBeforeItHears:
+    """Workers put parts in place, and the process is stopped before it is told of any."""
+
+    def map(self, function: Any, items: Any, **_: Any) -> Iterator[Any]:
+        for item in items:
+            function(item)
+        raise Interrupted(signal.SIGTERM, "stopped")
+        yield
+
+
+def test_parts_that_nobody_was_told_of_are_kept(tmp_path: Path, vocabulary: Path, small_parts: None) -> None:
+    corpus, watch = [write(tmp_path / "a.txt", random_text(300))], Watch()
+    output = tmp_path / "s"
+    with pytest.raises(Interrupted):
+        prepare(corpus, vocabulary=vocabulary, output=output, engine=StoppedBeforeItHears(), progress=watch)
+    made = len(list((tmp_path / ".s.parts").glob("part-*")))
+    assert made > 3 and any(f"{made} parts are finished and kept" in line for line in watch.said)
+    assert prepare(corpus, vocabulary=vocabulary, output=output, workers=1).reused_parts == made
+
+
 def test_going_on_is_told_from_the_first_part_on(
     tmp_path: Path, vocabulary: Path, small_parts: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -406,6 +406,9 @@ def test_resuming_a_finished_run_leaves_its_model_alone(unbroken: Path, tmp_path
     run(tmp_path / "run", resume=True)
     assert tree(tmp_path / "run/model") == before
     (tmp_path / "run/model/config.json").unlink()
+    with pytest.raises(OutputExistsError, match=r"it also holds notes\.txt"):  # which would be lost
+        run(tmp_path / "run", resume=True)
+    (tmp_path / "run/model/notes.txt").unlink()
     run(tmp_path / "run", resume=True)
     assert open_model(tmp_path / "run/model").pretraining_model().config.hidden_size == 32
 

@@ -162,6 +162,10 @@ class PartsFolder:
                 hint="damaged since it was made: start again, and only this part is made anew",
             )
 
+    def count(self) -> int:
+        """How many parts are finished, whoever knows of them: workers put them in place at once."""
+        return len(list(self.path.glob(f"{_KIND}-*")))
+
     def remove(self) -> None:
         """Remove the folder with all parts; killed in between, it is found by :func:`remove_abandoned`."""
         aside = self.path.with_name(f".tmp-{self._name}-{os.getpid()}")

@@ -183,8 +183,8 @@ class _Job:
             self.folder.remove()
             raise
         except BaseException:
-            if finished:
-                watch.say(_kept(len(finished), self.folder))
+            if kept := self.folder.count():
+                watch.say(_kept(kept, self.folder))
             else:
                 self.folder.remove()
             raise

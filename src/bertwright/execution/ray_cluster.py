@@ -183,8 +183,14 @@ class _Tasks:
         return answer
 
     def dismiss(self) -> None:
-        """Stop what is still at work, so that nothing is written behind the caller's back."""
+        """Await what is still at work or stop it, so that nothing is written behind the caller's back.
+
+        It is stopped only when it takes long: Ray ends this process, too, where an answer arrives while its
+        task is cancelled ("Tried to complete task that was not pending").
+        """
         pending, self._pending = list(self._pending), {}
+        if pending:
+            _, pending = self._ray.wait(pending, num_returns=len(pending), timeout=_LEAVE_SECONDS)
         for reference in pending:
             self._ray.cancel(reference, force=True)
         if pending:
