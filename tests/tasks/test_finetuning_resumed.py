@@ -8,7 +8,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -175,6 +176,17 @@ def refused(path: Path) -> DiskError:
     return DiskError.of(path, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
 
 
+@contextmanager
+def disk_full(
+    monkeypatch: pytest.MonkeyPatch, owner: type, name: str, full: Callable[..., Any]
+) -> Iterator[None]:
+    """Of two moments the second is the better one, and is not recorded: the disk is full."""
+    with monkeypatch.context() as patch, pytest.raises(DiskError):
+        scores_in_turn(patch, [0.5, 0.6])
+        patch.setattr(owner, name, full)
+        yield
+
+
 def scores_in_turn(patch: pytest.MonkeyPatch, accuracies: Sequence[float]) -> None:
     """The accuracies that the evaluations of this process give, as other threads or another GPU might."""
     score, left = ClassifyTask.score, iter(accuracies)
@@ -209,9 +221,7 @@ def test_a_best_moment_that_no_checkpoint_names_is_none(
             raise refused(self.folder)
         return save(self, checkpoint)
 
-    with monkeypatch.context() as patch, pytest.raises(DiskError):
-        scores_in_turn(patch, [0.5, 0.6])
-        patch.setattr(CheckpointStore, "save", full)
+    with disk_full(monkeypatch, CheckpointStore, "save", full):
         run(pretrained, review_files, output, **request)
     with monkeypatch.context() as patch:
         scores_in_turn(patch, [0.4, 0.4])
@@ -234,9 +244,7 @@ def test_a_best_run_that_no_record_names_is_none(
             raise refused(self.directory)
         add(self, record)
 
-    with monkeypatch.context() as patch, pytest.raises(DiskError):
-        scores_in_turn(patch, [0.5, 0.6])
-        patch.setattr(UnfinishedWork, "add", full)
+    with disk_full(monkeypatch, UnfinishedWork, "add", full):
         run(pretrained, review_files, output, **request)
     with monkeypatch.context() as patch:
         scores_in_turn(patch, [0.4, 0.4])

@@ -160,7 +160,7 @@ def _verified_manifest(path: Path) -> dict[str, Any]:
     """What the folder's manifest says, every digest compared; nothing for folders of others."""
     if not (path / members.MANIFEST_NAME).exists():
         return {}
-    manifest = read_manifest(path, "model", manifest_name=members.MANIFEST_NAME, error=ModelError)
+    manifest = read_manifest(path, members.KIND, manifest_name=members.MANIFEST_NAME, error=ModelError)
     verify(manifest)
     return {**manifest.fields, "digest": manifest.digest}
 

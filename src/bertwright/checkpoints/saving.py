@@ -128,7 +128,7 @@ def save_weights(
     )
     with NewDirectory(
         path,
-        kind="model",
+        kind=members.KIND,
         overwrite=overwrite,
         needed_bytes=4 * parameters,
         manifest_name=members.MANIFEST_NAME,

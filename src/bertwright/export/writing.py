@@ -82,7 +82,7 @@ def write_folder(
     """
     with NewDirectory(
         path,
-        kind="model",
+        kind=members.KIND,
         overwrite=overwrite,
         needed_bytes=len(exported.data),
         manifest_name=members.MANIFEST_NAME,

@@ -12,7 +12,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from bertwright.errors import ModelError, SettingsError, quote
+from bertwright.errors import ModelError, SettingsError, did_you_mean, quote
 from bertwright.model.foreign_config import foreign_problems
 
 Size = Literal["tiny", "mini", "small", "medium", "base", "large"]
@@ -233,8 +233,7 @@ def _sentence(detail: Any, cls: type[BertConfig]) -> str:
     if detail["type"] == "value_error":
         return str(detail["ctx"]["error"])
     if detail["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(name, cls.model_fields, n=1)
-        return f"{name}: no such field" + (f" (did you mean {near[0]}?)" if near else "")
+        return f"{name}: no such field{did_you_mean(name, cls.model_fields)}"
     title = next((m.title for m in _metadata(name, cls) if getattr(m, "title", None)), detail["msg"])
     return _wrong(name, str(title), detail["input"])
 

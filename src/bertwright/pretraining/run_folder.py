@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from bertwright import strict_json
-from bertwright.checkpoints.members import MANIFEST_NAME
+from bertwright.checkpoints.members import KIND, MANIFEST_NAME
 from bertwright.config.settings import differences, flatten, from_json
 from bertwright.durable import check_place, lock, read_manifest, reported, verify, write_file
 from bertwright.errors import DiskError, InputError, OutputExistsError, ResumeError, shown_path
@@ -207,7 +207,7 @@ class RunFolder:
     def has_model(self) -> bool:
         """Whether the final model folder is there and sound."""
         with contextlib.suppress(InputError):
-            verify(read_manifest(self.model, "model", manifest_name=MANIFEST_NAME))
+            verify(read_manifest(self.model, KIND, manifest_name=MANIFEST_NAME))
             return True
         return False
 

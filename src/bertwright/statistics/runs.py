@@ -48,11 +48,10 @@ def differences_of_runs(
     require(one[0].rows, confidence, resamples)
     if resamples < 2:
         raise ValueError(f"expected two resamples or more, got {resamples}")
-    unit = np.ones((1, one[0].rows))
-    first, second = _figures(one, unit), _figures(other, unit)
+    first, second = (_stacked([run.whole() for run in runs]) for runs in (one, other))
     drawn = []
     for weights in draws(one[0].rows, resamples, seed):
-        here, there = _figures(one, weights), _figures(other, weights)
+        here, there = (_stacked([run.at(weights) for run in runs]) for runs in (one, other))
         drawn.append({name: here[name].mean(0) - there[name].mean(0) for name in first if name in second})
     found = {}
     for name in drawn[0]:
@@ -77,11 +76,10 @@ def _compared(one: Floats, other: Floats, by_rows: float, rows: int, confidence:
     return Difference(a, b, Interval(a - b - width, a - b + width), p_value)
 
 
-def _figures(runs: Sequence[Measure], weights: Floats) -> Values:
-    """Every metric that all runs have (K, R) at ``weights`` (R, N)."""
-    found = [run.at(weights) for run in runs]
+def _stacked(runs: Sequence[Values]) -> Values:
+    """Every metric that all runs have, (K, R) of (R,) each."""
     return {
-        name: np.stack([values[name] for values in found])
-        for name in found[0]
-        if all(name in values for values in found)
+        name: np.stack([values[name] for values in runs])
+        for name in runs[0]
+        if all(name in values for values in runs)
     }

@@ -194,14 +194,16 @@ def evaluate(
 
 def _familiar(folder: ModelFolder, file: Path) -> tuple[str, ...]:
     """A warning when the model was made with this very file: it is better on these rows than on others."""
-    sha256, found = digest_of_file(file), []
-    for part, known in _FAMILIAR.items():
-        made_with = folder.provenance.get(part)
-        if isinstance(made_with, Mapping) and made_with.get("sha256") == sha256:
-            found.append(
-                f"{file.name}: {known}: expect less of other rows, and no interval says how much less"
-            )
-    return tuple(found)
+    parts = {part: folder.provenance.get(part) for part in _FAMILIAR}
+    known = {part: made.get("sha256") for part, made in parts.items() if isinstance(made, Mapping)}
+    if not any(known.values()):
+        return ()
+    sha256 = digest_of_file(file)
+    return tuple(
+        f"{file.name}: {_FAMILIAR[part]}: expect less of other rows, and no interval says how much less"
+        for part, digest in known.items()
+        if digest == sha256
+    )
 
 
 def _intervals(

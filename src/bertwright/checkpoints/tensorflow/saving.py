@@ -61,7 +61,7 @@ def save_tensorflow(
     tensors = to_tensorflow(folder.weights.tensors, folder.config)
     with NewDirectory(
         path,
-        kind="model",
+        kind=members.KIND,
         overwrite=overwrite,
         needed_bytes=sum(tensor.nbytes for tensor in tensors.values()),
         manifest_name=members.MANIFEST_NAME,
