@@ -173,7 +173,7 @@ def measured(models: Mapping[str, Path], store: Path, records: Records) -> dict[
 def held_out_loss(folder: Path, data: RunData) -> float:
     """Of masked words, in nats."""
     model = open_model(folder).pretraining_model(require=("masked_language",)).eval()
-    step = PretrainingStep(torch.device("cpu"), HELD_OUT.words)
+    step = PretrainingStep(torch.device("cpu"), HELD_OUT.asks.words)
     evaluation = Evaluation(model, data.held_out, step, Ranks(), HELD_OUT.evaluation_instances)
     with torch.inference_mode():
         return evaluation(last=True)["mlm_loss"]

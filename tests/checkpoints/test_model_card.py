@@ -82,6 +82,16 @@ def test_pretraining() -> None:
     assert "## Task" not in card
 
 
+@pytest.mark.parametrize(("name", "guessed"), [("clm", "Next tokens"), ("bilm", "Next and previous tokens")])
+def test_pretraining_of_other_kinds(name: str, guessed: str) -> None:
+    """The loss that was not measured is there as None in a run's summary."""
+    figures = {"mlm_loss": None, f"{name}_loss": 4.5, f"{name}_accuracy": 0.25, "steps": 100}
+    card = model_card(CONFIG, "BertForPreTraining", 1, None, {"training": figures})
+    assert f"{guessed} of held-out documents:" in card
+    assert "| this model | 0.2500 | 4.5000 |" in card
+    assert "Masked words" not in card
+
+
 def test_finetuning() -> None:
     card = model_card(CONFIG, "BertForSequenceClassification", 1, TASK, FINETUNING)
     found = front(card)

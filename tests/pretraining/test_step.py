@@ -10,6 +10,7 @@ from pretraining import small_run
 
 from bertwright.data.batches import PretrainingBatches
 from bertwright.data.instance_settings import InstanceSettings
+from bertwright.data.objectives import TWO_WAYS
 from bertwright.model.bilm import BilmForPreTraining
 from bertwright.model.bilm_config import BilmConfig
 from bertwright.model.pretraining_model import BertForPreTraining
@@ -47,7 +48,7 @@ def test_few_shapes_change_nothing_of_both_directions() -> None:
     batch = PretrainingBatches(store, words.vocabulary, chosen.instances(32), 8, 1).batch(0)
     config = chosen.bert_config(len(words.vocabulary))
     assert isinstance(config, BilmConfig)
-    model, step = BilmForPreTraining(config, seed=3).eval(), PretrainingStep(torch.device("cpu"), "bilm")
+    model, step = BilmForPreTraining(config, seed=3).eval(), PretrainingStep(torch.device("cpu"), TWO_WAYS)
     count = len(batch.masked_labels)
     labels = step.labels(batch)
     flat = batch.input_ids.ravel()

@@ -119,6 +119,28 @@ def test_pairs_are_named_by_what_was_asked(run: Path) -> None:
     assert "were they swapped?" in page and "next-sentence" not in page.lower()
 
 
+@pytest.mark.parametrize(
+    ("objective", "shown", "uses"),
+    [
+        ("mlm", "of the masked words of", ["fill-mask", "--task classify --train"]),
+        ("clm", "of the next tokens of", ["generate", "--task classify --train"]),
+        ("bilm", "of the next and previous tokens of", ["score", "--task classify --method features"]),
+    ],
+)
+def test_what_was_predicted_and_what_it_is_good_for(
+    run: Path, objective: str, shown: str, uses: list[str]
+) -> None:
+    (run / "settings.json").write_text(json.dumps({"objective": objective}))
+    records = (run / "metrics.jsonl").read_text().replace('"mlm_', f'"{objective}_')
+    (run / "metrics.jsonl").write_text(records)
+    page = render(read_run(run))
+    assert shown in page and "43.2%" in page
+    for use in uses:
+        assert use in page
+    others = {"fill-mask", "generate", "score"} - set(uses)
+    assert not [other for other in others if f"bertwright {other} " in page]
+
+
 def test_not_a_run(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"no metrics\.jsonl"):
         write_report(tmp_path)

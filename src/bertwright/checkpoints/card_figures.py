@@ -7,6 +7,7 @@ from statistics import fmean, stdev
 from typing import Any
 
 from bertwright.checkpoints.card_text import fenced, finite, number, plain, table
+from bertwright.data.objectives import measured_words
 
 _LENGTHS = ("steps", "tokens", "seconds", "parameters", "precision")
 _ORIGINS = {
@@ -52,7 +53,8 @@ def figures(task: Mapping[str, Any] | None, provenance: Mapping[str, Any]) -> li
 
 
 def _pretraining(training: object) -> list[str]:
-    if not isinstance(training, Mapping) or "mlm_loss" not in training:
+    words = measured_words(training) if isinstance(training, Mapping) else None
+    if not isinstance(training, Mapping) or words is None:
         return []
     baselines = training.get("baselines") or {}
     rows: list[Sequence[object]] = [
@@ -60,8 +62,9 @@ def _pretraining(training: object) -> list[str]:
         for name, found in baselines.items()
         if isinstance(found, Mapping)
     ]
-    rows.append(("this model", training.get("mlm_accuracy"), training["mlm_loss"]))
-    lines = ["Masked words of held-out documents:", "", *table(["", "right", "loss (nats)"], rows)]
+    rows.append(("this model", training.get(words.figure("accuracy")), training[words.figure("loss")]))
+    asked = f"{words.guessed.capitalize()} of held-out documents:"
+    lines = [asked, "", *table(["", "right", "loss (nats)"], rows)]
     if training.get("nsp_accuracy") is not None:
         always = training.get("nsp_majority")
         told = "" if always is None else f" ({number(always)} by always saying the same)"

@@ -124,12 +124,8 @@ def _shown(summary: PretrainingSummary, report: Path) -> list[RenderableType]:
         for name, guess in summary.baselines.items()
     ]
     rows.append(["this model", f"{summary.words.accuracy:.1%}", f"{summary.words.loss:.3f}"])
-    asked = "Masked words" if summary.mlm_loss is not None else "Next tokens"
-    if summary.bilm_loss is not None:
-        asked = "Next and previous tokens"
-    shown: list[Any] = [
-        table(f"{asked} of held-out text", ["", "right", "loss"], rows, right=(1, 2)),
-    ]
+    asked = f"{summary.predicted.guessed.capitalize()} of held-out text"
+    shown: list[Any] = [table(asked, ["", "right", "loss"], rows, right=(1, 2))]
     if summary.nsp_accuracy is not None:
         told = f"Pairs of sentences told apart: {summary.nsp_accuracy:.1%}"
         shown.append(f"{told} (always the same answer: {summary.nsp_majority:.1%})")

@@ -11,6 +11,7 @@ from typing import Any
 from bertwright.checkpoints.model_folder import ModelFolder, open_model
 from bertwright.comparison.plan import Arm, Encoder, Plan
 from bertwright.comparison.work import Work, key_of
+from bertwright.data.objectives import WORD_FIGURES
 from bertwright.data.store import TokenStore
 from bertwright.errors import StoreError
 from bertwright.pretraining.assembly import RunData
@@ -23,7 +24,7 @@ from bertwright.progress import Progress
 from bertwright.tokenization.tokenizer import Tokenizer
 
 _FIGURES = ("steps", "tokens", "seconds", "parameters", "precision")
-_LOSSES = ("loss", "accuracy", "perplexity")
+_MEASURED = (*WORD_FIGURES, "nsp_loss", "nsp_accuracy")
 
 
 @dataclass(frozen=True)
@@ -122,5 +123,4 @@ def _counted(store: TokenStore, settings: PretrainingSettings, tokens: int | Non
 
 def _told(summary: Mapping[str, Any]) -> dict[str, Any]:
     """What a comparison keeps of a pre-training: lengths, and what was measured on held-out text."""
-    measured = [f"{objective}_{name}" for objective in ("mlm", "clm", "bilm", "nsp") for name in _LOSSES]
-    return {name: summary[name] for name in (*_FIGURES, *measured) if summary.get(name) is not None}
+    return {name: summary[name] for name in (*_FIGURES, *_MEASURED) if summary.get(name) is not None}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -15,13 +15,14 @@ from bertwright.comparison.plan import Arm, Column, Draft, Encoder, Plan
 from bertwright.comparison.settings import ComparisonSettings
 from bertwright.comparison.tables import features, masking, pretraining, size, steps
 from bertwright.config.settings import load
+from bertwright.data.objectives import OBJECTIVES, TWO_WAYS
 from bertwright.errors import SettingsError, UsageError, did_you_mean
-from bertwright.pretraining.config import LENGTHS, OF_ATTENTION, OF_MASKING, PretrainingSettings
+from bertwright.pretraining.config import LENGTHS, PretrainingSettings, meaningless
 from bertwright.tasks.presets import preset_of
 
 Kind = Literal["pretraining", "masking", "size", "features", "steps"]
-_PASSED_OVER = {"clm": OF_MASKING, "bilm": (*OF_MASKING, *OF_ATTENTION, "num_hidden_layers", "shard")}
-"""What all rows are told, and a row of such an objective does without."""
+_OF_OTHER_LAYERS = ("num_hidden_layers", "shard")
+"""What is told of a Transformer's layers, and does not fit LSTMs."""
 _LENGTH = "tokens, or one of pretraining.steps, pretraining.epochs and pretraining.budget"
 
 
@@ -142,7 +143,7 @@ def _encoder(name: str, draft: Draft, settings: ComparisonSettings) -> Encoder:
     values: dict[str, Any] = {**shared.given(), **draft.pretraining}
     if values.get("init") is None:  # otherwise its network is that model's
         values = {"size": shared.size, **values}
-    passed_over = set(_PASSED_OVER.get(str(values.get("objective")), ())) - set(draft.pretraining)
+    passed_over = _passed_over(values) - set(draft.pretraining)
     values = {name: value for name, value in values.items() if name not in passed_over}
     tokens = settings.tokens
     if any(name in draft.pretraining for name in LENGTHS):  # in place of the others' length
@@ -151,6 +152,15 @@ def _encoder(name: str, draft: Draft, settings: ComparisonSettings) -> Encoder:
     elif not any(values.get(name) for name in LENGTHS):
         values["steps"] = 1  # until the text is there, and its tokens can be counted
     return Encoder(name, load(PretrainingSettings, overrides=values).value, tokens=tokens)
+
+
+def _passed_over(values: Mapping[str, Any]) -> set[str]:
+    """What all rows are told, and a row with the objective of ``values`` does without."""
+    name: Any = values.get("objective")
+    if name not in OBJECTIVES:
+        return set()  # told when the settings are read
+    found = {setting for names, _ in meaningless(name) for setting in names}
+    return found | set(_OF_OTHER_LAYERS) if OBJECTIVES[name].words is TWO_WAYS else found
 
 
 def _arms(drafts: Sequence[Draft]) -> list[Arm]:

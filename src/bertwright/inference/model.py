@@ -14,6 +14,7 @@ from torch import nn
 
 from bertwright.checkpoints.bilm_folder import BilmFolder
 from bertwright.checkpoints.model_folder import Head, ModelFolder
+from bertwright.data.objectives import NEXT_SENTENCE, objective_of
 from bertwright.errors import ModelError, RunError, UsageError, quote, shown_path
 from bertwright.execution.engine import Need
 from bertwright.export.folder import OnnxFolder, open_for_use
@@ -22,7 +23,7 @@ from bertwright.inference.devices import answering_device
 from bertwright.inference.embedding import Embedded, changed, embed
 from bertwright.inference.fill_mask import FilledMask, fill_mask
 from bertwright.inference.generation import MAX_TOKENS, Generated, generate
-from bertwright.inference.next_sentence import NextSentence, Question, next_sentence
+from bertwright.inference.next_sentence import NextSentence, next_sentence
 from bertwright.inference.scoring import ScoreKind, TextScore, score, score_kind
 from bertwright.inference.stages import Inner
 from bertwright.model.bilm import BilmForPreTraining
@@ -152,9 +153,8 @@ class Model:
 
     def next_sentence_answer(self, a: str, b: str) -> NextSentence:
         """As :meth:`next_sentence`; also whether the pair was cut, and what the head was trained to tell."""
-        settings = self.folder.provenance.get("settings") or {}
-        question: Question = "order" if settings.get("objective") == "mlm+sop" else "next"
-        return next_sentence(self._pretraining("next_sentence"), self.tokenizer, a, b, question)
+        pairs = objective_of(self.folder.provenance.get("settings") or {}).pairs or NEXT_SENTENCE
+        return next_sentence(self._pretraining("next_sentence"), self.tokenizer, a, b, pairs.name)
 
     def score(self, texts: Sequence[str], *, progress: Progress | None = None) -> list[TextScore]:
         """How natural the language model finds every text: log-probabilities of its tokens, in nats.

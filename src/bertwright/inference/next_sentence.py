@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 
+from bertwright.data.objectives import PairQuestion
 from bertwright.errors import InputError
 from bertwright.model.input_tensors import InputTensors
 from bertwright.model.pretraining_model import BertForPreTraining
 from bertwright.tokenization.encoding import assemble
 from bertwright.tokenization.tokenizer import Tokenizer
-
-Question = Literal["next", "order"]
 
 
 @dataclass(frozen=True)
@@ -24,12 +22,12 @@ class NextSentence:
     """Probability that B is what followed A."""
     truncated: bool
     """Whether the pair was cut to the longest sequence the network can see."""
-    question: Question = "next"
+    question: PairQuestion = "next"
     """``next``: B, or text from elsewhere? ``order``: A before B, or the two swapped (``mlm+sop``)?"""
 
 
 def next_sentence(
-    model: BertForPreTraining, tokenizer: Tokenizer, a: str, b: str, question: Question = "next"
+    model: BertForPreTraining, tokenizer: Tokenizer, a: str, b: str, question: PairQuestion = "next"
 ) -> NextSentence:
     """Probability that ``b`` is what followed ``a``.
 

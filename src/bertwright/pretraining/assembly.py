@@ -159,7 +159,7 @@ class Assembly:
         if settings.shard and self.ranks.size > 1 and isinstance(model, BertForPreTraining):
             self.ranks.require_equal({"initial weights": _fingerprint(model)})
             shard(model, model.encoder.layers, self.ranks.size)
-        step = PretrainingStep(self.device, settings.words)
+        step = PretrainingStep(self.device, settings.asks.words)
         if settings.budget is not None and self.device.type == "cpu" and self.ranks.size == 1:
             torch.set_num_threads(fastest_threads(lambda: self._try(model, step)))
         evaluation = Evaluation(model, self.data.held_out, step, self.ranks, settings.evaluation_instances)

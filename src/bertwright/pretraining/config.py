@@ -11,6 +11,15 @@ from pydantic import Field, model_validator
 
 from bertwright.config.settings import Settings
 from bertwright.data.instance_settings import InstanceSettings
+from bertwright.data.objectives import (
+    LEFT_TO_RIGHT,
+    NEXT_SENTENCE,
+    OBJECTIVES,
+    SENTENCE_ORDER,
+    TWO_WAYS,
+    Objective,
+    ObjectiveName,
+)
 from bertwright.errors import SettingsError
 from bertwright.model.bilm_config import LAYERS, BilmConfig
 from bertwright.model.config import BertConfig, Size
@@ -18,10 +27,6 @@ from bertwright.pretraining.duration import Duration
 from bertwright.pretraining.sizes import BATCH_SIZES, LEARNING_RATES
 from bertwright.training.choices import OptimizerName, PrecisionName
 from bertwright.training.schedule import DecayShape
-
-Objective = Literal["mlm+nsp", "mlm", "mlm+sop", "clm", "bilm"]
-Words = Literal["mlm", "clm", "bilm"]
-"""What figures about predicted tokens are called by: masked, next, or next and previous ones."""
 
 LENGTHS = ("steps", "epochs", "budget")
 """How long a run is: exactly one of these is given."""
@@ -48,9 +53,9 @@ ANY_VOCABULARY = 30_522
 """For the network's sizes before the store's vocabulary is known."""
 WARMUP_STEPS = 10_000
 MICRO_BATCH_TOKENS = 8192
-PREDICTIONS_SHARE: dict[Words, int] = {"mlm": 1, "clm": 4, "bilm": 8}
-"""Where every token is predicted, once or from both sides, a fourth or an eighth of the tokens fills the
-memory that logits take."""
+PREDICTIONS_SHARE = 4
+"""Where every token is predicted, a fourth of the tokens fills the memory that logits take (an eighth where
+it is from both sides)."""
 
 OF_MASKING = ("masked_lm_probability", "mask_share", "random_share", "whole_word")
 """Settings that mean nothing where nothing is masked."""
@@ -66,6 +71,15 @@ class Phase:
     """Longest instance, in tokens."""
     share: float
     """Of the updates."""
+
+
+def meaningless(objective: ObjectiveName) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Settings that mean nothing with ``objective``, and why."""
+    words = OBJECTIVES[objective].words
+    if words.every_token:
+        yield OF_MASKING, f"{objective}, which masks nothing"
+    if words is TWO_WAYS:
+        yield OF_ATTENTION, f"{objective}, whose layers are LSTMs"
 
 
 def _heads(width: int) -> int:
@@ -110,7 +124,7 @@ class PretrainingSettings(Settings):
     by a time budget (bilm: of the embeddings, 1 / sqrt(hidden_size / 2))."""
 
     # what it learns from
-    objective: Objective = "mlm+nsp"
+    objective: ObjectiveName = "mlm+nsp"
     """mlm+nsp (the paper), mlm alone, mlm+sop (the order of two segments), clm (left-to-right: the next
     token at every position; attention sees the past alone, also when fine-tuned), or bilm (as ELMo: two
     shallow LSTMs of hidden_size / 2, one for the next token, one for the previous one, used as features)."""
@@ -223,14 +237,9 @@ class PretrainingSettings(Settings):
         if self.mask_share + self.random_share > 1:
             total = self.mask_share + self.random_share
             yield f"mask_share + random_share: expected at most 1, got {total:g}"
-        meaningless: list[tuple[tuple[str, ...], str]] = []
-        if self.next_token:
-            meaningless.append((OF_MASKING, f"{self.objective}, which masks nothing"))
-        if self.objective == "bilm":
-            meaningless.append((OF_ATTENTION, "bilm, whose layers are LSTMs"))
-            if self.shard:
-                yield "shard: expected false with bilm, whose layers cannot be shared out"
-        for names, reason in meaningless:
+        if self.recurrent and self.shard:
+            yield "shard: expected false with bilm, whose layers cannot be shared out"
+        for names, reason in meaningless(self.objective):
             fields = type(self).model_fields
             changed = [name for name in names if getattr(self, name) != fields[name].default]
             yield from (f"{name}: expected none with {reason}" for name in changed)
@@ -247,25 +256,29 @@ class PretrainingSettings(Settings):
     # -- what the settings that were left open come to ------------------------------------------------
 
     @property
+    def asks(self) -> Objective:
+        """What is asked about words, and about pairs."""
+        return OBJECTIVES[self.objective]
+
+    @property
     def left_to_right(self) -> bool:
         """Whether attention sees the past alone."""
-        return self.objective == "clm"
+        return self.asks.words is LEFT_TO_RIGHT
+
+    @property
+    def recurrent(self) -> bool:
+        """Whether the network is made of LSTMs."""
+        return self.asks.words is TWO_WAYS
 
     @property
     def next_token(self) -> bool:
         """Whether every token is predicted, from those before it (and after it), and none is masked."""
-        return self.objective in ("clm", "bilm")
-
-    @property
-    def words(self) -> Words:
-        """What figures about predicted tokens are called by."""
-        found: dict[Objective, Words] = {"clm": "clm", "bilm": "bilm"}
-        return found.get(self.objective, "mlm")
+        return self.asks.words.every_token
 
     @property
     def paired(self) -> bool:
         """Whether pairs of segments are judged, too."""
-        return self.objective in ("mlm+nsp", "mlm+sop")
+        return self.asks.pairs is not None
 
     @property
     def phases(self) -> Sequence[Phase]:
@@ -295,7 +308,9 @@ class PretrainingSettings(Settings):
 
     def instances_that_fit(self, length: int) -> int:
         """How many sequences of ``length`` need no more memory than a micro-batch is to take."""
-        return max(1, MICRO_BATCH_TOKENS // PREDICTIONS_SHARE[self.words] // length)
+        words = self.asks.words
+        share = PREDICTIONS_SHARE * words.sides if words.every_token else 1
+        return max(1, MICRO_BATCH_TOKENS // share // length)
 
     def instances_at_once(self, length: int) -> int:
         """The micro-batch size for sequences of ``length``."""
@@ -333,10 +348,9 @@ class PretrainingSettings(Settings):
             changes.setdefault("num_attention_heads", _heads(self.hidden_size))
             changes.setdefault("intermediate_size", 4 * self.hidden_size)
         dropout = self._default(self.dropout, paper=0.1, hasty=0.0)
-        bilm = self.objective == "bilm"
-        if bilm:
+        if self.recurrent:
             changes = {"num_hidden_layers": LAYERS, **changes, "num_attention_heads": 1}
-        config = (BilmConfig if bilm else BertConfig).published(
+        config = (BilmConfig if self.recurrent else BertConfig).published(
             self.published_size,
             vocab_size=vocab_size,
             max_position_embeddings=self.max_position_embeddings,
@@ -362,8 +376,8 @@ class PretrainingSettings(Settings):
             whole_word=self.whole_word,
             mask_share=self.mask_share,
             random_share=self.random_share,
-            next_sentence=self.objective == "mlm+nsp",
-            sentence_order=self.objective == "mlm+sop",
+            next_sentence=self.asks.pairs is NEXT_SENTENCE,
+            sentence_order=self.asks.pairs is SENTENCE_ORDER,
             next_token=self.next_token,
         )
 

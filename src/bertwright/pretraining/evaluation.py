@@ -76,11 +76,11 @@ class Evaluation:
                 self.step.forward(self.model, batches[0])
         self.ranks.sum(sums)
         mlm, correct, masked, nsp, right, rows = sums.tolist()
-        loss = mlm / max(masked, 1)
+        loss, words = mlm / max(masked, 1), self.step.words
         figures = {
-            f"{self.step.words}_loss": loss,
-            f"{self.step.words}_accuracy": correct / max(masked, 1),
-            f"{self.step.words}_perplexity": math.exp(min(loss, 700.0)),
+            words.figure("loss"): loss,
+            words.figure("accuracy"): correct / max(masked, 1),
+            words.figure("perplexity"): math.exp(min(loss, 700.0)),
         }
         if rows:
             figures |= {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bertwright.data.objectives import NEXT_SENTENCE
 from bertwright.data.store import TokenStore
 from bertwright.errors import StoreError
 from bertwright.pretraining.config import PretrainingSettings
@@ -22,7 +23,7 @@ def training_and_held_out(store: TokenStore, settings: PretrainingSettings) -> t
         StoreError: too few documents for next sentences, or a single sentence.
     """
     if store.num_documents < _MIN_DOCUMENTS:
-        if settings.objective == "mlm+nsp":
+        if settings.asks.pairs is NEXT_SENTENCE:
             raise StoreError(
                 f"{store!r}: expected at least {_MIN_DOCUMENTS} documents, to train on and to hold out, "
                 f"got {store.num_documents} (are there blank lines between the documents of the corpus? "

@@ -8,11 +8,12 @@ from typing import cast
 
 from bertwright.checkpoints.bilm_folder import BilmFolder
 from bertwright.checkpoints.model_folder import Head, ModelFolder, open_model
+from bertwright.data.objectives import LEFT_TO_RIGHT, MASKED, OBJECTIVES, TWO_WAYS, WordsName
 from bertwright.errors import StoreError, UsageError, shown_path
 from bertwright.model.bilm import BilmForPreTraining
 from bertwright.model.config import PUBLISHED, BertConfig, Size
 from bertwright.model.pretraining_model import BertForPreTraining
-from bertwright.pretraining.config import PretrainingSettings, Words
+from bertwright.pretraining.config import PretrainingSettings
 from bertwright.pretraining.sizes import BATCH_SIZES, LEARNING_RATES
 from bertwright.tokenization.tokenizer import Tokenizer
 
@@ -28,13 +29,11 @@ _PARTS: dict[Head, str] = {
 }
 
 
-_HEADS: dict[Words, Head] = {"mlm": "masked_language", "clm": "left_to_right", "bilm": "forward_backward"}
-_KINDS: dict[Words, tuple[str, str]] = {
-    "mlm": ("mlm+nsp, mlm or mlm+sop", "a bidirectional model"),
-    "clm": ("clm", "a left-to-right model"),
-    "bilm": ("bilm", "an LSTM language model"),
+_HEADS: dict[WordsName, Head] = {
+    "mlm": "masked_language",
+    "clm": "left_to_right",
+    "bilm": "forward_backward",
 }
-"""The objectives that go on from a model, and what it is."""
 
 
 @dataclass(frozen=True)
@@ -110,12 +109,14 @@ def nearest_size(config: BertConfig) -> Size:
 
 
 def _require_direction(folder: ModelFolder, settings: PretrainingSettings) -> None:
-    words: Words = "bilm" if isinstance(folder, BilmFolder) else "clm" if folder.config.is_decoder else "mlm"
-    if words == settings.words:
+    one_way = LEFT_TO_RIGHT if folder.config.is_decoder else MASKED
+    words = TWO_WAYS if isinstance(folder, BilmFolder) else one_way
+    if words is settings.asks.words:
         return
-    expected, kind = _KINDS[words]
+    *others, last = [name for name, objective in OBJECTIVES.items() if objective.words is words]
+    expected = f"{', '.join(others)} or {last}" if others else last
     raise UsageError(
-        f"objective: expected {expected} to go on from {shown_path(folder.path)}, {kind}, "
+        f"objective: expected {expected} to go on from {shown_path(folder.path)}, {words.network}, "
         f"got {settings.objective}"
     )
 
@@ -136,7 +137,7 @@ def _require_same(tokenizer: Tokenizer, folder: ModelFolder) -> None:
 
 def _notes(folder: ModelFolder, settings: PretrainingSettings) -> list[str]:
     """What a run that goes on from ``folder`` does without."""
-    needed: list[Head] = [_HEADS[settings.words]]
+    needed: list[Head] = [_HEADS[settings.asks.words.name]]
     if settings.paired:
         needed.append("next_sentence")
     missing = [head for head in needed if head not in folder.heads]

@@ -8,7 +8,7 @@ from bertwright.pretraining.config import ANY_VOCABULARY, PretrainingSettings
 def measures_size(settings: PretrainingSettings) -> bool:
     """Whether the size is what learns most in the time, by the machine and the text; otherwise it is base."""
     given = settings.size is not None or settings.init is not None or settings.shaped
-    return settings.budget is not None and not given and settings.objective != "bilm"
+    return settings.budget is not None and not given and not settings.recurrent
 
 
 def comes_to(settings: PretrainingSettings) -> dict[str, object]:
@@ -32,7 +32,7 @@ def _of_the_size(settings: PretrainingSettings) -> dict[str, object]:
     """The network, and what it is trained with."""
     config = settings.bert_config(ANY_VOCABULARY)
     names = ["hidden_size", "num_hidden_layers", "intermediate_size", "initializer_range"]
-    if settings.objective != "bilm":
+    if not settings.recurrent:
         names.append("num_attention_heads")
     return {
         "size": settings.published_size,

@@ -13,6 +13,7 @@ import torch
 
 from bertwright.checkpoints.model_folder import save_model
 from bertwright.config.settings import flatten, load
+from bertwright.data.objectives import MASKED, WORD_FIGURES, WordObjective, measured_words
 from bertwright.data.store import TokenStore
 from bertwright.data.store_survey import MANY_CHARACTERS, ideograph_share, told_characters
 from bertwright.durable import require_elsewhere
@@ -39,12 +40,7 @@ from bertwright.training.ranks import Ranks
 BLANKS = 12
 """Held-out sentences with a blank that a run leaves for people to look at."""
 
-_FIGURES = (
-    *("mlm_loss", "mlm_accuracy", "mlm_perplexity"),
-    *("clm_loss", "clm_accuracy", "clm_perplexity"),
-    *("bilm_loss", "bilm_accuracy", "bilm_perplexity"),
-    *("nsp_loss", "nsp_accuracy", "nsp_majority"),
-)
+_FIGURES = (*WORD_FIGURES, "nsp_loss", "nsp_accuracy", "nsp_majority")
 
 Resume = Literal[False, True, "latest", "latest-valid"]
 
@@ -99,12 +95,13 @@ class PretrainingSummary:
     @property
     def words(self) -> WordFigures:
         """The figures about tokens, whichever were predicted."""
-        chosen = (self.mlm_loss, self.mlm_accuracy, self.mlm_perplexity)
-        if self.clm_loss is not None:
-            chosen = (self.clm_loss, self.clm_accuracy, self.clm_perplexity)
-        if self.bilm_loss is not None:
-            chosen = (self.bilm_loss, self.bilm_accuracy, self.bilm_perplexity)
-        return WordFigures(*(float("nan") if value is None else value for value in chosen))
+        kinds = ("loss", "accuracy", "perplexity")
+        return WordFigures(*(float(getattr(self, self.predicted.figure(kind))) for kind in kinds))
+
+    @property
+    def predicted(self) -> WordObjective:
+        """Which tokens were predicted."""
+        return measured_words(vars(self)) or MASKED
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values."""

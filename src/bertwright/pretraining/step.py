@@ -13,10 +13,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from bertwright.data.objectives import LEFT_TO_RIGHT, MASKED, WordObjective
 from bertwright.data.pretraining_batch import PretrainingBatch
 from bertwright.model.losses import IGNORED, masked_language_loss, next_sentence_loss
 from bertwright.model.pretraining_model import PretrainingOutput
-from bertwright.pretraining.config import Words
 from bertwright.training.parts import StepLoss
 
 _MULTIPLE = 256
@@ -38,30 +38,25 @@ class PretrainingStep:
     """Forward pass and losses; the paper's total is the plain sum of both."""
 
     device: torch.device
-    words: Words = "mlm"
-    """What figures about predicted tokens are called by."""
+    words: WordObjective = MASKED
+    """What is predicted."""
 
     def __call__(self, model: nn.Module, part: PretrainingPart) -> StepLoss:
         """The part's share of the global batch's mean losses: the parts add up to them."""
         batch = part.batch if self.device.type == "cpu" else _of_few_shapes(part.batch)
         output = self.forward(model, batch)
         labels = self._moved(self.labels(batch))
-        mlm = masked_language_loss(output.mlm_logits, labels, total=part.masked_total * self._sides)
+        mlm = masked_language_loss(output.mlm_logits, labels, total=part.masked_total * self.words.sides)
         if batch.next_sentence_labels is None:
-            return StepLoss(mlm, {f"{self.words}_loss": mlm})
+            return StepLoss(mlm, {self.words.figure("loss"): mlm})
         pair_labels = self._moved(batch.next_sentence_labels)
         nsp = next_sentence_loss(output.nsp_logits, pair_labels, total=part.rows_total)
-        return StepLoss(mlm + nsp, {"mlm_loss": mlm, "nsp_loss": nsp})
-
-    @property
-    def _sides(self) -> int:
-        """How many tokens are predicted where one is asked about."""
-        return 2 if self.words == "bilm" else 1
+        return StepLoss(mlm + nsp, {self.words.figure("loss"): mlm, "nsp_loss": nsp})
 
     def labels(self, batch: PretrainingBatch) -> npt.NDArray[np.int64]:
         """The true ids, (P,), or (2 P,): those after each position, then those at it, which the backward
         direction says."""
-        if self._sides == 1:
+        if self.words.sides == 1:
             return batch.masked_labels
         there = batch.input_ids.ravel()[batch.masked_positions]
         there = np.where(batch.masked_labels == IGNORED, IGNORED, there)
@@ -70,7 +65,7 @@ class PretrainingStep:
     def forward(self, model: nn.Module, batch: PretrainingBatch) -> PretrainingOutput:
         """Logits (P, V), or (2 P, V) in the order of :meth:`labels`, and (B, 2)."""
         padded = not batch.attention_mask.all()
-        if self.words == "clm" and self.device.type != "cpu":
+        if self.words is LEFT_TO_RIGHT and self.device.type != "cpu":
             padded = False  # it stands behind the tokens, unseen; only a CPU gains by leaving it out
         output: PretrainingOutput = model(
             self._moved(batch.input_ids),

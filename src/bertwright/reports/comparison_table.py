@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from bertwright.data.objectives import MASKED, WordObjective, measured_words
+
 PERPLEXITY = "perplexity"
-_PERPLEXITIES = {"mlm_perplexity": "", "clm_perplexity": " next", "bilm_perplexity": " either side"}
-"""Figure of a pre-training -> which tokens it is about; nothing is said of masked ones."""
 
 
 def legend(record: Mapping[str, Any]) -> str:
@@ -38,19 +38,19 @@ def lines(record: Mapping[str, Any]) -> list[list[str]]:
 
 def has_perplexity(record: Mapping[str, Any]) -> bool:
     """Whether the rows differ in what was measured on held-out text."""
-    found = {_perplexity(row) for row in record["rows"]} - {None}
+    found = {perplexity(row) for row in record["rows"]} - {""}
     return len(found) > 1
 
 
 def perplexity(row: Mapping[str, Any]) -> str:
-    """Of the row's encoder on held-out text; of next tokens, or of next and previous ones, where said."""
-    value = _perplexity(row)
-    if value is None:
+    """Of the row's encoder on held-out text; of masked tokens where it is not said of which."""
+    words = _predicted(row)
+    if words is None:
         return ""
-    figures = row["pretraining"]
-    kind = next((said for name, said in _PERPLEXITIES.items() if name in figures), "")
+    value = row["pretraining"][words.figure("perplexity")]
+    which = "" if words is MASKED else f" {words.which}"
     beside = row["paper_perplexity"]
-    return f"{value:,.2f}{kind}" + (f" ({beside:.2f})" if beside is not None else "")
+    return f"{value:,.2f}{which}" + (f" ({beside:.2f})" if beside is not None else "")
 
 
 def score(found: Mapping[str, Any]) -> str:
@@ -68,7 +68,5 @@ def paper_difference(found: Mapping[str, Any], other: Mapping[str, Any]) -> floa
     return float(found["paper"] - other["paper"])
 
 
-def _perplexity(row: Mapping[str, Any]) -> float | None:
-    figures = row["pretraining"]
-    value = next((figures[name] for name in _PERPLEXITIES if name in figures), None)
-    return None if value is None else float(value)
+def _predicted(row: Mapping[str, Any]) -> WordObjective | None:
+    return measured_words(row["pretraining"], "perplexity")

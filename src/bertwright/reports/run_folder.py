@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bertwright import strict_json
+from bertwright.data.objectives import Objective, objective_of
 from bertwright.durable import LogFile
 from bertwright.errors import InputError
 from bertwright.pretraining.filled_blank import FilledBlank
@@ -48,6 +49,11 @@ class RunFolder:
     """Empty while the run is not finished."""
     blanks: Sequence[FilledBlank] = ()
     vocabulary: Mapping[str, Any] | None = None
+
+    @property
+    def asks(self) -> Objective:
+        """What it was trained to predict, and to judge."""
+        return objective_of(self.settings)
 
 
 def read_run(path: Path, vocabulary: Path | None = None) -> RunFolder:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from bertwright.data.objectives import NEXT_SENTENCE, WordsName
 from bertwright.durable import write_file
 from bertwright.pretraining.filled_blank import FilledBlank
 from bertwright.reports import page
@@ -16,21 +17,14 @@ from bertwright.reports.drawing import BLUE, GREEN, GREY, ORANGE
 from bertwright.reports.run_folder import Adaptation, RunFolder, read_run
 
 REPORT = "report.html"
+_USES: dict[WordsName, tuple[str, str]] = {
+    "mlm": ('fill-mask {} "…the [MASK] of…"', ""),
+    "clm": ('generate {} "Once upon a time"', ""),
+    "bilm": ("score {} sentences.txt -o scores.jsonl", " --method features"),
+}
+"""What the finished model is asked first, and how it is adapted."""
 BLANKS_SHOWN = 6
 """Filled blanks that are not folded."""
-
-_NAMES = {
-    "mlm": ("Masked-LM", "masked words"),
-    "clm": ("Left-to-right", "next tokens"),
-    "bilm": ("Two-LSTM", "next and previous tokens"),
-}
-"""Figures about tokens: their title, and what was guessed."""
-
-_PAIRS = {
-    "mlm+nsp": ("next-sentence", "Does B follow A, or is it from another document?"),
-    "mlm+sop": ("sentence-order", "Do the two texts stand in their order, or were they swapped?"),
-}
-"""Figures about pairs, by objective: what they are called, and what was asked."""
 
 
 def write_report(
@@ -86,19 +80,17 @@ def _subtitle(run: RunFolder) -> str:
 def _headline(result: page.Page, run: RunFolder, adaptation: Adaptation | None) -> None:
     figures: list[tuple[str, str]] = []
     if run.evaluations:
-        last, words = run.evaluations[-1], _words(run)
-        name, guessed = _NAMES[words]
-        figures.append(
-            (f"{last[f'{words}_accuracy']:.1%}", f"of the {guessed} of held-out text guessed exactly")
-        )
-        if f"{words}_perplexity" in last:
-            kind = name[0].lower() + name[1:]
-            figures.append((f"{last[f'{words}_perplexity']:,.1f}", f"{kind} perplexity on held-out text"))
+        last, words = run.evaluations[-1], run.asks.words
+        accuracy, perplexity = last[words.figure("accuracy")], last.get(words.figure("perplexity"))
+        figures.append((f"{accuracy:.1%}", f"of the {words.guessed} of held-out text guessed exactly"))
+        if perplexity is not None:
+            kind = words.title[0].lower() + words.title[1:]
+            figures.append((f"{perplexity:,.1f}", f"{kind} perplexity on held-out text"))
         if last.get("nsp_accuracy") is not None:
             always = last.get("nsp_majority")
             told = "" if always is None else f" ({always:.1%} by always saying the same)"
-            asked = _pairs_asked(run)[0]
-            figures.append((f"{last['nsp_accuracy']:.1%}", f"of {asked} questions answered right{told}"))
+            title = (run.asks.pairs or NEXT_SENTENCE).title
+            figures.append((f"{last['nsp_accuracy']:.1%}", f"of {title} questions answered right{told}"))
     if run.training:
         tokens = sum(record.get("tokens", 0) for record in run.training[-1:])
         seconds = run.training[-1].get("seconds")
@@ -167,31 +159,32 @@ def _curves(result: page.Page, run: RunFolder) -> None:
 
 
 def _loss_curve(run: RunFolder, breaks: Sequence[float]) -> tuple[str, str]:
-    words = _words(run)
-    steps, losses = _series(run.training, f"{words}_loss")
+    words = run.asks.words
+    steps, losses = _series(run.training, words.figure("loss"))
     lines = [Line("raw", steps, losses, faint=True), Line("training (smoothed)", steps, smoothed(losses))]
-    held_steps, held = _series(run.evaluations, f"{words}_loss")
+    held_steps, held = _series(run.evaluations, words.figure("loss"))
     lines.append(Line("held-out", held_steps, held, ORANGE, marker=True))
     levels = [Level(f"{name}, held-out", b["loss"], c) for name, b, c in _baselines(run) if "loss" in b]
-    title, what = _NAMES[words]
-    caption = f"Loss of the {what}, in nats. A long flat stretch at the start is the unigram plateau."
-    return draw(f"{title} loss", lines, levels, breaks=breaks), caption
+    caption = (
+        f"Loss of the {words.guessed}, in nats. A long flat stretch at the start is the unigram plateau."
+    )
+    return draw(f"{words.title} loss", lines, levels, breaks=breaks), caption
 
 
 def _accuracy_curve(run: RunFolder, breaks: Sequence[float]) -> tuple[str, str] | None:
-    title, what = _NAMES[_words(run)]
-    steps, values = _series(run.evaluations, f"{_words(run)}_accuracy")
+    words = run.asks.words
+    steps, values = _series(run.evaluations, words.figure("accuracy"))
     if not values:
         return None
     levels = [Level(name, b["accuracy"], c) for name, b, c in _baselines(run)]
     drawing = draw(
-        f"{title} accuracy (held-out)",
+        f"{words.title} accuracy (held-out)",
         [Line("this model", steps, values, marker=True)],
         levels,
         percent=True,
         breaks=breaks,
     )
-    return drawing, f"Share of {what} guessed exactly, beside guesses that need no network."
+    return drawing, f"Share of {words.guessed} guessed exactly, beside guesses that need no network."
 
 
 def _next_sentence_curve(run: RunFolder, breaks: Sequence[float]) -> tuple[str, str] | None:
@@ -201,9 +194,9 @@ def _next_sentence_curve(run: RunFolder, breaks: Sequence[float]) -> tuple[str, 
     lines = [Line("this model", steps, values, GREEN, marker=True)]
     always = run.evaluations[-1].get("nsp_majority")
     levels = [] if always is None else [Level("always the same answer", always)]
-    name, asked = _pairs_asked(run)
-    title = f"{name.capitalize()} accuracy (held-out)"
-    return draw(title, lines, levels, percent=True, breaks=breaks), asked
+    pairs = run.asks.pairs or NEXT_SENTENCE
+    title = f"{pairs.title.capitalize()} accuracy (held-out)"
+    return draw(title, lines, levels, percent=True, breaks=breaks), pairs.asked
 
 
 def _baselines(run: RunFolder) -> list[tuple[str, Mapping[str, Any], str]]:
@@ -253,24 +246,15 @@ def _settings(result: page.Page, run: RunFolder) -> None:
     if not run.summary:  # there is no model yet
         result.section("Settings", "They reproduce the run.", table)
         return
-    ask = 'fill-mask {} "…the [MASK] of…"' if _words(run) == "mlm" else 'generate {} "Once upon a time"'
+    ask, way = _USES[run.asks.words.name]
+    model = f"{run.path}/model"
+    files = "--train train.tsv --dev dev.tsv"
     lines = [
-        "bertwright " + ask.format(f"{run.path}/model"),
-        f"bertwright finetune {run.path}/model --task classify --train train.tsv --dev dev.tsv -o my-task",
+        f"bertwright {ask.format(model)}",
+        f"bertwright finetune {model} --task classify{way} {files} -o my-task",
     ]
     text = "Type this to go on; the settings below reproduce the run."
     result.section("What next", text, page.commands(lines), table)
-
-
-def _pairs_asked(run: RunFolder) -> tuple[str, str]:
-    """What the figures about pairs are called, and what was asked."""
-    return _PAIRS.get(str(run.settings.get("objective")), _PAIRS["mlm+nsp"])
-
-
-def _words(run: RunFolder) -> str:
-    """What the figures about tokens are called by: ``mlm``, ``clm`` or ``bilm``."""
-    objective = str(run.settings.get("objective"))
-    return objective if objective in _NAMES else "mlm"
 
 
 def _series(records: Sequence[Mapping[str, Any]], name: str) -> tuple[list[float], list[float]]:

@@ -8,19 +8,17 @@ from typing import Any
 from bertwright import durable, strict_json
 from bertwright.checkpoints.tensor_file import read_entries
 from bertwright.comparison.members import KIND, LARGEST_RECORD, RECORD
+from bertwright.data.objectives import WORD_FIGURES, WORD_OBJECTIVES
 from bertwright.errors import InputError
 from bertwright.inference.inspection.findings import Findings, bytes_of, selected, verify_all
 from bertwright.progress import Progress
 from bertwright.training.checkpoint_store import CheckpointStore
 
-_WORDS = tuple(
-    f"{words}_{figure}" for words in ("mlm", "clm", "bilm") for figure in ("loss", "accuracy", "perplexity")
-)
 _TRAIN = (
-    *("step", "mlm_loss", "clm_loss", "bilm_loss", "nsp_loss", "loss"),
+    *("step", *(words.figure("loss") for words in WORD_OBJECTIVES), "nsp_loss", "loss"),
     *("learning_rate", "tokens_per_second", "seconds"),
 )
-_EVALUATION = ("step", *_WORDS, "nsp_loss", "nsp_accuracy")
+_EVALUATION = ("step", *WORD_FIGURES, "nsp_loss", "nsp_accuracy")
 _SETTINGS_LIMIT = 1 << 20
 
 
