@@ -91,9 +91,10 @@ def started(*arguments: str | Path) -> subprocess.Popen[str]:
 def await_parts(running: subprocess.Popen[str], name: str, target: Path, count: int) -> None:
     """Until so many parts are finished."""
     if name == "prepare":
-        place, pattern = target.parent / f".{target.name}.parts", "part-*"
+        pattern = "part-*"
     else:
-        place, pattern = target.parent / f"{target.name}.partial", "*.f32" if name == "embed" else "*.jsonl"
+        pattern = "*.f32" if name == "embed" else "*.jsonl"
+    place = target.parent / f"{target.name}.partial"
     deadline = time.monotonic() + 60
     while running.poll() is None and len([p for p in place.glob(pattern) if p.name[0] != "b"]) < count:
         assert time.monotonic() < deadline

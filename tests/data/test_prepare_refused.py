@@ -86,9 +86,9 @@ def test_the_parts_of_text_without_pairs_are_those_of_masked_lm(
     with pytest.raises(CorpusError, match=message) as caught:
         prepare([path], **options)
     assert caught.value.exit_code == 2
-    assert "--mlm-only" in caught.value.message and ".s.parts" in caught.value.message
+    assert "--mlm-only" in caught.value.message and "s.partial" in caught.value.message
     assert len(caught.value.message) <= 300
-    assert sorted(p.name for p in tmp_path.iterdir()) == [".s.parts", "x"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["s.partial", "x"]
     summary = prepare([path], masked_lm_only=True, **options)
     assert summary.reused_parts == summary.shards > 0
     assert sorted(p.name for p in tmp_path.iterdir()) == ["s", "x"]

@@ -39,7 +39,7 @@ def test_a_full_disk_is_told_and_costs_no_finished_part(
             prepare([x], vocabulary=vocabulary, output=tmp_path / "s", workers=1, progress=watch)
     assert caught.value.exit_code == 1
     assert "bytes free" in caught.value.message
-    assert "finished and kept in .s.parts" in watch.said[-1]
+    assert "finished and kept in s.partial" in watch.said[-1]
     again = prepare([x], vocabulary=vocabulary, output=tmp_path / "s", workers=1)
     assert 0 < again.reused_parts < whole.shards
     assert tree(tmp_path / "s") == tree(tmp_path / "whole")

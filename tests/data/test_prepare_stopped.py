@@ -22,7 +22,15 @@ from small_corpora import TOKENIZER, Watch, contents, expected, random_text, tre
 from bertwright.data import parts
 from bertwright.data import prepare as prepare_module
 from bertwright.data.prepare import prepare
-from bertwright.errors import DigestError, DiskError, Interrupted, OutputExistsError, RunError, WorkerError
+from bertwright.errors import (
+    DigestError,
+    DiskError,
+    Interrupted,
+    OutputExistsError,
+    ResumeError,
+    RunError,
+    WorkerError,
+)
 from bertwright.tokenization.tokenizer import Tokenizer
 
 
@@ -48,18 +56,18 @@ def test_finished_parts_are_found_again(
         with pytest.raises(KeyboardInterrupt):
             prepare(corpus, vocabulary=vocabulary, output=tmp_path / "s", workers=1)
     assert not (tmp_path / "s").exists()
-    folder = tmp_path / ".s.parts"
+    folder = tmp_path / "s.partial"
     assert sorted(p.name for p in folder.iterdir()) == [
         "part-000000",
         "part-000001",
         "part-000002",
         "request.json",
+        "seconds.json",
     ]
     # One part is damaged while nobody looks, and one was being written when the lights went out.
     shard = folder / "part-000001/shard.arrow"
     shard.write_bytes(shard.read_bytes()[:-1])
     write(folder / ".tmp-part-000003-1/shard.arrow", b"half")
-    write(tmp_path / ".tmp-s-123/shard.arrow", b"half")
     write(tmp_path / ".tmp-s-t-123/shard.arrow", b"of an output s-t")
     again = prepare(corpus, vocabulary=vocabulary, output=tmp_path / "s", workers=1)
     assert again.reused_parts == 2
@@ -83,7 +91,7 @@ def test_parts_that_nobody_was_told_of_are_kept(tmp_path: Path, vocabulary: Path
     output = tmp_path / "s"
     with pytest.raises(Interrupted):
         prepare(corpus, vocabulary=vocabulary, output=output, engine=StoppedBeforeItHears(), progress=watch)
-    made = len(list((tmp_path / ".s.parts").glob("part-*")))
+    made = len(list((tmp_path / "s.partial").glob("part-*")))
     assert made > 3 and any(f"{made} parts are finished and kept" in line for line in watch.said)
     assert prepare(corpus, vocabulary=vocabulary, output=output, workers=1).reused_parts == made
 
@@ -126,7 +134,7 @@ def test_finished_parts_outlive_any_failure(
         stop_after(3, error, patch)
         with pytest.raises(error):
             prepare(corpus, vocabulary=vocabulary, output=tmp_path / "s", workers=1, progress=watch)
-    assert watch.said == ["3 parts are finished and kept in .s.parts: the same command goes on from there"]
+    assert watch.said == ["3 parts are finished and kept in s.partial: the same command goes on from there"]
     assert prepare(corpus, vocabulary=vocabulary, output=tmp_path / "s", workers=1).reused_parts == 3
 
 
@@ -170,10 +178,24 @@ def test_a_killed_worker_is_named_and_the_rest_is_kept(
     assert contents(tmp_path / "s") == expected(*corpus)
 
 
-@pytest.mark.parametrize("change", ["language", "corpus", "vocabulary", "words"])
-def test_parts_of_another_request_are_not_used(
-    tmp_path: Path, vocabulary: Path, small_parts: None, monkeypatch: pytest.MonkeyPatch, change: str
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ("language", r'language: "en" -> null'),
+        ("corpus", "corpus: "),
+        ("vocabulary", "tokenizer: "),
+        ("words", "words: null -> "),
+    ],
+)
+def test_parts_of_another_request_stay_unless_they_may_go(
+    tmp_path: Path,
+    vocabulary: Path,
+    small_parts: None,
+    monkeypatch: pytest.MonkeyPatch,
+    change: str,
+    named: str,
 ) -> None:
+    """They may be hours of work, and the other request a slip."""
     path = write(tmp_path / "a.txt", random_text(300))
     options: dict[str, Any] = {"vocabulary": vocabulary, "output": tmp_path / "s", "workers": 1}
     with monkeypatch.context() as patch:
@@ -190,25 +212,45 @@ def test_parts_of_another_request_are_not_used(
     else:
         tokens = [*TOKENIZER.vocabulary.tokens, "more"]
         options["vocabulary"] = write(tmp_path / "vocab.txt", "\n".join(tokens) + "\n")
-    assert prepare([path], **options).reused_parts == 0
+    left = tree(tmp_path / "s.partial")
+    with pytest.raises(ResumeError, match=r"s\.partial: begun with another request: .*--overwrite") as caught:
+        prepare([path], **options)
+    assert named in caught.value.message
+    assert {**tree(tmp_path / "s.partial"), "seconds.json": None} == {**left, "seconds.json": None}
+    assert prepare([path], overwrite=True, **options).reused_parts == 0
+    assert not (tmp_path / "s.partial").exists()
+
+
+def test_overwriting_goes_on_like_any_other_request(
+    tmp_path: Path, vocabulary: Path, small_parts: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    corpus = [write(tmp_path / "a.txt", random_text(300))]
+    options: dict[str, Any] = {"vocabulary": vocabulary, "output": tmp_path / "s", "workers": 1}
+    prepare([write(tmp_path / "b.txt", random_text(200, seed=2))], **options)
+    with monkeypatch.context() as patch:
+        stop_after(3, KeyboardInterrupt, patch)
+        with pytest.raises(KeyboardInterrupt):
+            prepare(corpus, overwrite=True, **options)
+    assert prepare(corpus, overwrite=True, **options).reused_parts == 3
+    assert contents(tmp_path / "s") == expected(*corpus)
 
 
 def test_a_kill_before_the_first_part(tmp_path: Path, vocabulary: Path) -> None:
     x = write(tmp_path / "x")
     for name in ("", ".tmp-request.json-99", "request.json"):
-        (tmp_path / ".s.parts").mkdir()
+        (tmp_path / "s.partial").mkdir()
         if name:
-            write(tmp_path / ".s.parts" / name, "")
+            write(tmp_path / "s.partial" / name, "")
         prepare([x], vocabulary=vocabulary, output=tmp_path / "s", workers=1, overwrite=True)
         assert contents(tmp_path / "s") == expected(x)
         assert sorted(p.name for p in tmp_path.iterdir()) == ["s", "x"]
 
 
 def test_a_foreign_folder_is_not_taken_for_parts(tmp_path: Path, vocabulary: Path) -> None:
-    write(tmp_path / ".s.parts/precious.txt")
+    write(tmp_path / "s.partial/precious.txt")
     with pytest.raises(OutputExistsError, match="in the way"):
         prepare([write(tmp_path / "x")], vocabulary=vocabulary, output=tmp_path / "s", workers=1)
-    assert (tmp_path / ".s.parts/precious.txt").exists()
+    assert (tmp_path / "s.partial/precious.txt").exists()
 
 
 SCRIPT = """
@@ -255,7 +297,7 @@ def test_parts_outlive_a_stop_while_the_store_is_put_together(
         with pytest.raises(seen):
             prepare(corpus, vocabulary=vocabulary, output=tmp_path / "s", workers=1, progress=watch)
     assert f"{whole.shards} parts are finished and kept" in watch.said[-1]
-    assert sorted(p.name for p in tmp_path.iterdir()) == [".s.parts", "a.txt", "whole"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.txt", "s.partial", "whole"]
     again = prepare(corpus, vocabulary=vocabulary, output=tmp_path / "s", workers=1)
     assert again.reused_parts == whole.shards > 1
     assert tree(tmp_path / "s") == tree(tmp_path / "whole")

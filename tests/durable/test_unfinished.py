@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from pathlib import Path
@@ -52,6 +53,49 @@ def test_what_was_hardly_begun_is_ours(tmp_path: Path, left: list[str]) -> None:
         (tmp_path / "out.partial" / name).write_bytes(b"{")
     work = durable.UnfinishedWork(tmp_path / "out", REQUEST, "log.jsonl")
     with work.held(resume=True):
+        assert work.records == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_disk_that_is_full_at_once_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "write", full)
+    with (
+        pytest.raises(DiskError, match="ENOSPC"),
+        durable.UnfinishedWork(tmp_path / "out", REQUEST, "log.jsonl").held(),
+    ):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_going_on_unasked(tmp_path: Path, overwrite: bool) -> None:
+    """The same request always; another one is begun anew where that is allowed, and refused otherwise."""
+    output = tmp_path / "out"
+    stopped(output)
+    work = durable.UnfinishedWork(output, REQUEST, "log.jsonl")
+    with pytest.raises(Stop), work.held(resume=None, overwrite=overwrite):
+        assert work.records == [{"part": 1}]
+        raise Stop
+    work = durable.UnfinishedWork(output, {"rows": 4}, "log.jsonl")
+    if not overwrite:
+        with pytest.raises(ResumeError, match=r"rows: 3 -> 4"), work.held(resume=None):
+            pass
+        return
+    with work.held(resume=None, overwrite=True):
+        assert work.records == []
+
+
+def test_overwriting_a_damaged_request(tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    stopped(output)
+    (tmp_path / "out.partial/request.json").write_text("{")
+    work = durable.UnfinishedWork(output, REQUEST, "log.jsonl")
+    with pytest.raises(ResumeError), work.held(resume=None):
+        pass
+    with work.held(resume=None, overwrite=True):
         assert work.records == []
     assert list(tmp_path.iterdir()) == []
 

@@ -161,7 +161,7 @@ def test_the_bytes_of_this_machine(
     assert tree(local) == tree(ray)
     assert len(tree(local)) == {"prepare": 21, "predict": 2, "embed": 1}[name]
     assert here.done == there.done == here.total
-    assert not [path for path in tmp_path.rglob("*") if path.name.endswith((".parts", ".partial", ".lock"))]
+    assert not [path for path in tmp_path.rglob("*") if path.name.endswith((".partial", ".lock"))]
     machines.repair()
 
 

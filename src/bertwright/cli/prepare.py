@@ -41,7 +41,9 @@ def prepare(
     mlm_only: Annotated[
         bool, Parameter(help="For masked LM alone: one document, or documents of one sentence, will do.")
     ] = False,
-    overwrite: Annotated[bool, Parameter(help="Replace a store that is there.")] = False,
+    overwrite: Annotated[
+        bool, Parameter(help="Replace a store that is there, and parts that another preparation left.")
+    ] = False,
     engine: EngineName = "local",
     ray_address: RayAddress = None,
     common: Common = Common(),

@@ -74,6 +74,7 @@ def prepared(settings: ComparisonSettings, work: Work, progress: Progress) -> Pa
         language=settings.language,
         one_sentence_per_line=settings.one_sentence_per_line,
         words=settings.words,
+        overwrite=True,  # parts of an earlier version: the place is ours
         progress=progress,
     )
     for warning in done.warnings:

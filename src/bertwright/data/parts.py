@@ -6,14 +6,15 @@ preparation that was stopped finds its finished parts again when the same is ask
 
 from __future__ import annotations
 
-import os
 import shutil
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
-from bertwright import durable, strict_json
+from bertwright import durable
 from bertwright.corpus import Chunk, read_chunk
 from bertwright.data.counts import Counts
 from bertwright.data.prepare_settings import PrepareSettings
@@ -21,13 +22,12 @@ from bertwright.data.segment_builder import SegmentBuilder
 from bertwright.data.segmenter import Segmenter
 from bertwright.data.shards import ShardWriter
 from bertwright.data.word_table import WordTable
-from bertwright.errors import DigestError, OutputExistsError, RunError, StoreError, shown_path
+from bertwright.errors import DigestError, RunError, StoreError, shown_path
 from bertwright.progress import Progress
 from bertwright.tokenization.tokenizer import Tokenizer
 
 _KIND = "part"
 _SHARD = "shard.arrow"
-_REQUEST = "request.json"
 
 
 @dataclass(frozen=True)
@@ -103,42 +103,54 @@ def _segmenter(name: str, version: str | None, vocabulary: Path, digest: str) ->
 
 
 class PartsFolder:
-    """The folder of parts beside ``output``: ``.NAME.parts``."""
+    """The parts of ``output`` that are finished, in ``OUTPUT.partial``.
 
-    def __init__(self, output: Path, request: str) -> None:
-        """``request`` is a digest of everything that decides what the parts hold."""
-        self.path = output.absolute().parent / f".{output.name}.parts"
-        self._name = output.name
-        self._request = request
+    Args:
+        output: the store.
+        request: everything that decides what the parts hold.
+    """
+
+    def __init__(self, output: Path, request: Mapping[str, Any]) -> None:
+        self._work = durable.UnfinishedWork(output.absolute(), request)
+        self._useless = False
+        self.path = self._work.directory
+
+    @contextmanager
+    def held(self, overwrite: bool) -> Iterator[None]:
+        """Hold the output for this process; the parts go when the block ends well.
+
+        They stay when it ends otherwise, and the same request goes on with them.
+
+        Args:
+            overwrite: replace the output, and parts of another request.
+
+        Raises:
+            OutputExistsError, OutputBusyError, ResumeError, DiskError: see
+                :meth:`~bertwright.durable.UnfinishedWork.held`.
+        """
+        with self._work.held(resume=None, overwrite=overwrite, worth_keeping=self._are_worth_keeping):
+            yield
 
     def find(self, watch: Progress) -> dict[int, Part]:
-        """The finished parts of the same request; those of another are removed.
+        """The finished parts; each is compared with its SHA-256, and then told to ``watch``.
 
-        Each is compared with its SHA-256, and then told to ``watch``.
-
-        Raises:
-            OutputExistsError: something of someone else has this name.
+        What is unfinished or was damaged since is removed.
         """
-        if not self.path.exists():
-            return {}
-        if self._is_foreign():
-            raise OutputExistsError(self.path, "it is in the way and not ours: move it away")
-        if self._is_same_request():
-            return self._finished(watch)
-        self.remove()
-        return {}
+        found = {}
+        for entry in sorted(self.path.iterdir()):
+            if not entry.is_dir():
+                continue
+            part = _read(entry)
+            if part is None:
+                shutil.rmtree(entry, ignore_errors=True)
+            else:
+                found[part.number] = part
+                watch.advance(part.stored_bytes)
+        return found
 
-    def make(self) -> None:
-        """Make the folder, unless it is there, after :meth:`find`.
-
-        Raises:
-            DiskError: it cannot be made.
-        """
-        if self._is_same_request():
-            return
-        with durable.reported(self.path, "create"):
-            self.path.mkdir()
-        durable.write_file(self.path / _REQUEST, strict_json.dump({"request": self._request}))
+    def discard(self) -> None:
+        """Let the parts go however the work ends: nobody will ask for them again."""
+        self._useless = True
 
     def link(self, part: Part, target: Path) -> None:
         """Let ``target`` be the shard of ``part``, or a copy of it where the file system has no links."""
@@ -166,44 +178,8 @@ class PartsFolder:
         """How many parts are finished, whoever knows of them: workers put them in place at once."""
         return len(list(self.path.glob(f"{_KIND}-*")))
 
-    def remove(self) -> None:
-        """Remove the folder with all parts; killed in between, it is found by :func:`remove_abandoned`."""
-        aside = self.path.with_name(f".tmp-{self._name}-{os.getpid()}")
-        with suppress(OSError):
-            os.rename(self.path, aside)
-        shutil.rmtree(aside, ignore_errors=True)
-
-    def _is_foreign(self) -> bool:
-        """Ours has a request, or was left so early that there is at most an unfinished one in it."""
-        names = {entry.name for entry in self.path.iterdir()}
-        return _REQUEST not in names and not all(name.startswith(f".tmp-{_REQUEST}-") for name in names)
-
-    def _is_same_request(self) -> bool:
-        with suppress(StoreError):
-            found = strict_json.load(self.path / _REQUEST, error=StoreError)
-            return isinstance(found, dict) and found.get("request") == self._request
-        return False
-
-    def _finished(self, watch: Progress) -> dict[int, Part]:
-        parts = {}
-        for entry in sorted(self.path.iterdir()):
-            if entry.name == _REQUEST:
-                continue
-            part = _read(entry)
-            if part is None:  # unfinished, or damaged since: made again
-                shutil.rmtree(entry, ignore_errors=True)
-            else:
-                parts[part.number] = part
-                watch.advance(part.stored_bytes)
-        return parts
-
-
-def remove_abandoned(output: Path) -> None:
-    """Remove what a killed process left while it put ``output`` together; the caller holds its lock."""
-    prefix = f".tmp-{output.name}-"
-    for entry in output.absolute().parent.iterdir():
-        if entry.name.startswith(prefix) and entry.name.removeprefix(prefix).isdigit():
-            shutil.rmtree(entry, ignore_errors=True)
+    def _are_worth_keeping(self) -> bool:
+        return not self._useless and self.count() > 0
 
 
 def _read(folder: Path) -> Part | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from bertwright.config.settings import load
 from bertwright.corpus import Corpus, split_work
 from bertwright.corpus.lines import MAX_LINE_BYTES
 from bertwright.data.counts import Counts
-from bertwright.data.parts import Part, PartsFolder, PartTask, make_part, remove_abandoned
+from bertwright.data.parts import Part, PartsFolder, PartTask, make_part
 from bertwright.data.prepare_settings import PrepareSettings
 from bertwright.data.segmenter import require_words
 from bertwright.data.sentences import check_language
@@ -84,7 +84,7 @@ def prepare(
 
     The store's bytes depend on the corpus (files in the order given), the vocabulary and the settings, and on
     nothing else. A preparation that is stopped, is killed or fails leaves its finished parts in
-    ``.NAME.parts`` beside ``output``; the same call goes on from there.
+    ``OUTPUT.partial``; the same call goes on from there.
 
     Args:
         corpus: files and directories; see :mod:`bertwright.corpus`.
@@ -99,13 +99,14 @@ def prepare(
         max_line_bytes: longer lines are refused.
         words: what finds the words of Chinese text for whole-word masking: ``rjieba``, or nothing.
         masked_lm_only: for masked LM alone: a single document, or all of one sentence, is then no mistake.
-        overwrite: replace a store that is there.
+        overwrite: replace a store that is there, and the parts of another preparation that was stopped.
         engine: where parts are made, in place of ``workers`` processes here.
         progress: told how many bytes of the corpus are done.
 
     Raises:
         CorpusError, VocabularyError, UsageError, OutputExistsError, OutputBusyError: nothing was made; the
             parts stay of a corpus that ``masked_lm_only`` would accept.
+        ResumeError: there are parts of another preparation; each difference is named.
         DiskError, WorkerError, RunError: it failed on the way; what existed before is untouched.
     """
     started = time.monotonic()
@@ -126,21 +127,16 @@ def prepare(
     version = require_words(words, tokenizer.settings) if words else None
     found = settings.find(corpus, output=target)
     job = _Job(found, Path(vocabulary), tokenizer, settings, target, version)
-    with durable.lock(target):
-        remove_abandoned(target)
+    with job.folder.held(overwrite):
         parts, reused = job.make_parts(engine or Local(_workers_for(found, workers)), watch)
         counts = Counts.total(part.counts for part in parts)
         if not counts.tokens:
-            job.folder.remove()
+            job.folder.discard()
             raise CorpusError("the corpus: expected text, got nothing but blank lines and control characters")
         if not masked_lm_only:
             _require_pairs(counts, job.folder)
-        try:
+        with _telling_what_stays(job.folder, watch):
             shards = job.commit([part for part in parts if part.counts.documents], counts, overwrite)
-        except BaseException:
-            watch.say(_kept(len(parts), job.folder))
-            raise
-        job.folder.remove()
     warnings = (*found.warnings, *_warnings(counts, masked_lm_only), *job.warnings())
     return PrepareSummary(counts, shards, reused, time.monotonic() - started, target, warnings)
 
@@ -165,29 +161,15 @@ class _Job:
         self.folder = PartsFolder(target, self._request())
 
     def make_parts(self, engine: Engine, watch: Progress) -> tuple[list[Part], int]:
-        """All parts in order, and how many were there already.
-
-        Whatever ends it, finished parts stay for the next time, unless it is the text: once that is mended
-        they are parts of another corpus.
-        """
+        """All parts in order, and how many were there already."""
         watch.start("preparing", self._corpus.stored_bytes, "bytes")
         finished = self.folder.find(watch)
         reused = len(finished)
         if reused:
             watch.say(f"going on: {reused:,} parts are there already")
         self._require_space(finished.values())
-        try:
-            self.folder.make()
+        with _telling_what_stays(self.folder, watch):
             self._make_missing(finished, engine, watch)
-        except CorpusError:
-            self.folder.remove()
-            raise
-        except BaseException:
-            if kept := self.folder.count():
-                watch.say(_kept(kept, self.folder))
-            else:
-                self.folder.remove()
-            raise
         watch.finish()
         return [finished[number] for number in sorted(finished)], reused
 
@@ -260,7 +242,7 @@ class _Job:
         ends = {self._corpus.files[0].path, self._corpus.files[-1].path}
         return Need(paths=(self._vocabulary, self.folder.path, *sorted(path.absolute() for path in ends)))
 
-    def _request(self) -> str:
+    def _request(self) -> dict[str, Any]:
         files = [
             [
                 os.fsencode(file.path.absolute()).hex(),
@@ -271,21 +253,36 @@ class _Job:
             ]
             for file in self._corpus.files
         ]
-        return durable.digest_of(
-            {
-                "version": bertwright.__version__,
-                "files": files,
-                "tokenizer": self._tokenizer.digest,
-                "settings": self._settings.told(),
-                "part_bytes": self._part_bytes,
-                **self._words(),
-            }
-        )
+        return {
+            "version": bertwright.__version__,
+            "corpus": {
+                "files": len(files),
+                "bytes": self._corpus.stored_bytes,
+                "digest": durable.digest_of({"files": files}),
+            },
+            "tokenizer": self._tokenizer.digest,
+            **self._settings.told(),
+            "part_bytes": self._part_bytes,
+            **self._words(),
+        }
 
 
-def _kept(parts: int, folder: PartsFolder) -> str:
-    where = shown_path(folder.path.name)
-    return f"{parts:,} parts are finished and kept in {where}: the same command goes on from there"
+@contextmanager
+def _telling_what_stays(folder: PartsFolder, watch: Progress) -> Iterator[None]:
+    """Whatever ends the block, finished parts stay for the next time, unless it is the text: once that is
+    mended they are parts of another corpus."""
+    try:
+        yield
+    except CorpusError:
+        folder.discard()
+        raise
+    except BaseException:
+        if parts := folder.count():
+            where = shown_path(folder.path.name)
+            watch.say(
+                f"{parts:,} parts are finished and kept in {where}: the same command goes on from there"
+            )
+        raise
 
 
 def _check_output(target: Path, overwrite: bool, read: Sequence[str | Path]) -> None:

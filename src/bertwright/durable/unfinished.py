@@ -36,7 +36,7 @@ class UnfinishedWork:
     Args:
         output: what is to be written in the end.
         request: everything the result depends on, as plain JSON values.
-        log: name of the log of finished parts.
+        log: name of the log of finished parts; unused by work whose parts tell for themselves.
 
     Attributes:
         directory: ``OUTPUT.partial``.
@@ -45,7 +45,7 @@ class UnfinishedWork:
             the last finished part of one that was killed.
     """
 
-    def __init__(self, output: Path, request: Mapping[str, Any], log: str) -> None:
+    def __init__(self, output: Path, request: Mapping[str, Any], log: str = "parts.jsonl") -> None:
         self.output = output
         self.directory = unfinished_directory(output)
         self.records: list[dict[str, Any]] = []
@@ -58,14 +58,15 @@ class UnfinishedWork:
     def held(
         self,
         *,
-        resume: bool = False,
+        resume: bool | None = False,
         overwrite: bool = False,
         worth_keeping: Callable[[], bool] | None = None,
     ) -> Iterator[None]:
         """Hold the output for this process; the directory goes when the block ends well.
 
         Args:
-            resume: go on with what an earlier process left.
+            resume: go on with what an earlier process left; None goes on unasked, also with ``overwrite``
+                where that answers the same request.
             overwrite: replace the output, and what an earlier process left.
             worth_keeping: whether what is done should stay when the block ends badly; by default when a part
                 is finished.
@@ -109,11 +110,13 @@ class UnfinishedWork:
         seconds = self.earlier_seconds + time.monotonic() - self._began
         write_file(self.directory / _SECONDS, strict_json.dump({"seconds": seconds}), overwrite=True)
 
-    def _begin(self, resume: bool, overwrite: bool) -> None:
+    def _begin(self, resume: bool | None, overwrite: bool) -> None:
         request = strict_json.dump_for(self.directory / _REQUEST, self._request)
         remove_abandoned(self.directory)
         if self._is_foreign():
             raise OutputExistsError(self.directory, "it is in the way and not ours: move it away")
+        if resume is None:
+            resume = not overwrite or self._is_of_this_request()
         if self.directory.exists() and not resume:
             if not overwrite:
                 hint = "unfinished work: go on with --resume, or begin anew with --overwrite"
@@ -125,7 +128,12 @@ class UnfinishedWork:
             return
         with reported(self.directory, "create"):
             self.directory.mkdir(exist_ok=True)
-        write_file(self.directory / _REQUEST, request)
+        try:
+            write_file(self.directory / _REQUEST, request)
+        except BaseException:
+            with suppress(OSError):  # not empty, then: something else is in it
+                self.directory.rmdir()
+            raise
 
     def _is_foreign(self) -> bool:
         """Ours has a request, or was left so early that there is at most an unfinished one in it."""
@@ -144,17 +152,26 @@ class UnfinishedWork:
         os.rename(self.directory, doomed)
         shutil.rmtree(doomed)
 
-    def _take_up(self) -> None:
+    def _is_of_this_request(self) -> bool:
+        try:
+            return not self._changes()
+        except ResumeError:  # damaged, or hardly begun
+            return False
+
+    def _changes(self) -> list[str]:
+        """In what the request differs from that of the unfinished work."""
         path = self.directory / _REQUEST
         stored = strict_json.load(path, error=ResumeError, max_bytes=strict_json.OWN_BYTES)
         if not isinstance(stored, dict):
             raise ResumeError.at(path, "the request that the unfinished work answers")
-        changed = [
+        return [
             f"{name}: {strict_json.dump(stored.get(name))} -> {strict_json.dump(self._request.get(name))}"
             for name in sorted(set(stored) | set(self._request))
             if stored.get(name) != self._request.get(name)
         ]
-        if changed:
+
+    def _take_up(self) -> None:
+        if changed := self._changes():
             hint = "repeat that request, or begin anew with --overwrite"
             raise ResumeError(
                 f"{shown_path(self.directory)}: begun with another request: {'; '.join(changed)} ({hint})"
