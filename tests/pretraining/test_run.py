@@ -413,6 +413,17 @@ def test_resuming_a_finished_run_leaves_its_model_alone(unbroken: Path, tmp_path
     assert open_model(tmp_path / "run/model").pretraining_model().config.hidden_size == 32
 
 
+def test_a_library_was_upgraded_while_the_run_was_stopped(unbroken: Path, tmp_path: Path) -> None:
+    shutil.copytree(unbroken, tmp_path / "run")
+    file, said = tmp_path / "run/run.json", Said()
+    facts = json.loads(file.read_text())
+    facts["libraries"]["numpy"] = "1.0"
+    file.write_text(json.dumps(facts))
+    store, words = memory_store()
+    pretrain(store, tmp_path / "run", small_run.settings(), tokenizer=words, resume=True, progress=said)
+    assert len([line for line in said.warnings if line.startswith("numpy: ") and "1.0" in line]) == 1
+
+
 def test_stored_settings_that_were_edited(unbroken: Path, tmp_path: Path) -> None:
     shutil.copytree(unbroken, tmp_path / "run")
     file = tmp_path / "run/settings.json"

@@ -10,7 +10,7 @@ import pytest
 from pretraining.small_run import settings
 
 from bertwright.errors import OutputExistsError, ResumeError, UsageError
-from bertwright.pretraining.run_folder import RunFolder
+from bertwright.pretraining.run_folder import LIBRARIES, RunFolder
 
 FACTS = {"version": "1", "store": "abc"}
 CALLS = ("mkdir", "rename", "unlink", "rmdir", "fsync", "link")
@@ -78,6 +78,16 @@ def test_a_run_that_was_not_begun(tmp_path: Path) -> None:
     with pytest.raises(ResumeError, match=r"was not begun \(start it without --resume\)"):
         folder.require_same(settings(), FACTS)
     folder.require_new(False)
+
+
+def test_libraries_may_be_upgraded_and_are_told(tmp_path: Path) -> None:
+    folder, now = RunFolder(tmp_path / "run"), {"torch": "2.13.0", "numpy": "2.2.0"}
+    folder.begin(settings(), {**FACTS, LIBRARIES: now})
+    assert folder.upgrades(now) == []
+    folder.require_same(settings(), FACTS)
+    (told,) = folder.upgrades({**now, "numpy": "2.3.1"})
+    assert told.startswith("numpy: ") and "2.2.0" in told and "2.3.1" in told
+    assert _begun(tmp_path / "of an older version").upgrades(now) == []
 
 
 def test_every_run_has_an_id_of_its_own(tmp_path: Path) -> None:

@@ -14,13 +14,17 @@ import torch
 import bertwright
 
 
+def libraries() -> dict[str, str]:
+    """Versions of those that a run's numbers come from."""
+    return {"torch": str(torch.__version__), "numpy": np.__version__}
+
+
 def environment() -> dict[str, Any]:
     """As JSON values."""
     found: dict[str, Any] = {
         "bertwright": bertwright.__version__,
         "python": platform.python_version(),
-        "torch": str(torch.__version__),
-        "numpy": np.__version__,
+        **libraries(),
         "system": f"{platform.system()} {platform.machine()}",
         "processor": _processor(),
         "cores": os.cpu_count(),

@@ -14,6 +14,7 @@ from torch import nn
 
 import bertwright
 from bertwright import strict_json
+from bertwright.checkpoints.environment import libraries
 from bertwright.checkpoints.memory import require_memory
 from bertwright.checkpoints.model_folder import save_model
 from bertwright.data.pretraining_batch import PretrainingBatch
@@ -28,7 +29,7 @@ from bertwright.pretraining.config import FREE_TO_CHANGE, PretrainingSettings
 from bertwright.pretraining.evaluation import Evaluation, read_held_out
 from bertwright.pretraining.held_out import training_and_held_out
 from bertwright.pretraining.initial import InitialModel
-from bertwright.pretraining.run_folder import RunFolder
+from bertwright.pretraining.run_folder import LIBRARIES, RunFolder
 from bertwright.pretraining.shares import require_shares
 from bertwright.pretraining.source import PhasedSource
 from bertwright.pretraining.step import PretrainingPart, PretrainingStep
@@ -130,10 +131,12 @@ class Assembly:
         if self.ranks.first:
             check_free_space(self.folder.path, self._needed_bytes(mode))
         if mode is None and self.ranks.first:
-            self.folder.begin(self.settings, self.facts())
+            self.folder.begin(self.settings, {**self.facts(), LIBRARIES: libraries()})
             self.ranks.remember(self.folder.key)
         elif self.ranks.first:
             self.folder.require_same(self.settings, self.facts())
+            for changed in self.folder.upgrades(libraries()):
+                self.progress.warn(f"{changed}: what the rest draws may be other than it would have been")
             self.ranks.remember(self.folder.key)
         text = strict_json.dump({**self.facts(), **self.settings.model_dump(mode="json")})
         self.ranks.require_equal({"settings, data or code": hashlib.sha256(text.encode()).hexdigest()})

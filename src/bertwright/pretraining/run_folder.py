@@ -2,7 +2,8 @@
 
 ::
 
-    RUN/run.json          what the run was started with besides its settings: data, code, resolved precision
+    RUN/run.json          what the run was started with besides its settings: data, code, resolved precision;
+                          versions of the libraries
     RUN/settings.json     the settings
     RUN/metrics.jsonl     one record a line
     RUN/checkpoints/      step-N, the last few
@@ -35,6 +36,8 @@ from bertwright.errors import DiskError, InputError, OutputExistsError, ResumeEr
 from bertwright.pretraining.config import FREE_TO_CHANGE, PretrainingSettings
 
 FORMAT = "bertwright/run/1"
+LIBRARIES = "libraries"
+"""Of the facts: versions that may change while a run is stopped, and that it tells of."""
 
 _RESULTS = ("summary.json", "metrics.jsonl", "report.html", "blanks.json")
 _HALF = re.compile(r"\.tmp-(run|settings)\.json-\d+")
@@ -173,6 +176,10 @@ class RunFolder:
         if self.stored_settings() != settings:
             data = _json(settings.model_dump(mode="json"))
             write_file(self.path / "settings.json", data, overwrite=True)
+
+    def upgrades(self, libraries: Mapping[str, str]) -> list[str]:
+        """Each library that is of another version than when the run was begun, as ``name: old -> new``."""
+        return differences(self._facts().get(LIBRARIES) or libraries, libraries)
 
     def _changed(self, settings: PretrainingSettings) -> list[str]:
         before, after = flatten(self.stored_settings()), flatten(settings)
