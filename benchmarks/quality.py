@@ -36,7 +36,7 @@ from bertwright.data.store import TokenStore
 from bertwright.model.config import BertConfig
 from bertwright.pretraining.assembly import RunData
 from bertwright.pretraining.config import PretrainingSettings
-from bertwright.pretraining.evaluation import Evaluation
+from bertwright.pretraining.evaluation import HeldOutEvaluation
 from bertwright.pretraining.step import PretrainingStep
 from bertwright.training.ranks import Ranks
 
@@ -174,7 +174,7 @@ def held_out_loss(folder: Path, data: RunData) -> float:
     """Of masked words, in nats."""
     model = open_model(folder).pretraining_model(require=("masked_language",)).eval()
     step = PretrainingStep(torch.device("cpu"), HELD_OUT.asks.words)
-    evaluation = Evaluation(model, data.held_out, step, Ranks(), HELD_OUT.evaluation_instances)
+    evaluation = HeldOutEvaluation(model, data.held_out, step, Ranks(), HELD_OUT.evaluation_instances)
     with torch.inference_mode():
         return evaluation(last=True)["mlm_loss"]
 

@@ -17,9 +17,9 @@ from comparison.small_comparison import StopAfter, settings, tags, told, weights
 
 from bertwright.checkpoints.model_folder import open_model, save_model
 from bertwright.comparison import cells
-from bertwright.comparison.adaptation import Adaptation, run_apart
 from bertwright.comparison.answers import Answers
 from bertwright.comparison.result import Comparison
+from bertwright.comparison.seed_run import SeedRun, run_apart
 from bertwright.durable import read_manifest, verify
 from bertwright.errors import (
     Interrupted,
@@ -172,14 +172,14 @@ def test_a_failure_among_several_keeps_what_is_done(
     assert told(result.to_dict()) == told(unbroken.result.to_dict())
 
 
-def run_one_alone(threads: int, adaptation: Adaptation) -> Any:
+def run_one_alone(threads: int, seed_run: SeedRun) -> Any:
     """The process of any but the first seed of the first row is killed, when that one is recorded."""
-    if adaptation.seed or not adaptation.key.startswith("bert-"):
-        log = adaptation.folder.parents[1] / "parts.jsonl"
+    if seed_run.seed or not seed_run.key.startswith("bert-"):
+        log = seed_run.folder.parents[1] / "parts.jsonl"
         while "cell" not in log.read_text():
             time.sleep(0.05)
         os.kill(os.getpid(), signal.SIGKILL)
-    return run_apart(threads, adaptation)
+    return run_apart(threads, seed_run)
 
 
 def test_under_torchrun(files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from bertwright.data.objectives import ObjectiveName
 from bertwright.model.pretraining_model import BertForPreTraining
 from bertwright.pretraining.config import MICRO_BATCH_TOKENS, PretrainingSettings
-from bertwright.pretraining.evaluation import LAST_TIMES, Evaluation, read_held_out
+from bertwright.pretraining.evaluation import LAST_TIMES, HeldOutEvaluation, read_held_out
 from bertwright.pretraining.source import PhasedSource
 from bertwright.pretraining.step import PretrainingStep
 from bertwright.training.pace import Moment, StepPace
@@ -21,16 +21,16 @@ from bertwright.training.ranks import Ranks
 
 
 @pytest.fixture(scope="module")
-def evaluation() -> Evaluation:
+def evaluation() -> HeldOutEvaluation:
     store, words = memory_store()
     chosen = settings()
     _, held_out = store.split(0.2, 0)
     model = BertForPreTraining(chosen.bert_config(store.vocab_size)).eval()
     batches = read_held_out(held_out, words.vocabulary, chosen)
-    return Evaluation(model, batches, PretrainingStep(torch.device("cpu")), Ranks(), 4)
+    return HeldOutEvaluation(model, batches, PretrainingStep(torch.device("cpu")), Ranks(), 4)
 
 
-def test_by_hand(evaluation: Evaluation) -> None:
+def test_by_hand(evaluation: HeldOutEvaluation) -> None:
     logits, labels, pair_logits, pair_labels = [], [], [], []
     with torch.inference_mode():
         for batch in evaluation.batches:
@@ -54,14 +54,14 @@ def test_by_hand(evaluation: Evaluation) -> None:
     assert found["nsp_majority"] == pytest.approx(max(map(answers.count, (0, 1))) / len(answers))
 
 
-def test_on_the_way_fewer_instances_are_read(evaluation: Evaluation) -> None:
+def test_on_the_way_fewer_instances_are_read(evaluation: HeldOutEvaluation) -> None:
     assert sum(len(batch) for batch in evaluation.batches) <= 16 * LAST_TIMES
     with torch.inference_mode():
         assert evaluation(False)["mlm_loss"] != evaluation(True)["mlm_loss"]
 
 
 @pytest.mark.parametrize("instances", [1, 3, 7, 10**6])
-def test_on_the_way_exactly_so_many_are_read(instances: int, evaluation: Evaluation) -> None:
+def test_on_the_way_exactly_so_many_are_read(instances: int, evaluation: HeldOutEvaluation) -> None:
     held = sum(len(batch) for batch in evaluation.batches)
     read = replace(evaluation, instances=instances)._first()
     assert sum(len(batch) for batch in read) == min(instances, held)
@@ -83,7 +83,7 @@ def test_evaluating_takes_no_more_memory_than_training(
 
 
 def test_the_size_of_a_batch_changes_no_figure(
-    evaluation: Evaluation, monkeypatch: pytest.MonkeyPatch
+    evaluation: HeldOutEvaluation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store, words = memory_store()
     _, held_out = store.split(0.2, 0)
@@ -95,7 +95,7 @@ def test_the_size_of_a_batch_changes_no_figure(
     assert others == {name: pytest.approx(value, rel=1e-6) for name, value in figures.items()}
 
 
-def test_ranks_read_each_batch_once(evaluation: Evaluation) -> None:
+def test_ranks_read_each_batch_once(evaluation: HeldOutEvaluation) -> None:
     shares = [evaluation.batches[rank::2] for rank in range(2)]
     assert sorted(map(id, [batch for share in shares for batch in share])) == sorted(
         map(id, evaluation.batches)

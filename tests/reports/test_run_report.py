@@ -11,7 +11,7 @@ from page_checker import Checker
 
 from bertwright.errors import InputError
 from bertwright.reports.curves import Line, draw, smoothed
-from bertwright.reports.run_folder import Adaptation, AdaptationRow, read_run
+from bertwright.reports.run_records import Adaptation, AdaptationRow, read_run
 from bertwright.reports.run_report import render, write_report
 
 EVIL = '<script>alert(1)</script>"&'

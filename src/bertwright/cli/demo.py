@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from bertwright.demo.story import Collected, DemoPlan
     from bertwright.pretraining.filled_blank import FilledBlank
     from bertwright.pretraining.run import PretrainingSummary
-    from bertwright.reports.run_folder import Adaptation
+    from bertwright.reports.run_records import Adaptation
     from bertwright.tokenization.learning.learn import LearnedVocabulary
 
 

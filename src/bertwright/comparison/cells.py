@@ -13,10 +13,10 @@ from typing import Any
 import torch
 
 from bertwright.checkpoints.model_folder import ModelFolder
-from bertwright.comparison.adaptation import Adaptation, run_apart
 from bertwright.comparison.answers import Answers
 from bertwright.comparison.encoders import Trained
 from bertwright.comparison.plan import Arm, Column, Plan
+from bertwright.comparison.seed_run import SeedRun, run_apart
 from bertwright.comparison.work import Work, key_of
 from bertwright.config.settings import flatten
 from bertwright.durable import digest_of_file
@@ -77,16 +77,16 @@ class Bench:
         """
         places = [(arm, column) for arm in self.plan.arms for column in self.plan.columns]
         asked = [
-            [self._adaptation(encoders[arm.encoder], arm, column, seed) for seed in self.seeds]
+            [self._seed_run(encoders[arm.encoder], arm, column, seed) for seed in self.seeds]
             for arm, column in places
         ]
-        self._do([adaptation for several in asked for adaptation in several])
+        self._do([seed_run for several in asked for seed_run in several])
         return {
             (arm.name, column.name): Cell(
                 arm,
                 column,
-                tuple(self.work.record(adaptation.key) for adaptation in several),
-                tuple(adaptation.answers for adaptation in several),
+                tuple(self.work.record(seed_run.key) for seed_run in several),
+                tuple(seed_run.answers for seed_run in several),
             )
             for (arm, column), several in zip(places, asked, strict=True)
         }
@@ -101,46 +101,46 @@ class Bench:
         answers = (Answers.load(place) for place in cell.places)
         return [found.measure(encoder, Path(task.dev), task.format) for found in answers]
 
-    def _do(self, asked: Sequence[Adaptation]) -> None:
+    def _do(self, asked: Sequence[SeedRun]) -> None:
         """What no earlier process did."""
-        missing = [adaptation for adaptation in asked if self.work.find(adaptation.key) is None]
+        missing = [seed_run for seed_run in asked if self.work.find(seed_run.key) is None]
         workers = min(self.workers, len(missing))
         if workers > 1:
             self._at_once(missing, workers)
             return
-        for number, adaptation in enumerate(asked, 1):
-            if self.work.find(adaptation.key) is None:
-                self.progress.say(f"fine-tuning {number} of {len(asked)}: {adaptation.title}")
-                self._keep(adaptation, adaptation.run(self.progress))
+        for number, seed_run in enumerate(asked, 1):
+            if self.work.find(seed_run.key) is None:
+                self.progress.say(f"fine-tuning {number} of {len(asked)}: {seed_run.title}")
+                self._keep(seed_run, seed_run.run(self.progress))
 
-    def _at_once(self, missing: Sequence[Adaptation], workers: int) -> None:
+    def _at_once(self, missing: Sequence[SeedRun], workers: int) -> None:
         """``missing`` in several processes; what one of them has finished when another fails is not lost."""
         function = partial(run_apart, max(1, torch.get_num_threads() // workers))
-        found = map_as_done(function, missing, workers=workers, describe=lambda adaptation: adaptation.title)
+        found = map_as_done(function, missing, workers=workers, describe=lambda seed_run: seed_run.title)
         self.progress.start(f"fine-tuning, {workers} at once", len(missing), "runs")
         try:
             with closing(found):
-                for adaptation, (record, lines) in found:
+                for seed_run, (record, lines) in found:
                     for line in lines:
-                        self.progress.say(f"{adaptation.title}: {line}")
-                    self._keep(adaptation, record)
-                    self.progress.advance(1, adaptation.title)
+                        self.progress.say(f"{seed_run.title}: {line}")
+                    self._keep(seed_run, record)
+                    self.progress.advance(1, seed_run.title)
         except (KeyboardInterrupt, Interrupted) as problem:
             raise Interrupted.by(problem, "stopped; what is done is kept, go on with --resume") from None
         self.progress.finish()
 
-    def _keep(self, adaptation: Adaptation, record: Mapping[str, Any]) -> None:
-        self.work.add(adaptation.key, record)
-        shutil.rmtree(adaptation.folder, ignore_errors=True)
+    def _keep(self, seed_run: SeedRun, record: Mapping[str, Any]) -> None:
+        self.work.add(seed_run.key, record)
+        shutil.rmtree(seed_run.folder, ignore_errors=True)
 
-    def _adaptation(self, trained: Trained, arm: Arm, column: Column, seed: int) -> Adaptation:
+    def _seed_run(self, trained: Trained, arm: Arm, column: Column, seed: int) -> SeedRun:
         task, settings = column.task, self.plan.finetuning_of(arm, column)
         decides = {name: value for name, value in flatten(settings).items() if name not in FREE_TO_CHANGE}
         files = [self._digest(task.train), self._digest(task.dev), task.format]
         columns = task.chosen_columns().to_dict()
         depends = [trained.key, arm.share, column.kind, files, columns, decides, seed]
         key = key_of(f"{arm.name}-{column.name}-{seed}", *depends)
-        return Adaptation(
+        return SeedRun(
             key=key,
             title=f"{arm.title} on {column.title}, seed {seed}",
             model=trained.model(arm.share),

@@ -23,7 +23,7 @@ from bertwright.pretraining.config import PretrainingSettings
 from bertwright.pretraining.filled_blank import FilledBlank
 from bertwright.pretraining.run import PretrainingSummary, pretrain
 from bertwright.progress import Progress
-from bertwright.reports.run_folder import Adaptation, read_run
+from bertwright.reports.run_records import Adaptation, read_run
 from bertwright.reports.run_report import write_report
 from bertwright.tokenization.learning.learn import LearnedVocabulary, learn_vocabulary
 

@@ -26,7 +26,7 @@ from bertwright.model.bilm_config import BilmConfig
 from bertwright.model.host_memory import keep_freed_memory
 from bertwright.model.pretraining_model import BertForPreTraining
 from bertwright.pretraining.config import FREE_TO_CHANGE, PretrainingSettings
-from bertwright.pretraining.evaluation import Evaluation, read_held_out
+from bertwright.pretraining.evaluation import HeldOutEvaluation, read_held_out
 from bertwright.pretraining.held_out import training_and_held_out
 from bertwright.pretraining.initial import InitialModel
 from bertwright.pretraining.run_folder import LIBRARIES, RunFolder
@@ -165,7 +165,9 @@ class Assembly:
         step = PretrainingStep(self.device, settings.asks.words)
         if settings.budget is not None and self.device.type == "cpu" and self.ranks.size == 1:
             torch.set_num_threads(fastest_threads(lambda: self._try(model, step)))
-        evaluation = Evaluation(model, self.data.held_out, step, self.ranks, settings.evaluation_instances)
+        evaluation = HeldOutEvaluation(
+            model, self.data.held_out, step, self.ranks, settings.evaluation_instances
+        )
         checkpoints = CheckpointStore(self.folder.checkpoints, settings.keep, self._checkpoint_facts())
         pace = self._pace(evaluation, begun, resuming=mode is not None and bool(checkpoints.steps()))
         schedule = LinearSchedule(
@@ -268,7 +270,7 @@ class Assembly:
         loss.backward()  # type: ignore[no-untyped-call]
         model.zero_grad(set_to_none=True)
 
-    def _pace(self, evaluation: Evaluation, begun: float, *, resuming: bool) -> Pace:
+    def _pace(self, evaluation: HeldOutEvaluation, begun: float, *, resuming: bool) -> Pace:
         settings = self.settings
         shares = [phase.share for phase in settings.phases]
         if settings.steps is not None:
@@ -282,9 +284,9 @@ class Assembly:
         _, agreed = self.ranks.agree(0, 0, left)
         return BudgetPace(agreed, shares, list(self.source.costs()))
 
-    def _evaluation_seconds(self, evaluation: Evaluation) -> float:
+    def _evaluation_seconds(self, evaluation: HeldOutEvaluation) -> float:
         """How long the evaluation at the end will take; also shows early that evaluating works at all."""
-        first = Evaluation(
+        first = HeldOutEvaluation(
             evaluation.model, evaluation.batches[:1], evaluation.step, evaluation.ranks, evaluation.instances
         )
         evaluation.model.eval()

@@ -49,7 +49,7 @@ def read_held_out(
 
 
 @dataclass(frozen=True)
-class Evaluation:
+class HeldOutEvaluation:
     """Figures about predicted tokens and pairs over held-out batches, shared among the ranks."""
 
     model: nn.Module

@@ -14,7 +14,7 @@ from bertwright.pretraining.filled_blank import FilledBlank
 from bertwright.reports import page
 from bertwright.reports.curves import Level, Line, draw, smoothed
 from bertwright.reports.drawing import BLUE, GREEN, GREY, ORANGE
-from bertwright.reports.run_folder import Adaptation, RunFolder, read_run
+from bertwright.reports.run_records import Adaptation, RunRecords, read_run
 
 REPORT = "report.html"
 _USES: dict[WordsName, tuple[str, str]] = {
@@ -53,7 +53,7 @@ def write_report(
     return target
 
 
-def render(run: RunFolder, adaptation: Adaptation | None = None) -> str:
+def render(run: RunRecords, adaptation: Adaptation | None = None) -> str:
     """The page as HTML text."""
     result = page.Page("A BERT of your own", _subtitle(run))
     _headline(result, run, adaptation)
@@ -69,7 +69,7 @@ def render(run: RunFolder, adaptation: Adaptation | None = None) -> str:
     return result.render()
 
 
-def _subtitle(run: RunFolder) -> str:
+def _subtitle(run: RunRecords) -> str:
     steps = run.training[-1]["step"] if run.training else 0
     shown = [str(run.path), f"{steps:,} steps"]
     if version := run.facts.get("version"):
@@ -77,7 +77,7 @@ def _subtitle(run: RunFolder) -> str:
     return " · ".join(shown)
 
 
-def _headline(result: page.Page, run: RunFolder, adaptation: Adaptation | None) -> None:
+def _headline(result: page.Page, run: RunRecords, adaptation: Adaptation | None) -> None:
     figures: list[tuple[str, str]] = []
     if run.evaluations:
         last, words = run.evaluations[-1], run.asks.words
@@ -145,7 +145,7 @@ def _adaptation(result: page.Page, adaptation: Adaptation) -> None:
     )
 
 
-def _curves(result: page.Page, run: RunFolder) -> None:
+def _curves(result: page.Page, run: RunRecords) -> None:
     breaks = _phase_starts(run.training)
     drawings = [_loss_curve(run, breaks), _accuracy_curve(run, breaks), _next_sentence_curve(run, breaks)]
     for name, title, caption in (
@@ -158,7 +158,7 @@ def _curves(result: page.Page, run: RunFolder) -> None:
     result.section("How it went", "", page.figures([d for d in drawings if d is not None]))
 
 
-def _loss_curve(run: RunFolder, breaks: Sequence[float]) -> tuple[str, str]:
+def _loss_curve(run: RunRecords, breaks: Sequence[float]) -> tuple[str, str]:
     words = run.asks.words
     steps, losses = _series(run.training, words.figure("loss"))
     lines = [Line("raw", steps, losses, faint=True), Line("training (smoothed)", steps, smoothed(losses))]
@@ -171,7 +171,7 @@ def _loss_curve(run: RunFolder, breaks: Sequence[float]) -> tuple[str, str]:
     return draw(f"{words.title} loss", lines, levels, breaks=breaks), caption
 
 
-def _accuracy_curve(run: RunFolder, breaks: Sequence[float]) -> tuple[str, str] | None:
+def _accuracy_curve(run: RunRecords, breaks: Sequence[float]) -> tuple[str, str] | None:
     words = run.asks.words
     steps, values = _series(run.evaluations, words.figure("accuracy"))
     if not values:
@@ -187,7 +187,7 @@ def _accuracy_curve(run: RunFolder, breaks: Sequence[float]) -> tuple[str, str] 
     return drawing, f"Share of {words.guessed} guessed exactly, beside guesses that need no network."
 
 
-def _next_sentence_curve(run: RunFolder, breaks: Sequence[float]) -> tuple[str, str] | None:
+def _next_sentence_curve(run: RunRecords, breaks: Sequence[float]) -> tuple[str, str] | None:
     steps, values = _series(run.evaluations, "nsp_accuracy")
     if not values:
         return None
@@ -199,7 +199,7 @@ def _next_sentence_curve(run: RunFolder, breaks: Sequence[float]) -> tuple[str, 
     return draw(title, lines, levels, percent=True, breaks=breaks), pairs.asked
 
 
-def _baselines(run: RunFolder) -> list[tuple[str, Mapping[str, Any], str]]:
+def _baselines(run: RunRecords) -> list[tuple[str, Mapping[str, Any], str]]:
     names = {
         "most_frequent": ("most frequent token", GREY),
         "bigram": ("bigram", BLUE),
@@ -237,7 +237,7 @@ def _pairs(examples: Any) -> list[tuple[Any, Any]]:
     return [(e["word"], e["pieces"]) if isinstance(e, Mapping) else (e[0], e[1]) for e in examples]
 
 
-def _settings(result: page.Page, run: RunFolder) -> None:
+def _settings(result: page.Page, run: RunRecords) -> None:
     flat = _flat(run.settings)
     if not flat:
         return

@@ -19,7 +19,7 @@ from bertwright.tasks.precision import PrecisionName
 
 
 @dataclass(frozen=True)
-class Comparison:
+class ModelComparison:
     """``one`` less ``other``, metric by metric."""
 
     one: Evaluation
@@ -105,7 +105,7 @@ def compare(
     device: str = "auto",
     precision: PrecisionName | None = None,
     progress: Progress | None = None,
-) -> Comparison:
+) -> ModelComparison:
     """Score two models of the same task on ``file``, and test their differences row by row.
 
     Args:
@@ -145,4 +145,4 @@ def compare(
     right = one.analysis.right, another.analysis.right
     test = None if right[0] is None or right[1] is None else mcnemar(right[0], right[1])
     kept = {name: found[name] for name in one.metrics if name in found and name in another.metrics}
-    return Comparison(one, another, kept, test, confidence, time.monotonic() - begun)
+    return ModelComparison(one, another, kept, test, confidence, time.monotonic() - begun)

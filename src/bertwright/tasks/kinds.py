@@ -10,13 +10,13 @@ from bertwright.errors import ModelError, UsageError
 from bertwright.export.folder import open_for_use
 from bertwright.tasks.answer.task import AnswerTask
 from bertwright.tasks.choose.task import ChooseTask
-from bertwright.tasks.label.kind import Classification
+from bertwright.tasks.label.kind import ClassifyKind
 from bertwright.tasks.regress.task import RegressTask
 from bertwright.tasks.tag.task import TagTask
 from bertwright.tasks.task import Kind, Task
 
 KINDS: dict[str, type[Kind]] = {
-    "classify": Classification,
+    "classify": ClassifyKind,
     "regress": RegressTask,
     "tag": TagTask,
     "answer": AnswerTask,

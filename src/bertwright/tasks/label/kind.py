@@ -15,7 +15,7 @@ from bertwright.tasks.task import Posed
 from bertwright.tokenization.tokenizer import Tokenizer
 
 
-class Classification:
+class ClassifyKind:
     """The choice between the two."""
 
     default_length: ClassVar[int] = ClassifyTask.default_length

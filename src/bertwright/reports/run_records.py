@@ -34,7 +34,7 @@ class Adaptation:
 
 
 @dataclass(frozen=True)
-class RunFolder:
+class RunRecords:
     """A pre-training run, read."""
 
     path: Path
@@ -56,7 +56,7 @@ class RunFolder:
         return objective_of(self.settings)
 
 
-def read_run(path: Path, vocabulary: Path | None = None) -> RunFolder:
+def read_run(path: Path, vocabulary: Path | None = None) -> RunRecords:
     """The run in ``path``; parts that a run may lack (summary, blanks) stay empty.
 
     Args:
@@ -69,7 +69,7 @@ def read_run(path: Path, vocabulary: Path | None = None) -> RunFolder:
         got = "no metrics.jsonl in it" if path.is_dir() else "nothing there"
         raise InputError.at(path, "a run folder of `bertwright pretrain`", got)
     records = list(LogFile(path / "metrics.jsonl").records())
-    return RunFolder(
+    return RunRecords(
         path=path,
         settings=_optional(path / "settings.json") or {},
         facts=_optional(path / "run.json") or {},

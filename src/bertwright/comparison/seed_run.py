@@ -17,7 +17,7 @@ from bertwright.tasks.settings import FinetuneSettings
 
 
 @dataclass(frozen=True)
-class Adaptation:
+class SeedRun:
     """What one fine-tuning of a comparison takes, and where it leaves its work."""
 
     key: str
@@ -81,11 +81,11 @@ class Adaptation:
         }
 
 
-def run_apart(threads: int, adaptation: Adaptation) -> tuple[dict[str, Any], list[str]]:
-    """The record of ``adaptation``, made with ``threads`` where nobody watches, and what it had to say."""
+def run_apart(threads: int, seed_run: SeedRun) -> tuple[dict[str, Any], list[str]]:
+    """The record of ``seed_run``, made with ``threads`` where nobody watches, and what it had to say."""
     heard = _Heard()
     with computing_with(threads):
-        record = adaptation.run(heard)
+        record = seed_run.run(heard)
     return record, heard.lines
 
 
