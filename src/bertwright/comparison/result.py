@@ -14,7 +14,7 @@ from bertwright.comparison.paper import PERPLEXITY, published_name
 from bertwright.comparison.plan import Arm, Column, Plan
 from bertwright.comparison.settings import ComparisonSettings
 from bertwright.config.settings import flatten, leaves
-from bertwright.statistics.paired import Difference
+from bertwright.statistics.paired import Difference, significant
 from bertwright.tasks.summary import Spread
 
 
@@ -38,7 +38,7 @@ class Score:
                 "difference": found.difference,
                 "interval": found.interval.to_list(),
                 "p_value": found.p_value,
-                "significant": significant(found, level),
+                "significant": significant(found.p_value, level),
             }
         return {
             "metric": cell.metric,
@@ -52,11 +52,6 @@ class Score:
             **compared,
             "paper": self.paper,
         }
-
-
-def significant(found: Difference, level: float) -> bool:
-    """Whether chance alone would seldom do as much."""
-    return found.p_value < level - 1e-12
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,11 @@ class Difference:
         return self.one - self.other
 
 
+def significant(p_value: float, level: float) -> bool:
+    """Whether chance alone would do as much in less than ``level`` of all cases."""
+    return p_value < level - 1e-12
+
+
 @dataclass(frozen=True, slots=True)
 class McNemar:
     """Rows that only one of two models has right, and the exact test that they are equally many."""

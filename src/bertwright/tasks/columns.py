@@ -211,6 +211,19 @@ def _named(table: Table, names: Sequence[str]) -> list[str]:
     return [column for column in table.columns if column.strip().lower() in names]
 
 
+def column_named(table: Table, flag: str, what: str, names: Sequence[str]) -> str:
+    """The one column that is called one of ``names``.
+
+    Raises:
+        TableError: there is none, or several: ``flag`` has to name it.
+    """
+    found = _named(table, names)
+    if len(found) == 1:
+        return found[0]
+    several = "several could be it" if found else f"none is named {' or '.join(names[:2])}"
+    raise table.error(f"{flag} COLUMN for the {what}", hint=f"{several}; {table.listing}")
+
+
 def _only(table: Table, what: str, candidates: Sequence[str], flags: Sequence[str]) -> str:
     """The one candidate; none or several cannot be decided here."""
     if len(candidates) == 1:

@@ -11,7 +11,7 @@ from bertwright.errors import UsageError
 from bertwright.export.folder import open_for_use
 from bertwright.progress import Progress
 from bertwright.statistics.bootstrap import RESAMPLES
-from bertwright.statistics.paired import Difference, McNemar, differences, mcnemar
+from bertwright.statistics.paired import Difference, McNemar, differences, mcnemar, significant
 from bertwright.tasks.columns import Columns
 from bertwright.tasks.evaluation import Evaluation, evaluate
 from bertwright.tasks.kinds import open_task
@@ -37,7 +37,7 @@ class ModelComparison:
 
     def significant(self, p_value: float) -> bool:
         """Whether chance alone would seldom do as much."""
-        return p_value < self.level - 1e-12
+        return significant(p_value, self.level)
 
     def sentences(self) -> list[str]:
         """What there is to say, a sentence a metric."""

@@ -8,15 +8,15 @@ found when it stands in the passage once.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 from bertwright.errors import InputError
 from bertwright.tasks.answer.questions import Question, Reference
-from bertwright.tasks.columns import ChosenTable, Columns, choose_table
+from bertwright.tasks.columns import ChosenTable, Columns, choose_table, column_named
 from bertwright.tasks.examples import InputRow, input_row, text_cell
 from bertwright.tasks.formats import open_table
-from bertwright.tasks.table import Row, Table
+from bertwright.tasks.table import Row
 
 QUESTIONS = ("question", "query")
 PASSAGES = ("context", "passage", "paragraph", "document", "text")
@@ -33,11 +33,11 @@ def choose_columns(path: Path, columns: Columns, *, format: str, labelled: bool)
     if columns.names is None and columns.are_numbers:
         return choose_table(path, columns, format=format, labelled=labelled)
     table = open_table(path, format=format, names=columns.names)
-    question = columns.text or _named(table, "--text", "questions", QUESTIONS)
-    passage = columns.text_pair or _named(table, "--text-pair", "passages", PASSAGES)
+    question = columns.text or column_named(table, "--text", "questions", QUESTIONS)
+    passage = columns.text_pair or column_named(table, "--text-pair", "passages", PASSAGES)
     answer = columns.label
     if labelled and answer is None:
-        answer = _named(table, "--label", "answers", ANSWERS)
+        answer = column_named(table, "--label", "answers", ANSWERS)
     settled = Columns(question, passage, answer, columns.names)
     chosen = choose_table(path, settled, format=format, labelled=labelled)
     said = [
@@ -52,14 +52,6 @@ def choose_columns(path: Path, columns: Columns, *, format: str, labelled: bool)
     flags = "(say --text, --text-pair, --label to choose)"
     guess = f"{path.name}: guessed {', '.join(said)} {flags}" if said else None
     return ChosenTable(chosen.table, chosen.columns, guess)
-
-
-def _named(table: Table, flag: str, what: str, names: Sequence[str]) -> str:
-    found = [column for column in table.columns if column.strip().lower() in names]
-    if len(found) == 1:
-        return found[0]
-    several = "several could be it" if found else f"none is named {' or '.join(names[:2])}"
-    raise table.error(f"{flag} COLUMN for the {what}", hint=f"{several}; {table.listing}")
 
 
 class TableReader:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from bertwright.tasks.columns import ChosenTable, Columns, choose_table
+from bertwright.tasks.columns import ChosenTable, Columns, choose_table, column_named
 from bertwright.tasks.examples import InputRow, input_row, text_cell
 from bertwright.tasks.formats import open_table
 from bertwright.tasks.table import Row, Table
@@ -40,10 +40,10 @@ def choose_columns(
         given.label or _present(table, stored.label),
         given.names,
     )
-    words = columns.text or _named(table, "--text", "words", WORDS)
+    words = columns.text or column_named(table, "--text", "words", WORDS)
     tags = columns.label
     if labelled and tags is None:
-        tags = _named(table, "--label", "tags", TAGS)
+        tags = column_named(table, "--label", "tags", TAGS)
     settled = Columns(words, None, tags, columns.names)
     chosen = choose_table(path, settled, format=format, labelled=labelled)
     said = [f"words {words!r}"] if columns.text is None else []
@@ -54,14 +54,6 @@ def choose_columns(
 
 def _present(table: Table, column: str | None) -> str | None:
     return column if column in table.columns else None
-
-
-def _named(table: Table, flag: str, what: str, names: Sequence[str]) -> str:
-    found = [column for column in table.columns if column.strip().lower() in names]
-    if len(found) == 1:
-        return found[0]
-    several = "several could be it" if found else f"none is named {' or '.join(names[:2])}"
-    raise table.error(f"{flag} COLUMN for the {what}", hint=f"{several}; {table.listing}")
 
 
 class TableReader:
