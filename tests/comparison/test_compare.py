@@ -18,8 +18,12 @@ from comparison.small_comparison import StopAfter, settings, tags, told, weights
 from bertwright.checkpoints.model_folder import open_model, save_model
 from bertwright.comparison import cells
 from bertwright.comparison.answers import Answers
+from bertwright.comparison.cells import Cell
+from bertwright.comparison.plan import Arm, Column
 from bertwright.comparison.result import Comparison
+from bertwright.comparison.run import _of_cells
 from bertwright.comparison.seed_run import SeedRun, run_apart
+from bertwright.comparison.settings import TaskSettings
 from bertwright.durable import read_manifest, verify
 from bertwright.errors import (
     Interrupted,
@@ -319,6 +323,17 @@ def test_what_is_odd_for_one_row_is_a_warning_of_that_row(
     assert heard.warnings == list(result.warnings), "each once, as it is in the record"
     (warning,) = (warning for warning in result.warnings if "foreign" in warning)
     assert warning.startswith("foreign, reviews: train.tsv: ") and "pieces are unknown" in warning
+
+
+def test_what_is_odd_for_all_rows_is_told_once() -> None:
+    column = Column("reviews", "reviews", TaskSettings(train="t", dev="d"), "classify")
+
+    def cell(title: str, *warnings: str) -> Cell:
+        arm = Arm(title, title, title, 1.0, {}, None)
+        return Cell(arm, column, ({"warnings": warnings}, {"warnings": warnings[:1]}), ())
+
+    found = [cell("one", "a", "known"), cell("other", "a", "b"), cell("third", "a", "b")]
+    assert _of_cells(found, ["reviews: known"]) == ["all rows, reviews: a", "other, third, reviews: b"]
 
 
 def test_words_against_characters(files: Path, tmp_path: Path) -> None:

@@ -103,7 +103,9 @@ def test_page_is_whole_and_harmless(record: dict[str, Any]) -> None:
 def test_runs_that_learned_nothing_are_told(record: dict[str, Any]) -> None:
     assert "learned nothing" not in read(render(record)).text
     record["rows"][0]["scores"]["CoNLL-2003"]["seeds"][1]["stuck"] = "every row was given the label 'O'"
-    assert f"BERT on {EVIL}: 1 of 2 runs learned nothing" in read(render(record)).text
+    assert f"{EVIL}: 1 of 2 runs of BERT learned nothing" in read(render(record)).text
+    record["rows"][1]["scores"]["CoNLL-2003"]["seeds"][0]["stuck"] = "every row was given the label 'O'"
+    assert f"{EVIL}: 1 of 2 runs in all rows learned nothing" in read(render(record)).text
 
 
 def test_an_encoder_of_several_rows_is_told_once(record: dict[str, Any]) -> None:
@@ -126,7 +128,9 @@ def test_steps_are_drawn_over_steps(record: dict[str, Any]) -> None:
     record["comparison"] = "steps"
     half = row("bert@50", "BERT, half", 0.5, record["rows"][0]["scores"]["CoNLL-2003"])
     record["rows"].insert(0, half)
-    assert read(render(record)).tags["svg"] == 2
+    checker = read(render(record))
+    assert checker.tags["svg"] == 2
+    assert "masked" in checker.text  # what the curves are called, not what their encoders are
 
 
 def test_a_single_row_has_no_tests(record: dict[str, Any]) -> None:

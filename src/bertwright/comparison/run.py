@@ -101,13 +101,21 @@ def _tokenizer(plan: Plan, store: Path | None) -> Tokenizer:
 
 
 def _of_cells(cells: Iterable[Cell], told: Sequence[str]) -> list[str]:
-    """What was odd about the data for a row alone, as where its vocabulary is of another language."""
-    found: dict[str, None] = {}
+    """What was odd about the data once rows learned from it, as where the vocabulary of one is of another
+    language; what all of them found is told once."""
+    arms: dict[str, list[str]] = {}
+    found: dict[tuple[str, str], list[str]] = {}
     for cell in cells:
+        column, title = cell.column.name, cell.arm.title
+        arms.setdefault(column, []).append(title)
         said = {warning for record in cell.records for warning in record.get("warnings", ())}
-        new = [warning for warning in sorted(said) if f"{cell.column.name}: {warning}" not in told]
-        found |= dict.fromkeys(f"{cell.arm.title}, {cell.column.name}: {warning}" for warning in new)
-    return list(found)
+        for warning in sorted(said):
+            if f"{column}: {warning}" not in told:
+                found.setdefault((column, warning), []).append(title)
+    return [
+        f"{'all rows' if titles == arms[column] else ', '.join(titles)}, {column}: {warning}"
+        for (column, warning), titles in found.items()
+    ]
 
 
 def _scores(

@@ -8,6 +8,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
+from bertwright.comparison.tables.steps import OBJECTIVES
 from bertwright.reports.comparison_table import paper_difference
 from bertwright.reports.drawing import BLUE, GREEN, GREY, ORANGE, SOFT, drawing
 
@@ -49,7 +50,7 @@ def apart(record: Mapping[str, Any], column: Mapping[str, Any]) -> str:
         axes.grid(visible=False, axis="y")
 
     height = 1.3 + 0.32 * max(2, len(compared))
-    return drawing(f"{column['title']}: difference", paint, size=(5.4, height))
+    return drawing(f"{column['title']}: difference", paint, size=(5.4, height), legend_below=True)
 
 
 def over_steps(record: Mapping[str, Any], column: Mapping[str, Any]) -> str:
@@ -62,7 +63,8 @@ def over_steps(record: Mapping[str, Any], column: Mapping[str, Any]) -> str:
             mean = [100 * score["mean"] for score in found]
             spread = [100 * (score["deviation"] or 0.0) for score in found]
             color = _COLORS[number % len(_COLORS)]
-            axes.plot(x, mean, color=color, marker="o", markersize=4, linewidth=1.8, label=name)
+            title, _ = OBJECTIVES.get(name, (name, ""))
+            axes.plot(x, mean, color=color, marker="o", markersize=4, linewidth=1.8, label=title)
             low = [value - by for value, by in zip(mean, spread, strict=True)]
             high = [value + by for value, by in zip(mean, spread, strict=True)]
             axes.fill_between(x, low, high, color=color, alpha=0.15, linewidth=0)

@@ -84,13 +84,16 @@ def _headline(result: page.Page, record: Mapping[str, Any]) -> None:
 def _stuck(record: Mapping[str, Any]) -> list[str]:
     """Where nothing was learned, which no difference can tell of."""
     told = []
-    for row in record["rows"]:
-        for column in record["columns"]:
+    for column in record["columns"]:
+        found: dict[str, list[str]] = {}
+        for row in record["rows"]:
             runs = row["scores"][column["name"]]["seeds"]
             count = sum(run["stuck"] is not None for run in runs)
             if count:
-                where = f"{row['title']} on {column['title']}"
-                told.append(f"{where}: {count} of {len(runs)} runs learned nothing, after every attempt.")
+                found.setdefault(f"{count} of {len(runs)}", []).append(row["title"])
+        for runs, titles in found.items():
+            where = "in all rows" if len(titles) == len(record["rows"]) > 1 else f"of {'; '.join(titles)}"
+            told.append(f"{column['title']}: {runs} runs {where} learned nothing, after every attempt.")
     return told
 
 

@@ -19,12 +19,19 @@ BLUE, ORANGE, GREEN, GREY = "#1f5fbf", "#d9731a", "#0a7d4f", "#8a94a3"
 INK, SOFT, FAINT = "#1c2430", "#5b6675", "#e3e8ee"
 
 
-def drawing(title: str, paint: Callable[[Axes], None], *, size: tuple[float, float] = (5.4, 3.1)) -> str:
+def drawing(
+    title: str,
+    paint: Callable[[Axes], None],
+    *,
+    size: tuple[float, float] = (5.4, 3.1),
+    legend_below: bool = False,
+) -> str:
     """The drawing as an ``<svg>`` element.
 
     Args:
         paint: puts the content on the axes; the dress is the same for all drawings.
         size: in inches; only the ratio of the two stays.
+        legend_below: put the legend under the axes, where its marks are not taken for data.
     """
     settings = {
         "svg.fonttype": "none",
@@ -43,7 +50,10 @@ def drawing(title: str, paint: Callable[[Axes], None], *, size: tuple[float, flo
         axes.set_axisbelow(True)
         paint(axes)
         if axes.get_legend_handles_labels()[0]:
-            axes.legend(frameon=False, fontsize=8.5)
+            if legend_below:
+                figure.legend(loc="outside lower right", frameon=False, fontsize=8.5)
+            else:
+                axes.legend(frameon=False, fontsize=8.5)
         buffer = io.StringIO()
         with warnings.catch_warnings():
             # Text stays text, and the reader's fonts draw it: what the font here lacks is no fault.
