@@ -13,9 +13,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from bertwright.errors import ModelError, SettingsError
-from bertwright.model.bilm import FORGET_BIAS, BilmEncoder, BilmForPreTraining, turned_positions
+from bertwright.model.bilm import FORGET_BIAS, BilmEncoder, BilmForPreTraining
 from bertwright.model.bilm_config import BilmConfig
 from bertwright.model.losses import masked_language_loss
+from bertwright.model.turned_rows import turned_positions
 
 V, P, C, LONGEST = 37, 4, 7, 20
 CONFIG = BilmConfig(

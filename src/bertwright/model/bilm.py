@@ -28,6 +28,7 @@ from bertwright.model.dropout import Dropout
 from bertwright.model.encoder import EncoderOutput, last_positions
 from bertwright.model.initialization import allocate, initialize, without_numbers
 from bertwright.model.pretraining_model import PretrainingOutput
+from bertwright.model.turned_rows import at_positions, turned_positions
 
 FORGET_BIAS = 1.0
 """At first every gate rather keeps (Jozefowicz et al. 2015; the default of the original's cells)."""
@@ -119,8 +120,8 @@ class BilmEncoder(nn.Module):
     def _read_backward(self, embedded: Tensor, attention_mask: Tensor | None) -> list[Tensor]:
         """Each row is turned round up to its last token, so that padding comes after all tokens again."""
         turned = turned_positions(embedded, attention_mask)
-        states = self._read(self.backward_layers, _chosen(embedded, turned))
-        return [_chosen(state, turned) for state in states]
+        states = self._read(self.backward_layers, at_positions(embedded, turned))
+        return [at_positions(state, turned) for state in states]
 
     def _read(self, layers: nn.ModuleList, hidden: Tensor) -> list[Tensor]:
         """L states (B, S, P); from the second layer on, what a layer reads is added to what it gives."""
@@ -183,27 +184,6 @@ class BilmForPreTraining(nn.Module):
 
     def _logits(self, hidden: Tensor) -> Tensor:
         return F.linear(self.dropout(hidden), self.encoder.word_embeddings.weight, self.softmax_bias)
-
-
-def turned_positions(hidden: Tensor, attention_mask: Tensor | None) -> Tensor:
-    """(B, S) int64: in each row the positions of its tokens from last to first, then those of its padding.
-
-    Turning twice is not turning at all.
-    """
-    rows, length = hidden.shape[:2]
-    places = torch.arange(length, device=hidden.device).expand(rows, length)
-    if attention_mask is None:
-        return places.flip(1)
-    lengths = attention_mask.to(torch.bool).sum(1, keepdim=True)  # (B, 1)
-    return torch.where(places < lengths, lengths - 1 - places, places)
-
-
-def _chosen(hidden: Tensor, positions: Tensor) -> Tensor:
-    """Of each row of ``hidden`` (B, S, W) the ``positions`` (B, S)."""
-    rows, length, width = hidden.shape
-    starts = torch.arange(0, rows * length, length, device=hidden.device)
-    flat = (positions + starts[:, None]).flatten()
-    return hidden.flatten(0, 1).index_select(0, flat).view(rows, length, width)
 
 
 @cache
