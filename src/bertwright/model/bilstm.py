@@ -19,6 +19,8 @@ LAYERS = 2
 """Of the BiLSTM in the paper's section 5.3."""
 PAPER_LSTM_SIZE = 768
 """Numbers in each direction there."""
+_BAND_ROWS = 8
+"""Fewer make products too small, more are of too different lengths."""
 
 
 def new_bilstm(width: int, size: int, dropout: float) -> nn.LSTM:
@@ -40,7 +42,7 @@ def read_both_ways(lstm: nn.LSTM, hidden: Tensor, mask: Tensor | None) -> Tensor
         whole: Tensor = lstm(hidden)[0]
         return whole
     if hidden.device.type == "cpu":
-        return _read_padded(lstm, hidden, mask)
+        return _read_banded(lstm, hidden, mask)
     return read_packed(lstm, hidden, mask)
 
 
@@ -52,12 +54,26 @@ def read_packed(lstm: nn.LSTM, hidden: Tensor, mask: Tensor) -> Tensor:
     return padded
 
 
-def _read_padded(lstm: nn.LSTM, hidden: Tensor, mask: Tensor) -> Tensor:
-    """The same layer by layer and direction by direction, rows turned round for the backward one.
+def _read_banded(lstm: nn.LSTM, hidden: Tensor, mask: Tensor) -> Tensor:
+    """The same with rows of similar length together, each band padded to its longest row.
 
-    On processors PyTorch hands whole batches to oneDNN, and packed ones to many small operators: a step with
-    a third of padding takes less than half of the time, though the padding is read with it.
+    On processors PyTorch hands padded rows to oneDNN, and packed ones to many small operators, which take two
+    to five times as long for each token.
     """
+    length = mask.shape[1]
+    lengths = mask.to(torch.bool).sum(dim=1)
+    order = lengths.argsort(descending=True, stable=True)
+    bands = []
+    for first in range(0, len(order), _BAND_ROWS):
+        band = order[first : first + _BAND_ROWS]
+        longest = int(lengths[band[0]])
+        read = _read_padded(lstm, hidden.index_select(0, band)[:, :longest], mask[band, :longest])
+        bands.append(F.pad(read, (0, 0, 0, length - longest)))
+    return torch.cat(bands).index_select(0, order.argsort())
+
+
+def _read_padded(lstm: nn.LSTM, hidden: Tensor, mask: Tensor) -> Tensor:
+    """Layer by layer and direction by direction, rows turned round for the backward one."""
     turned = turned_positions(hidden, mask)
     for number in range(lstm.num_layers):
         if number:
