@@ -176,7 +176,7 @@ def test_a_network_of_lstms() -> None:
     assert isinstance(large, BilmConfig)
     assert (large.num_hidden_layers, large.num_cells, large.direction_size) == (2, 4096, 512)
     assert large.initializer_range == pytest.approx(512**-0.5)
-    assert _settings(objective="bilm").instances_at_once(128) == 8192 // 8 // 128
+    assert _settings(objective="bilm").instances_at_once(128) == 8192 // 2 // 128
     wrong = {"num_attention_heads": 4, "hidden_act": "relu", "whole_word": True, "shard": True}
     with pytest.raises(SettingsError) as problem:
         _settings(objective="bilm", **wrong)
