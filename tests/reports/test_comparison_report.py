@@ -149,6 +149,12 @@ def test_the_table_has_perplexities_where_they_differ(record: dict[str, Any]) ->
     assert headings(record) == ["", EVIL]
 
 
+def test_many_tasks_have_the_papers_figures_below(record: dict[str, Any]) -> None:
+    assert lines(record)[0][-1] == "80.0 ± 1.2 (96.4)"
+    record["columns"] *= 5
+    assert lines(record)[0][-1] == "80.0 ± 1.2\n(96.4)"
+
+
 def test_same_record_same_bytes(record: dict[str, Any]) -> None:
     assert render(record) == render(json.loads(json.dumps(record)))
 

@@ -8,6 +8,7 @@ from typing import Any
 from bertwright.data.objectives import MASKED, WordObjective, measured_words
 
 PERPLEXITY = "perplexity"
+_SIDE_BY_SIDE = 4
 
 
 def legend(record: Mapping[str, Any]) -> str:
@@ -25,13 +26,14 @@ def headings(record: Mapping[str, Any]) -> list[str]:
 
 
 def lines(record: Mapping[str, Any]) -> list[list[str]]:
-    """A line a row."""
+    """A line a row; of many tasks the paper's figures stand below, or the table would be too wide."""
+    beside = " " if len(record["columns"]) <= _SIDE_BY_SIDE else "\n"
     shown = []
     for row in record["rows"]:
         cells = [row["title"]]
         if has_perplexity(record):
             cells.append(perplexity(row))
-        cells += [score(row["scores"][column["name"]]) for column in record["columns"]]
+        cells += [score(row["scores"][column["name"]], beside) for column in record["columns"]]
         shown.append(cells)
     return shown
 
@@ -53,11 +55,11 @@ def perplexity(row: Mapping[str, Any]) -> str:
     return f"{value:,.2f}{which}" + (f" ({beside:.2f})" if beside is not None else "")
 
 
-def score(found: Mapping[str, Any]) -> str:
-    """A cell."""
+def score(found: Mapping[str, Any], beside: str = " ") -> str:
+    """A cell; ``beside`` stands before the paper's figure."""
     spread = "" if found["deviation"] is None else f" ± {100 * found['deviation']:.1f}"
     star = " *" if found.get("significant") else ""
-    paper = "" if found["paper"] is None else f" ({found['paper']:.1f})"
+    paper = "" if found["paper"] is None else f"{beside}({found['paper']:.1f})"
     return f"{100 * found['mean']:.1f}{spread}{star}{paper}"
 
 

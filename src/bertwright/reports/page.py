@@ -36,7 +36,8 @@ table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nu
 th { text-align: left; color: var(--soft); font-weight: 600; border-bottom: 2px solid var(--line); }
 th, td { padding: .4rem .7rem .4rem 0; vertical-align: top; }
 td { border-bottom: 1px solid var(--line); overflow-wrap: anywhere; }
-th.r, td.r { text-align: right; white-space: nowrap; overflow-wrap: normal; }
+td:first-child { overflow-wrap: break-word; }
+th.r, td.r { text-align: right; white-space: pre; overflow-wrap: normal; }
 tr.best td { font-weight: 650; color: var(--good); }
 .blank { border: 1px solid var(--line); border-radius: 10px; padding: .75rem .9rem; }
 .blank p { margin: 0 0 .5rem; overflow-wrap: anywhere; }
