@@ -333,7 +333,7 @@ def test_what_is_odd_for_all_rows_is_told_once() -> None:
         return Cell(arm, column, ({"warnings": warnings}, {"warnings": warnings[:1]}), ())
 
     found = [cell("one", "a", "known"), cell("other", "a", "b"), cell("third", "a", "b")]
-    assert _of_cells(found, ["reviews: known"]) == ["all rows, reviews: a", "other, third, reviews: b"]
+    assert _of_cells(found, ["reviews: known"]) == ["all rows, reviews: a", "other; third, reviews: b"]
 
 
 def test_words_against_characters(files: Path, tmp_path: Path) -> None:

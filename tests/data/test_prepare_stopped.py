@@ -29,8 +29,10 @@ from bertwright.errors import (
     OutputExistsError,
     ResumeError,
     RunError,
+    UsageError,
     WorkerError,
 )
+from bertwright.inference.inspection.detection import inspect_path
 from bertwright.tokenization.tokenizer import Tokenizer
 
 
@@ -219,6 +221,24 @@ def test_parts_of_another_request_stay_unless_they_may_go(
     assert {**tree(tmp_path / "s.partial"), "seconds.json": None} == {**left, "seconds.json": None}
     assert prepare([path], overwrite=True, **options).reused_parts == 0
     assert not (tmp_path / "s.partial").exists()
+
+
+def test_finished_parts_are_no_text(
+    tmp_path: Path, vocabulary: Path, small_parts: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the shell wrote out data/*, which holds the unfinished output the second time."""
+    (tmp_path / "data").mkdir()
+    text = write(tmp_path / "data/a.txt", random_text(300))
+    options: dict[str, Any] = {"vocabulary": vocabulary, "output": tmp_path / "data/s", "workers": 1}
+    with monkeypatch.context() as patch:
+        stop_after(3, KeyboardInterrupt, patch)
+        with pytest.raises(KeyboardInterrupt):
+            prepare([text], **options)
+    with pytest.raises(UsageError, match=r"s\.partial: expected text, got what is finished of this"):
+        prepare(sorted((tmp_path / "data").iterdir()), **options)
+    findings = inspect_path(tmp_path / "data/s.partial")
+    assert findings.facts["parts"] == 3 and findings.notes == ("the same command goes on from there",)
+    assert prepare([text], **options).reused_parts == 3
 
 
 def test_overwriting_goes_on_like_any_other_request(

@@ -88,6 +88,16 @@ def test_going_on_unasked(tmp_path: Path, overwrite: bool) -> None:
         assert work.records == []
 
 
+@pytest.mark.parametrize("damaged", ["{", "{}", "[]", '{"seconds": "long"}'])
+def test_a_damaged_count_of_seconds_costs_no_work(tmp_path: Path, damaged: str) -> None:
+    output = tmp_path / "out"
+    stopped(output)
+    (tmp_path / "out.partial/seconds.json").write_text(damaged)
+    work = durable.UnfinishedWork(output, REQUEST, "log.jsonl")
+    with work.held(resume=True):
+        assert work.records == [{"part": 1}] and work.earlier_seconds == 0.0
+
+
 def test_overwriting_a_damaged_request(tmp_path: Path) -> None:
     output = tmp_path / "out"
     stopped(output)

@@ -113,7 +113,7 @@ def _of_cells(cells: Iterable[Cell], told: Sequence[str]) -> list[str]:
             if f"{column}: {warning}" not in told:
                 found.setdefault((column, warning), []).append(title)
     return [
-        f"{'all rows' if titles == arms[column] else ', '.join(titles)}, {column}: {warning}"
+        f"{'all rows' if titles == arms[column] else '; '.join(titles)}, {column}: {warning}"
         for (column, warning), titles in found.items()
     ]
 

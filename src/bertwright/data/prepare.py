@@ -289,6 +289,16 @@ def _check_output(target: Path, overwrite: bool, read: Sequence[str | Path]) -> 
     durable.check_new_directory(target, KIND, overwrite)
     for path in read:
         durable.require_elsewhere(target, path)
+        if _is_within(path, durable.unfinished_directory(target)):  # as where a shell wrote out data/*
+            what = "what is finished of this very output"
+            raise UsageError(f"{shown_path(path)}: expected text, got {what} (leave it out)")
+
+
+def _is_within(path: str | Path, folder: Path) -> bool:
+    if not folder.is_dir() or "\0" in str(path):
+        return False
+    real = Path(os.path.realpath(path))
+    return Path(os.path.realpath(folder)) in (real, *real.parents)
 
 
 def _check_workers(workers: int | None, engine: Engine | None) -> None:
@@ -306,7 +316,10 @@ def _workers_for(corpus: Corpus, asked: int | None) -> int:
 def _require_pairs(counts: Counts, folder: PartsFolder) -> None:
     """Refuse text without pairs of sentences. Its parts stay: for masked LM they are what is wanted."""
     kept = shown_path(folder.path.name)
-    hint = f"; --mlm-only accepts it for masked LM without next sentences, and takes its parts from {kept}"
+    hint = (
+        f"; --mlm-only accepts it for masked LM without next sentences, and takes its parts from {kept}; "
+        "with --overwrite mended text takes their place"
+    )
     if counts.documents == 1:
         raise CorpusError(
             "the corpus: expected at least two documents, so that a next sentence can come from another, "

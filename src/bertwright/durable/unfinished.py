@@ -177,5 +177,12 @@ class UnfinishedWork:
                 f"{shown_path(self.directory)}: begun with another request: {'; '.join(changed)} ({hint})"
             )
         self.records = list(self._log.records())
-        if (self.directory / _SECONDS).exists():
-            self.earlier_seconds = strict_json.load(self.directory / _SECONDS, error=ResumeError)["seconds"]
+        self.earlier_seconds = self._stored_seconds()
+
+    def _stored_seconds(self) -> float:
+        """Nobody is to lose work for a figure: 0 where they cannot be read."""
+        with suppress(ResumeError, FileNotFoundError):
+            stored = strict_json.load(self.directory / _SECONDS, error=ResumeError)
+            if isinstance(stored, dict) and isinstance(stored.get("seconds"), float):
+                return float(stored["seconds"])
+        return 0.0

@@ -61,7 +61,8 @@ def _read_banded(lstm: nn.LSTM, hidden: Tensor, mask: Tensor) -> Tensor:
     to five times as long for each token.
     """
     length = mask.shape[1]
-    lengths = mask.to(torch.bool).sum(dim=1)
+    mask = mask.to(torch.bool)
+    lengths = mask.sum(dim=1)
     order = lengths.argsort(descending=True, stable=True)
     bands = []
     for first in range(0, len(order), _BAND_ROWS):

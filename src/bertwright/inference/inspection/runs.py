@@ -101,8 +101,11 @@ def inspect_comparison(path: Path, progress: Progress | None = None) -> Findings
 
 
 def inspect_unfinished(path: Path, _progress: Progress | None = None) -> Findings:
-    """The ``OUTPUT.partial`` folder of ``embed`` or ``predict``."""
+    """The ``OUTPUT.partial`` folder of long work: parts of ``prepare``, rows of ``embed`` and ``predict``."""
     request = strict_json.load(path / "request.json", max_bytes=strict_json.OWN_BYTES)
+    if parts := len(list(path.glob("part-*"))):
+        facts = {"parts": parts, "request": request}
+        return Findings("unfinished work", path, facts, notes=("the same command goes on from there",))
     records = list(durable.LogFile(path / "blocks.jsonl").records())
     facts = {"rows": sum(int(record.get("rows", 0)) for record in records), "request": request}
     return Findings("unfinished work", path, facts, notes=("repeat the command with --resume to go on",))
