@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
@@ -48,15 +48,20 @@ def stop_after(count: int, error: type[BaseException], monkeypatch: pytest.Monke
     monkeypatch.setattr(prepare_module, "make_part", make)
 
 
+def stopped(count: int, monkeypatch: pytest.MonkeyPatch, corpus: Sequence[Path], **options: Any) -> None:
+    """A preparation that ends behind so many parts."""
+    with monkeypatch.context() as patch:
+        stop_after(count, KeyboardInterrupt, patch)
+        with pytest.raises(KeyboardInterrupt):
+            prepare(corpus, **options)
+
+
 def test_finished_parts_are_found_again(
     tmp_path: Path, vocabulary: Path, small_parts: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     corpus = [write(tmp_path / "a.txt", random_text(300))]
     whole = prepare(corpus, vocabulary=vocabulary, output=tmp_path / "whole", workers=1)
-    with monkeypatch.context() as patch:
-        stop_after(3, KeyboardInterrupt, patch)
-        with pytest.raises(KeyboardInterrupt):
-            prepare(corpus, vocabulary=vocabulary, output=tmp_path / "s", workers=1)
+    stopped(3, monkeypatch, corpus, vocabulary=vocabulary, output=tmp_path / "s", workers=1)
     assert not (tmp_path / "s").exists()
     folder = tmp_path / "s.partial"
     assert sorted(p.name for p in folder.iterdir()) == [
@@ -103,10 +108,7 @@ def test_going_on_is_told_from_the_first_part_on(
 ) -> None:
     """Comparing hundreds of gigabytes with their SHA-256 takes minutes, too."""
     corpus, watch = [write(tmp_path / "a.txt", random_text(300))], Watch()
-    with monkeypatch.context() as patch:
-        stop_after(3, KeyboardInterrupt, patch)
-        with pytest.raises(KeyboardInterrupt):
-            prepare(corpus, vocabulary=vocabulary, output=tmp_path / "s", workers=1)
+    stopped(3, monkeypatch, corpus, vocabulary=vocabulary, output=tmp_path / "s", workers=1)
     told: list[tuple[float | None, float]] = []
     read_really = parts._read
 
@@ -147,10 +149,7 @@ def test_going_on_needs_room_for_the_rest_alone(
     options: dict[str, Any] = {"vocabulary": vocabulary, "workers": 1}
     whole = prepare(corpus, output=tmp_path / "whole", **options)
     assert whole.shards > 4
-    with monkeypatch.context() as patch:
-        stop_after(whole.shards - 1, KeyboardInterrupt, patch)
-        with pytest.raises(KeyboardInterrupt):
-            prepare(corpus, output=tmp_path / "s", **options)
+    stopped(whole.shards - 1, monkeypatch, corpus, output=tmp_path / "s", **options)
     free, usage = 10, shutil.disk_usage(tmp_path)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=free))
     with pytest.raises(DiskError, match="not enough space"):
@@ -200,10 +199,7 @@ def test_parts_of_another_request_stay_unless_they_may_go(
     """They may be hours of work, and the other request a slip."""
     path = write(tmp_path / "a.txt", random_text(300))
     options: dict[str, Any] = {"vocabulary": vocabulary, "output": tmp_path / "s", "workers": 1}
-    with monkeypatch.context() as patch:
-        stop_after(3, KeyboardInterrupt, patch)
-        with pytest.raises(KeyboardInterrupt):
-            prepare([path], **options)
+    stopped(3, monkeypatch, [path], **options)
     if change == "words":
         pytest.importorskip("rjieba")
         options["words"] = "rjieba"
@@ -230,10 +226,7 @@ def test_finished_parts_are_no_text(
     (tmp_path / "data").mkdir()
     text = write(tmp_path / "data/a.txt", random_text(300))
     options: dict[str, Any] = {"vocabulary": vocabulary, "output": tmp_path / "data/s", "workers": 1}
-    with monkeypatch.context() as patch:
-        stop_after(3, KeyboardInterrupt, patch)
-        with pytest.raises(KeyboardInterrupt):
-            prepare([text], **options)
+    stopped(3, monkeypatch, [text], **options)
     with pytest.raises(UsageError, match=r"s\.partial: expected text, got what is finished of this"):
         prepare(sorted((tmp_path / "data").iterdir()), **options)
     findings = inspect_path(tmp_path / "data/s.partial")
@@ -247,10 +240,7 @@ def test_overwriting_goes_on_like_any_other_request(
     corpus = [write(tmp_path / "a.txt", random_text(300))]
     options: dict[str, Any] = {"vocabulary": vocabulary, "output": tmp_path / "s", "workers": 1}
     prepare([write(tmp_path / "b.txt", random_text(200, seed=2))], **options)
-    with monkeypatch.context() as patch:
-        stop_after(3, KeyboardInterrupt, patch)
-        with pytest.raises(KeyboardInterrupt):
-            prepare(corpus, overwrite=True, **options)
+    stopped(3, monkeypatch, corpus, overwrite=True, **options)
     assert prepare(corpus, overwrite=True, **options).reused_parts == 3
     assert contents(tmp_path / "s") == expected(*corpus)
 

@@ -53,8 +53,7 @@ def figures(task: Mapping[str, Any] | None, provenance: Mapping[str, Any]) -> li
 
 
 def _pretraining(training: object) -> list[str]:
-    words = measured_words(training) if isinstance(training, Mapping) else None
-    if not isinstance(training, Mapping) or words is None:
+    if not isinstance(training, Mapping) or (words := measured_words(training)) is None:
         return []
     baselines = training.get("baselines") or {}
     rows: list[Sequence[object]] = [

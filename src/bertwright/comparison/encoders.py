@@ -11,7 +11,7 @@ from typing import Any
 from bertwright.checkpoints.model_folder import ModelFolder, open_model
 from bertwright.comparison.plan import Arm, Encoder, Plan
 from bertwright.comparison.work import Work, key_of
-from bertwright.data.objectives import WORD_FIGURES
+from bertwright.data.objectives import FIGURES
 from bertwright.data.store import TokenStore
 from bertwright.errors import StoreError
 from bertwright.pretraining.assembly import RunData
@@ -23,8 +23,7 @@ from bertwright.pretraining.source import PhasedSource
 from bertwright.progress import Progress
 from bertwright.tokenization.tokenizer import Tokenizer
 
-_FIGURES = ("steps", "tokens", "seconds", "parameters", "precision")
-_MEASURED = (*WORD_FIGURES, "nsp_loss", "nsp_accuracy")
+_LENGTHS = ("steps", "tokens", "seconds", "parameters", "precision")
 
 
 @dataclass(frozen=True)
@@ -123,4 +122,4 @@ def _counted(store: TokenStore, settings: PretrainingSettings, tokens: int | Non
 
 def _told(summary: Mapping[str, Any]) -> dict[str, Any]:
     """What a comparison keeps of a pre-training: lengths, and what was measured on held-out text."""
-    return {name: summary[name] for name in (*_FIGURES, *_MEASURED) if summary.get(name) is not None}
+    return {name: summary[name] for name in (*_LENGTHS, *FIGURES) if summary.get(name) is not None}

@@ -36,6 +36,11 @@ class WordObjective:
         """The name of its ``loss``, ``accuracy`` or ``perplexity``."""
         return f"{self.name}_{kind}"
 
+    @property
+    def figures(self) -> tuple[str, str, str]:
+        """The names of all three, in this order."""
+        return self.figure("loss"), self.figure("accuracy"), self.figure("perplexity")
+
 
 @dataclass(frozen=True)
 class PairObjective:
@@ -88,10 +93,10 @@ OBJECTIVES: Mapping[ObjectiveName, Objective] = {
 }
 PUBLISHED: ObjectiveName = "mlm+nsp"
 
-WORD_FIGURES = tuple(
-    words.figure(kind) for words in WORD_OBJECTIVES for kind in ("loss", "accuracy", "perplexity")
-)
+WORD_FIGURES = tuple(name for words in WORD_OBJECTIVES for name in words.figures)
 """All figures about words that a run can have."""
+FIGURES = (*WORD_FIGURES, "nsp_loss", "nsp_accuracy")
+"""And about pairs."""
 
 
 def objective_of(settings: Mapping[str, Any]) -> Objective:

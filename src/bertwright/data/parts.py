@@ -176,10 +176,15 @@ class PartsFolder:
 
     def count(self) -> int:
         """How many parts are finished, whoever knows of them: workers put them in place at once."""
-        return len(list(self.path.glob(f"{_KIND}-*")))
+        return count_parts(self.path)
 
     def _are_worth_keeping(self) -> bool:
         return not self._useless and self.count() > 0
+
+
+def count_parts(folder: Path) -> int:
+    """How many finished parts ``folder`` holds."""
+    return len(list(folder.glob(f"{_KIND}-*")))
 
 
 def _read(folder: Path) -> Part | None:

@@ -289,16 +289,9 @@ def _check_output(target: Path, overwrite: bool, read: Sequence[str | Path]) -> 
     durable.check_new_directory(target, KIND, overwrite)
     for path in read:
         durable.require_elsewhere(target, path)
-        if _is_within(path, durable.unfinished_directory(target)):  # as where a shell wrote out data/*
+        if durable.is_within(path, durable.unfinished_directory(target)):  # as where a shell wrote out data/*
             what = "what is finished of this very output"
             raise UsageError(f"{shown_path(path)}: expected text, got {what} (leave it out)")
-
-
-def _is_within(path: str | Path, folder: Path) -> bool:
-    if not folder.is_dir() or "\0" in str(path):
-        return False
-    real = Path(os.path.realpath(path))
-    return Path(os.path.realpath(folder)) in (real, *real.parents)
 
 
 def _check_workers(workers: int | None, engine: Engine | None) -> None:

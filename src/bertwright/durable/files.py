@@ -62,6 +62,14 @@ def check_new_file(path: str | Path, overwrite: bool) -> None:
         raise OutputExistsError(target, f"it is {got}, which no file replaces: choose another output")
 
 
+def is_within(path: str | Path, folder: str | Path) -> bool:
+    """Whether ``path`` is ``folder`` or lies in it, by whatever names; False where one of them is nowhere."""
+    if not Path(folder).exists() or "\0" in str(path):
+        return False
+    inner, outer = (Path(os.path.realpath(place)) for place in (path, folder))
+    return outer in (inner, *inner.parents)
+
+
 def require_elsewhere(output: str | Path, source: str | Path) -> None:
     """Refuse an output that is what is read, or a directory around it: replacing it would take that away.
 
@@ -72,14 +80,13 @@ def require_elsewhere(output: str | Path, source: str | Path) -> None:
     Raises:
         UsageError: they are the same, or ``source`` lies in ``output``.
     """
-    if not Path(output).exists() or "\0" in str(source):
-        return  # nothing is there to be replaced, or to be read
-    target, read = (Path(os.path.realpath(path)) for path in (output, source))
-    if target == read:
+    if not is_within(source, output):
+        return
+    if is_within(output, source):
         raise UsageError.at(output, "an output other than what is read", "the same path")
-    if target in read.parents:
-        hint = "it would be replaced with all that it holds: choose another output"
-        raise UsageError.at(output, "an output that does not hold what is read", read.name, hint=hint)
+    read = os.path.basename(os.path.realpath(source))
+    hint = "it would be replaced with all that it holds: choose another output"
+    raise UsageError.at(output, "an output that does not hold what is read", read, hint=hint)
 
 
 def check_free_space(path: str | Path, needed_bytes: int) -> None:

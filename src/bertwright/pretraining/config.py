@@ -15,6 +15,7 @@ from bertwright.data.objectives import (
     LEFT_TO_RIGHT,
     NEXT_SENTENCE,
     OBJECTIVES,
+    PUBLISHED,
     SENTENCE_ORDER,
     TWO_WAYS,
     Objective,
@@ -126,7 +127,7 @@ class PretrainingSettings(Settings):
     by a time budget (bilm: of the embeddings, 1 / sqrt(hidden_size / 2))."""
 
     # what it learns from
-    objective: ObjectiveName = "mlm+nsp"
+    objective: ObjectiveName = PUBLISHED
     """mlm+nsp (the paper), mlm alone, mlm+sop (the order of two segments), clm (left-to-right: the next
     token at every position; attention sees the past alone, also when fine-tuned), or bilm (as ELMo: two
     shallow LSTMs of hidden_size / 2, one for the next token, one for the previous one, used as features)."""

@@ -13,7 +13,7 @@ import torch
 
 from bertwright.checkpoints.model_folder import save_model
 from bertwright.config.settings import flatten, load
-from bertwright.data.objectives import MASKED, WORD_FIGURES, WordObjective, measured_words
+from bertwright.data.objectives import FIGURES, MASKED, WordObjective, measured_words
 from bertwright.data.store import TokenStore
 from bertwright.data.store_survey import MANY_CHARACTERS, ideograph_share, told_characters
 from bertwright.durable import require_elsewhere
@@ -40,7 +40,7 @@ from bertwright.training.ranks import Ranks
 BLANKS = 12
 """Held-out sentences with a blank that a run leaves for people to look at."""
 
-_FIGURES = (*WORD_FIGURES, "nsp_loss", "nsp_accuracy", "nsp_majority")
+_FIGURES = (*FIGURES, "nsp_majority")
 
 Resume = Literal[False, True, "latest", "latest-valid"]
 
@@ -95,8 +95,8 @@ class PretrainingSummary:
     @property
     def words(self) -> WordFigures:
         """The figures about tokens, whichever were predicted."""
-        kinds = ("loss", "accuracy", "perplexity")
-        return WordFigures(*(float(getattr(self, self.predicted.figure(kind))) for kind in kinds))
+        found = (getattr(self, name) for name in self.predicted.figures)
+        return WordFigures(*(float("nan") if value is None else value for value in found))
 
     @property
     def predicted(self) -> WordObjective:

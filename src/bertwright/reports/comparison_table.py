@@ -40,16 +40,15 @@ def lines(record: Mapping[str, Any]) -> list[list[str]]:
 
 def has_perplexity(record: Mapping[str, Any]) -> bool:
     """Whether the rows differ in what was measured on held-out text."""
-    found = {perplexity(row) for row in record["rows"]} - {""}
+    found = {_perplexity(row)[1] for row in record["rows"]} - {None}
     return len(found) > 1
 
 
 def perplexity(row: Mapping[str, Any]) -> str:
     """Of the row's encoder on held-out text; of masked tokens where it is not said of which."""
-    words = _predicted(row)
-    if words is None:
+    words, value = _perplexity(row)
+    if value is None:
         return ""
-    value = row["pretraining"][words.figure("perplexity")]
     which = "" if words is MASKED else f" {words.which}"
     beside = row["paper_perplexity"]
     return f"{value:,.2f}{which}" + (f" ({beside:.2f})" if beside is not None else "")
@@ -70,5 +69,7 @@ def paper_difference(found: Mapping[str, Any], other: Mapping[str, Any]) -> floa
     return float(found["paper"] - other["paper"])
 
 
-def _predicted(row: Mapping[str, Any]) -> WordObjective | None:
-    return measured_words(row["pretraining"], "perplexity")
+def _perplexity(row: Mapping[str, Any]) -> tuple[WordObjective, float | None]:
+    """Of which tokens, and how high; None where it was not measured."""
+    words = measured_words(row["pretraining"], "perplexity") or MASKED
+    return words, row["pretraining"].get(words.figure("perplexity"))

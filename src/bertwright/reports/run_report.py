@@ -17,14 +17,15 @@ from bertwright.reports.drawing import BLUE, GREEN, GREY, ORANGE
 from bertwright.reports.run_records import Adaptation, RunRecords, read_run
 
 REPORT = "report.html"
+BLANKS_SHOWN = 6
+"""Filled blanks that are not folded."""
+
 _USES: dict[WordsName, tuple[str, str]] = {
     "mlm": ('fill-mask {} "…the [MASK] of…"', ""),
     "clm": ('generate {} "Once upon a time"', ""),
     "bilm": ("score {} sentences.txt -o scores.jsonl", " --method features"),
 }
 """What the finished model is asked first, and how it is adapted."""
-BLANKS_SHOWN = 6
-"""Filled blanks that are not folded."""
 
 
 def write_report(

@@ -8,7 +8,8 @@ from typing import Any
 from bertwright import durable, strict_json
 from bertwright.checkpoints.tensor_file import read_entries
 from bertwright.comparison.members import KIND, LARGEST_RECORD, RECORD
-from bertwright.data.objectives import WORD_FIGURES, WORD_OBJECTIVES
+from bertwright.data.objectives import FIGURES, WORD_OBJECTIVES
+from bertwright.data.parts import count_parts
 from bertwright.errors import InputError
 from bertwright.inference.inspection.findings import Findings, bytes_of, selected, verify_all
 from bertwright.progress import Progress
@@ -18,7 +19,7 @@ _TRAIN = (
     *("step", *(words.figure("loss") for words in WORD_OBJECTIVES), "nsp_loss", "loss"),
     *("learning_rate", "tokens_per_second", "seconds"),
 )
-_EVALUATION = ("step", *WORD_FIGURES, "nsp_loss", "nsp_accuracy")
+_EVALUATION = ("step", *FIGURES)
 _SETTINGS_LIMIT = 1 << 20
 
 
@@ -103,7 +104,7 @@ def inspect_comparison(path: Path, progress: Progress | None = None) -> Findings
 def inspect_unfinished(path: Path, _progress: Progress | None = None) -> Findings:
     """The ``OUTPUT.partial`` folder of long work: parts of ``prepare``, rows of ``embed`` and ``predict``."""
     request = strict_json.load(path / "request.json", max_bytes=strict_json.OWN_BYTES)
-    if parts := len(list(path.glob("part-*"))):
+    if parts := count_parts(path):
         facts = {"parts": parts, "request": request}
         return Findings("unfinished work", path, facts, notes=("the same command goes on from there",))
     records = list(durable.LogFile(path / "blocks.jsonl").records())
