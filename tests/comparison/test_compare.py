@@ -112,7 +112,9 @@ def test_stopped_and_gone_on_with(steps: int, files: Path, tmp_path: Path, unbro
     assert not output.exists()
     with pytest.raises(OutputExistsError, match="unfinished work: go on with --resume"):
         small_comparison.run("pretraining", files, output, changes=CHANGES)
+    (tmp_path / "comparison.partial" / "seconds.json").write_text('{"seconds": 1000.0}')
     result = small_comparison.run("pretraining", files, output, changes=CHANGES, resume=True)
+    assert result.seconds > 1000.0, "of both processes"
     assert told(result.to_dict()) == told(unbroken.result.to_dict())
     assert weights(output) == weights(unbroken.output)
     assert [path.name for path in tmp_path.iterdir()] == ["comparison"]

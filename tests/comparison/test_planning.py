@@ -11,13 +11,14 @@ from shared import shared_path
 from small_models import tokenizer
 
 from bertwright.comparison import paper
+from bertwright.comparison.encoders import configurations
 from bertwright.comparison.plan import Plan, joined
 from bertwright.comparison.planning import Kind, plan_of
 from bertwright.comparison.settings import ComparisonSettings
 from bertwright.comparison.tasks import require_readable
 from bertwright.comparison.text import identity_of
 from bertwright.config.settings import load
-from bertwright.errors import SettingsError, UsageError
+from bertwright.errors import InputError, SettingsError, UsageError
 from bertwright.pretraining.config import PretrainingSettings
 from bertwright.progress import Silent
 from bertwright.tokenization.tokenizer import Tokenizer
@@ -87,10 +88,46 @@ def test_what_is_odd_about_a_task_is_a_warning(files: Path) -> None:
     """Also for who wants no remarks; the record has the same sentences."""
     found = plan("pretraining", files, **{"tasks.reviews.dev": str(files / "train.tsv")})
     heard = Heard()
-    told = require_readable(found, tokenizer(), heard)
+    told = require_readable(found, tokenizer(), configurations(found, tokenizer()), heard)
     assert heard.warnings == told
     overlap = "reviews: train.tsv: 64 rows (100.0%) also in train.tsv"
     assert [line for line in told if line.startswith(overlap)]
+
+
+def test_two_tasks_of_one_file_are_both_read(files: Path) -> None:
+    same = {"kind": "classify", "train": str(files / "train.tsv"), "dev": str(files / "dev.tsv")}
+    found = plan(
+        "pretraining",
+        files,
+        **{f"tasks.other.{name}": value for name, value in {**same, "label": "team"}.items()},
+    )
+    with pytest.raises(InputError, match="team"):
+        require_readable(found, tokenizer(), configurations(found, tokenizer()), Silent())
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        (
+            {"tasks.reviews.finetuning.metric": "f1_macr"},
+            "tasks.reviews.finetuning with the row bert: metric: expected one of",
+        ),
+        (
+            {"arms.x.finetuning.freeze_layers": 7},
+            "tasks.reviews.finetuning with the row x: freeze_layers: expected at most 1, the model's layers",
+        ),
+        (
+            {"arms.x.pretraining.max_position_embeddings": 16, "finetuning.max_length": 20},
+            "tasks.reviews.finetuning with the row x: max_length: expected at most 16",
+        ),
+    ],
+)
+def test_a_recipe_that_the_task_or_the_encoder_has_not(
+    changes: dict[str, Any], expected: str, files: Path
+) -> None:
+    found = plan("pretraining", files, **changes)
+    with pytest.raises(SettingsError, match=expected):
+        require_readable(found, tokenizer(), configurations(found, tokenizer()), Silent())
 
 
 def test_features_has_the_rows_of_table_7_on_one_encoder(files: Path) -> None:
@@ -273,7 +310,8 @@ def test_the_settings_of_the_repository(file: Path, monkeypatch: pytest.MonkeyPa
         assert len(found.columns) >= 3 and len(found.arms) >= 2
     identity_of(chosen.model_copy(update={"corpus": chosen.corpus[-1:]}))
     tokenizer = Tokenizer.load(shared_path("data/vocab/bert-base-uncased-vocab.txt"))
-    require_readable(plan_of("pretraining", chosen), tokenizer, Silent())
+    found = plan_of("pretraining", chosen)
+    require_readable(found, tokenizer, configurations(found, tokenizer), Silent())
 
 
 def test_the_settings_for_the_layers_of_an_encoder(monkeypatch: pytest.MonkeyPatch) -> None:

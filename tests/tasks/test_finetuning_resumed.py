@@ -96,6 +96,32 @@ def test_gone_on_with_it_is_the_unbroken_one(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["model"]
 
 
+def test_a_damaged_checkpoint_costs_what_is_newer(
+    pretrained: Path, review_files: Files, tmp_path: Path, unbroken: FinetuneSummary
+) -> None:
+    """Finished runs are not lost with it, and the end is the same."""
+    output = tmp_path / "model"
+    with pytest.raises(Interrupted):
+        run(pretrained, review_files, output, progress=StopAfter(STEPS // 2 + 10))
+    states = tmp_path.glob("model.partial/**/step-*/state.json")
+    newest = max(states, key=lambda path: path.stat().st_mtime_ns)
+    newest.write_bytes(newest.read_bytes()[:-1] + b"?")
+    told_of = Remarks()
+    summary = run(pretrained, review_files, output, resume=True, progress=told_of)
+    passed_over = newest.parent.name.replace("-", " ") + " is damaged and passed over"
+    assert any(passed_over in remark for remark in told_of.remarks)
+    assert same(output, unbroken.output)
+    assert told(summary) == told(unbroken)
+
+
+class Remarks(Silent):
+    def __init__(self) -> None:
+        self.remarks: list[str] = []
+
+    def say(self, message: str) -> None:
+        self.remarks.append(message)
+
+
 def test_stopped_again_and_again(
     pretrained: Path, review_files: Files, tmp_path: Path, unbroken: FinetuneSummary
 ) -> None:

@@ -14,10 +14,11 @@ from bertwright.comparison.work import Work, key_of
 from bertwright.data.objectives import FIGURES
 from bertwright.data.store import TokenStore
 from bertwright.errors import StoreError
+from bertwright.model.config import BertConfig
 from bertwright.pretraining.assembly import RunData
 from bertwright.pretraining.config import FREE_TO_CHANGE, PretrainingSettings
 from bertwright.pretraining.initial import InitialModel, decided
-from bertwright.pretraining.run import pretrain
+from bertwright.pretraining.run import Resume, pretrain
 from bertwright.pretraining.run_folder import RunFolder
 from bertwright.pretraining.source import PhasedSource
 from bertwright.progress import Progress
@@ -58,8 +59,10 @@ class Trained:
         return moment | {"parameters": self.figures["parameters"]}
 
 
-def require_fitting(plan: Plan, tokenizer: Tokenizer) -> None:
-    """Open the models that are given or gone on from, before hours are spent on what comes before them.
+def configurations(plan: Plan, tokenizer: Tokenizer) -> dict[str, BertConfig]:
+    """The network of every encoder, by the encoder's name.
+
+    Models that are given or gone on from are opened, before hours are spent on what comes before them.
 
     Args:
         tokenizer: what the text was made with, for those that are gone on from.
@@ -67,11 +70,15 @@ def require_fitting(plan: Plan, tokenizer: Tokenizer) -> None:
     Raises:
         ModelError, StoreError, UsageError: one does not open, or does not fit its row.
     """
-    for encoder in plan.encoders:
-        if encoder.settings is None:
-            open_model(encoder.model or "")
-        elif encoder.settings.init is not None:
-            InitialModel.read(encoder.settings.init, tokenizer, encoder.settings)
+    return {encoder.name: _configuration(encoder, tokenizer) for encoder in plan.encoders}
+
+
+def _configuration(encoder: Encoder, tokenizer: Tokenizer) -> BertConfig:
+    if encoder.settings is None:
+        return open_model(encoder.model or "").config
+    if encoder.settings.init is None:
+        return encoder.settings.bert_config(len(tokenizer.vocabulary))
+    return InitialModel.read(encoder.settings.init, tokenizer, encoder.settings).config
 
 
 def trained(plan: Plan, encoder: Encoder, store: Path | None, work: Work, progress: Progress) -> Trained:
@@ -99,7 +106,8 @@ def trained(plan: Plan, encoder: Encoder, store: Path | None, work: Work, progre
         number = list(plan.encoders).index(encoder) + 1
         progress.say(f"pre-training {number} of {len(plan.encoders)}: {encoder.name}")
         run.path.parent.mkdir(exist_ok=True)
-        summary = pretrain(opened, run.path, settings, resume=run.is_run(), progress=progress)
+        resume: Resume = "latest-valid" if run.is_run() else False
+        summary = pretrain(opened, run.path, settings, resume=resume, progress=progress)
         record = work.add(key, {"part": "encoder", "figures": _told(summary.to_dict())})
         shutil.rmtree(run.checkpoints, ignore_errors=True)  # nothing goes on from them any more
     return Trained(encoder, key, record["figures"], run)

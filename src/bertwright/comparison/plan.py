@@ -103,6 +103,10 @@ class Plan:
             general = {name: value for name, value in general.items() if name not in WITHOUT_FEATURES}
         return FinetuneSettings.model_validate(joined(general, own))
 
+    def place_of(self, arm: Arm, column: Column) -> str:
+        """Where the settings say it, for what is wrong with a cell's recipe."""
+        return f"tasks.{column.name}.finetuning with the row {arm.name}"
+
 
 def joined(values: Mapping[str, Any], others: Mapping[str, Any]) -> dict[str, Any]:
     """``values`` with those of ``others`` in their place, tables inside tables joined alike."""

@@ -206,7 +206,6 @@ def _check_recipes(plan: Plan) -> None:
             try:
                 plan.finetuning_of(arm, column)
             except ValidationError as problem:
-                first = problem.errors(include_url=False)[0]
-                raise SettingsError(
-                    f"tasks.{column.name}.finetuning with the row {arm.name}: {first['msg']}"
-                ) from None
+                first = str(problem.errors(include_url=False)[0]["msg"])
+                wrong = first.removeprefix("Value error, ")
+                raise SettingsError(f"{plan.place_of(arm, column)}: {wrong}") from None

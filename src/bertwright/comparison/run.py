@@ -10,7 +10,7 @@ from pathlib import Path
 from bertwright import strict_json
 from bertwright.checkpoints.model_folder import open_model
 from bertwright.comparison.cells import Bench, Cell
-from bertwright.comparison.encoders import Trained, require_fitting, trained
+from bertwright.comparison.encoders import Trained, configurations, trained
 from bertwright.comparison.members import KIND, LARGEST_RECORD, RECORD, model_of
 from bertwright.comparison.paper import published_name
 from bertwright.comparison.plan import Arm, Column, Plan
@@ -71,8 +71,7 @@ def compare(
     with work.held(resume=resume, overwrite=overwrite):
         store = prepared(settings, work, progress) if learning else None
         tokenizer = _tokenizer(plan, store)
-        require_fitting(plan, tokenizer)
-        warnings = require_readable(plan, tokenizer, progress)
+        warnings = require_readable(plan, tokenizer, configurations(plan, tokenizer), progress)
         encoders = {encoder.name: trained(plan, encoder, store, work, progress) for encoder in plan.encoders}
         bench = Bench(plan, settings.seeds, work, progress, workers)
         cells = bench.cells(encoders)
@@ -86,7 +85,7 @@ def compare(
             figures={arm.name: encoders[arm.encoder].figures_at(arm) for arm in plan.arms},
             scores=_scores(bench, cells, encoders, settings),
             warnings=warnings,
-            seconds=time.monotonic() - begun,
+            seconds=time.monotonic() - begun + work.earlier_seconds,
             output=output,
         )
         _write(result, encoders, overwrite)

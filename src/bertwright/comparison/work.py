@@ -43,6 +43,11 @@ class Work:
             self._done = {record["key"]: record for record in self._work.records}
             yield
 
+    @property
+    def earlier_seconds(self) -> float:
+        """What earlier processes spent on it."""
+        return self._work.earlier_seconds
+
     def find(self, key: str) -> dict[str, Any] | None:
         """The record of a part, None while it is not finished."""
         return self._done.get(key)

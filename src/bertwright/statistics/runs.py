@@ -25,8 +25,9 @@ def differences_of_runs(
     Chance has two parts: the rows that were measured, and the runs (initial weights of the head, order of
     batches, dropout). The variance of a difference is that over resamples of the rows, all runs on the same
     ones, since several answers to one row are no several rows, and of each way the variance of its runs over
-    their number. The difference is held against Student's t with the degrees of freedom of Welch (1947) and
-    Satterthwaite (1946). Of one run of each nothing is known of the second part: what is told is then
+    their number. What single answers owe to single runs is in both, and counted once. The difference is held
+    against Student's t with the degrees of freedom of Welch (1947) and Satterthwaite (1946). Of one run of
+    each nothing is known of the second part: what is told is then
     :func:`~bertwright.statistics.paired.differences`, of these two trained models.
 
     Args:
@@ -49,19 +50,43 @@ def differences_of_runs(
     if resamples < 2:
         raise ValueError(f"expected two resamples or more, got {resamples}")
     first, second = (_stacked([run.whole() for run in runs]) for runs in (one, other))
-    drawn = []
-    for weights in draws(one[0].rows, resamples, seed):
-        here, there = (_stacked([run.at(weights) for run in runs]) for runs in (one, other))
-        drawn.append({name: here[name].mean(0) - there[name].mean(0) for name in first if name in second})
-    found = {}
-    for name in drawn[0]:
-        by_rows = float(np.concatenate([part[name] for part in drawn]).var(ddof=1))
-        found[name] = _compared(first[name][:, 0], second[name][:, 0], by_rows, one[0].rows, confidence)
-    return found
+    here, there = (_resampled(runs, resamples, seed) for runs in (one, other))
+    return {
+        name: _compared(
+            first[name][:, 0],
+            second[name][:, 0],
+            _variance_by_rows(here[name], there[name]),
+            one[0].rows,
+            confidence,
+        )
+        for name in first
+        if name in second
+    }
+
+
+def _resampled(runs: Sequence[Measure], resamples: int, seed: int) -> Values:
+    """Every metric (K, R) of K runs on R choices of the rows, which are the same for every run."""
+    blocks = [_stacked([run.at(weights) for run in runs]) for weights in draws(runs[0].rows, resamples, seed)]
+    return {name: np.concatenate([block[name] for block in blocks], axis=1) for name in blocks[0]}
+
+
+def _variance_by_rows(one: Floats, other: Floats) -> float:
+    """Of the difference of two ways, (K, R) each over resamples, less what is in the variance of runs."""
+    whole = float((one.mean(axis=0) - other.mean(axis=0)).var(ddof=1))
+    return max(0.0, whole - _run_by_row(one) - _run_by_row(other))
+
+
+def _run_by_row(values: Floats) -> float:
+    """The share of single answers of single runs in the variance of a way's mean, from (K, R).
+
+    The variance of the runs' figures, which were measured on these rows, holds it already.
+    """
+    apart = values - values.mean(axis=0)
+    return float(apart.var(axis=1, ddof=1).sum()) / (len(values) * (len(values) - 1))
 
 
 def _compared(one: Floats, other: Floats, by_rows: float, rows: int, confidence: float) -> Difference:
-    """From a figure a run (K,) of each way, and the variance of their difference over the choice of rows."""
+    """From a figure a run (K,) of each way, and the variance of their difference by the choice of rows."""
     from scipy.stats import t as student  # slow to import, and not needed to answer
 
     a, b = float(one.mean()), float(other.mean())

@@ -87,13 +87,16 @@ class BestSoFar:
     def learned_by(self, loop: Loop[Any], description: str) -> Learned:
         """Run ``loop`` to its end, from where an earlier process was.
 
+        Damaged checkpoints are passed over: going on from an older one leads to the same end.
+
         Raises:
+            ResumeError: there are checkpoints, and none is sound.
             NonFiniteError: loss or gradients are no numbers.
             Interrupted: a signal asked to stop; the state was saved.
         """
         with reported(self._folder, "create"):
             self._folder.mkdir(parents=True, exist_ok=True)
-        loop.resume()
+        loop.resume("latest-valid")
         if self.enough:
             loop.stop()
         loop.run(description)

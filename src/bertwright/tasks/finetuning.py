@@ -16,7 +16,7 @@ from bertwright.checkpoints.members import check_output
 from bertwright.checkpoints.model_folder import ModelFolder, open_model, save_model
 from bertwright.config.settings import flatten
 from bertwright.durable import UnfinishedWork, digest_of_file, require_elsewhere
-from bertwright.errors import SettingsError, UsageError
+from bertwright.errors import UsageError
 from bertwright.model.topped_model import ToppedModel
 from bertwright.progress import Progress, Silent
 from bertwright.tasks.batches import unknown_share
@@ -31,7 +31,7 @@ from bertwright.tasks.networks import FILE as TOP_FILE
 from bertwright.tasks.networks import TOP, description, new_network, top_tensors
 from bertwright.tasks.presets import Preset, preset_of
 from bertwright.tasks.run import Materials, Run
-from bertwright.tasks.settings import FREE_TO_CHANGE, FinetuneSettings, deciding_metric
+from bertwright.tasks.settings import FREE_TO_CHANGE, FinetuneSettings, check_recipe, deciding_metric
 from bertwright.tasks.summary import FinetuneSummary
 from bertwright.tasks.task import Posed, Task
 
@@ -94,11 +94,9 @@ def finetune(
     preset = preset_of(kind)
     settings, columns = preset.settings_for(settings), preset.columns_for(columns or Columns())
     cls = task_kind(preset.kind)
-    settings.check_depth(folder.config)
     length = settings.length_for(folder.config, cls.default_length)
     posed = cls.pose(train, columns, folder.tokenizer, length, format, settings)
-    if settings.class_weights is not None and getattr(posed.task, "class_weights", None) is None:
-        raise SettingsError(f"class_weights: expected a task with one class a row, got {posed.task.kind}")
+    check_recipe(settings, posed.task, folder.config)
     require_room(posed.task.to_dict(), train)
     posed = posed.drawn(settings.rows)
     labelled = posed.task.read(dev, format=format)

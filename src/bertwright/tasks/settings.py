@@ -214,6 +214,19 @@ class FinetuneSettings(Settings):
         return self.max_length or min(default, positions)
 
 
+def check_recipe(settings: FinetuneSettings, task: Task[Any], config: BertConfig) -> None:
+    """Refuse what this task or an encoder of this shape has not, before any work.
+
+    Raises:
+        SettingsError: naming the setting.
+    """
+    settings.check_depth(config)
+    settings.length_for(config, task.default_length)
+    deciding_metric(settings, task)
+    if settings.class_weights is not None and not hasattr(task, "class_weights"):
+        raise SettingsError(f"class_weights: expected a task with one class a row, got {task.kind}")
+
+
 def deciding_metric(settings: FinetuneSettings, task: Task[Any]) -> str:
     """The metric that decides: as asked for, or the task's first.
 
