@@ -74,6 +74,27 @@ def test_load_names_the_file(tmp_path: Path) -> None:
         strict_json.load(tmp_path / "x.json")
 
 
+HALVES = ['"\\ud800"', '{"a": [["b", {"c": "x\\uDFff"}]]}', '{"\\ud83d": 1}']
+
+
+@pytest.mark.parametrize("text", HALVES)
+def test_half_of_a_surrogate_pair_is_refused_in_a_file(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "x.json"
+    path.write_text(text)
+    with pytest.raises(
+        TableError, match=r"x\.json: expected JSON of Unicode text, got .the lone surrogate U\+D"
+    ):
+        strict_json.load(path, error=TableError)
+    assert strict_json.lone_surrogate(strict_json.parse(text, "x")), "left to a reader that names the field"
+
+
+def test_a_whole_surrogate_pair_is_a_character(tmp_path: Path) -> None:
+    path = tmp_path / "x.json"
+    path.write_text('["\\ud83d\\ude00", "\\\\ud800", 1, null, {"é": true}]')
+    value = strict_json.load(path)
+    assert value[:2] == ["😀", "\\ud800"] and strict_json.lone_surrogate(value) is None
+
+
 def test_what_is_written_is_read_again(tmp_path: Path) -> None:
     path = tmp_path / "x.json"
     for length in range(90, 110):

@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import stat
+from collections.abc import Iterable
+from itertools import chain
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -16,6 +19,7 @@ MAX_BYTES = 1 << 20
 OWN_BYTES = 64 << 20
 """Of JSON that we write for ourselves, to read it again: :func:`dump_for` keeps to it."""
 MAX_DEPTH = 64
+_ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 def parse(
@@ -25,6 +29,7 @@ def parse(
     line: int | None = None,
     error: type[InputError] = InputError,
     max_bytes: int = MAX_BYTES,
+    surrogates: bool = True,
 ) -> Any:
     """The value in ``data``.
 
@@ -33,10 +38,12 @@ def parse(
         source: path or name for messages; ``line`` (from 1) when ``data`` is one line of it.
         error: the error class to raise.
         max_bytes: larger input is refused before parsing.
+        surrogates: let half of a surrogate pair through, for a reader that names the field which has it
+            (:func:`lone_surrogate`).
 
     Raises:
         error: not UTF-8, not JSON, a duplicate key, NaN or Infinity (also as a number that is too large for
-            a float), nested deeper than 64, too large.
+            a float), nested deeper than 64, too large, half of a surrogate pair unless ``surrogates``.
     """
 
     def refuse(expected: str, got: object = None, hint: str | None = None, at: int | None = line) -> NoReturn:
@@ -56,7 +63,7 @@ def parse(
     if _depth(text) > MAX_DEPTH:
         refuse(f"JSON nested at most {MAX_DEPTH} deep", "deeper")
     try:
-        return json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite)
+        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite)
     except _Refused as problem:
         refuse(problem.expected, problem.got)
     except json.JSONDecodeError as problem:
@@ -64,13 +71,16 @@ def parse(
         refuse("JSON", place, at=line if line is not None else problem.lineno)
     except (ValueError, RecursionError) as problem:  # a number of more than 4,300 digits
         refuse("JSON", str(problem))
+    if not surrogates and _ESCAPED_SURROGATE.search(text) and (found := lone_surrogate(value)):
+        refuse("JSON of Unicode text", found)
+    return value
 
 
 def load(path: str | Path, *, error: type[InputError] = InputError, max_bytes: int = MAX_BYTES) -> Any:
     """The value in the file ``path``; see :func:`parse`.
 
     Raises:
-        error: also when it is not there, cannot be read, or is no regular file.
+        error: also when it is not there, cannot be read, is no regular file, or has half of a surrogate pair.
     """
     try:
         mode = os.stat(path).st_mode
@@ -82,7 +92,29 @@ def load(path: str | Path, *, error: type[InputError] = InputError, max_bytes: i
         raise error.at(path, "a JSON file", "nothing there") from None
     except OSError as problem:
         raise error.at(path, "a readable JSON file", problem.strerror or str(problem)) from None
-    return parse(data, path, error=error, max_bytes=max_bytes)
+    return parse(data, path, error=error, max_bytes=max_bytes, surrogates=False)
+
+
+def lone_surrogate(value: object) -> str | None:
+    """The first half of a surrogate pair in ``value``, for a message; None where all of it is Unicode text.
+
+    JSON can spell it (``"\\ud83d"`` alone), and UTF-8, so no file and no terminal, can hold it.
+    """
+    if isinstance(value, str):
+        if value.isascii():
+            return None
+        try:
+            value.encode()
+        except UnicodeEncodeError as problem:
+            return f"the lone surrogate U+{ord(value[problem.start]):04X}"
+        return None
+    if isinstance(value, dict):
+        parts: Iterable[object] = chain(value.keys(), value.values())
+    elif isinstance(value, (list, tuple)):
+        parts = value
+    else:
+        return None
+    return next((found for part in parts if (found := lone_surrogate(part))), None)
 
 
 def dump(value: Any) -> str:

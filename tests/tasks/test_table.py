@@ -253,6 +253,21 @@ BAD = {
         '{"text": "a\\ud800", "label": 1}\n',
         "a.jsonl:1: column 'text': expected Unicode text, got .the lone surrogate U.D800",
     ),
+    "lone surrogate in a list": (
+        "a.jsonl",
+        '{"text": "a", "label": ["x", "\\udc00"]}\n',
+        "a.jsonl:1: column 'label': expected Unicode text, got .the lone surrogate U.DC00",
+    ),
+    "lone surrogate in a key": (
+        "a.jsonl",
+        '{"text": "a", "label": {"\\udc00": 1}}\n',
+        "a.jsonl:1: column 'label': expected Unicode text, got .the lone surrogate U.DC00",
+    ),
+    "lone surrogate in a name": (
+        "a.jsonl",
+        '{"text": "a", "\\udc00": 1}\n',
+        "a.jsonl:1: column 2: expected a name of Unicode text, got .the lone surrogate U.DC00",
+    ),
     "missing key": (
         "a.jsonl",
         '{"text": "a", "label": 1}\n{"text": "b"}\n',

@@ -117,11 +117,8 @@ def _text_of(line: str, number: int) -> str:
         got = record.get("text", "no such key") if isinstance(record, dict) else type(record).__name__
         raise InputError.at("standard input", 'an object {"text": "…"}', got, line=number, field="text")
     text: str = record["text"]
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError as problem:
-        got = f"a lone surrogate at character {problem.start}"
-        raise InputError.at("standard input", "text that UTF-8 can hold", got, line=number) from None
+    if found := strict_json.lone_surrogate(text):
+        raise InputError.at("standard input", "Unicode text", found, line=number, field="text")
     return text
 
 

@@ -81,9 +81,5 @@ class JsonLinesTable(Table):
         raise self.error("no other keys than the first line has", new, line=line, hint=hint)
 
     def _check_characters(self, line: int, column: str, value: object) -> None:
-        if isinstance(value, str) and not value.isascii():
-            try:
-                value.encode("utf-8")
-            except UnicodeEncodeError as problem:
-                got = f"the lone surrogate U+{ord(value[problem.start]):04X}"
-                raise self.error("Unicode text", got, line=line, column=column) from None
+        if found := strict_json.lone_surrogate(value):
+            raise self.error("Unicode text", found, line=line, column=column)

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+from bertwright import strict_json
 from bertwright.corpus.formats import HEAD_BYTES, compression_of, refuse_binary
 from bertwright.corpus.streams import ByteStream, read_head
 from bertwright.errors import CorpusError, InputError, TableError
 
 MAX_LINE_BYTES = 16 << 20
+MAX_JSON_BYTES = 1 << 30
+"""Of a file that is one JSON value; published ones have up to 45 MB. It is held in memory as a whole."""
+JSON_LINES_HINT = "one question a line is JSON lines: name the file .jsonl, or give --format jsonl"
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
@@ -63,6 +68,23 @@ def read_bytes(path: Path, max_bytes: int) -> bytes:
     except CorpusError as problem:
         raise TableError(str(problem)) from None
     return b"".join(blocks)
+
+
+def read_json(path: Path) -> Any:
+    """The value of a file of questions that is one JSON value, decompressed.
+
+    Half of a surrogate pair is left to the reader, who can name the question that has it.
+
+    Raises:
+        TableError: as :func:`read_lines`, or it is no JSON; JSON lines are told by their name.
+    """
+    data = read_bytes(path, MAX_JSON_BYTES).removeprefix(_BYTE_ORDER_MARK)
+    try:
+        return strict_json.parse(data, path, error=TableError, max_bytes=MAX_JSON_BYTES)
+    except TableError as problem:
+        if "Extra data" in str(problem):
+            raise TableError(f"{problem} ({JSON_LINES_HINT})") from None
+        raise
 
 
 def is_blank(line: str) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bertwright import strict_json
 from bertwright.errors import InputError, TableError, quote
 
 
@@ -97,7 +98,7 @@ class Table(ABC):
 
 
 def check_names(path: Path, names: Sequence[str], line: int | None = None) -> None:
-    """Refuse a header whose names are empty or stand twice.
+    """Refuse a header whose names are empty, stand twice, or are no Unicode text.
 
     The first may be empty: so pandas names the index that it writes before the columns, also in SWAG's files.
     """
@@ -107,4 +108,6 @@ def check_names(path: Path, names: Sequence[str], line: int | None = None) -> No
             raise TableError.at(path, "a name for every column", name, line=line, field=f"column {number}")
         if name in seen:
             raise TableError.at(path, "each column name once", name, line=line, field=f"column {number}")
+        if found := strict_json.lone_surrogate(name):
+            raise TableError.at(path, "a name of Unicode text", found, line=line, field=f"column {number}")
         seen.add(name)

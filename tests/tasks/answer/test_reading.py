@@ -134,6 +134,10 @@ def test_compressed(suffix: str, compress: Callable[[bytes], bytes], tmp_path: P
         (lambda v: paragraph(v).pop("context"), 'question "a": context: expected a text, got "none"'),
         (lambda v: paragraph(v).update(context="a \ud800 b"), "expected Unicode text, got .*U.D800"),
         (
+            lambda v: question(v).update(id="\ud800"),
+            r"qas\[0\].id: expected Unicode text, got .the lone surrogate U.D800",
+        ),
+        (
             lambda v: question(v).update(is_impossible=True),
             'question "a": expected no answers, since is_impossible is true, got "an answer"',
         ),

@@ -139,12 +139,35 @@ def test_an_answer_that_two_choices_have_is_refused(tmp_path: Path, pose: Pose) 
         ([[["a"], [{"question": "q", "choice": ["x", "y"]}], "7"]], "expected an answer, got"),
         ([["a", [{"question": "q", "choice": ["x", "y"], "answer": "x"}], "7"]], "a list of texts"),
         ([], "at least one question"),
+        (
+            [[["\ud800"], [{"question": "q", "choice": ["x", "y"], "answer": "x"}], "7"]],
+            "(7): passage: expected",
+        ),
+        (
+            [[["a"], [{"question": "\ud800", "choice": ["x", "y"], "answer": "x"}], "7"]],
+            "(7): question: expected",
+        ),
+        (
+            [[["a"], [{"question": "q", "choice": ["x", "y\ud800"], "answer": "x"}], "7"]],
+            '[0][1][0] (7): choice: expected Unicode text, got "the lone surrogate U+D800"',
+        ),
+        (
+            [[["a"], [{"question": "q", "choice": ["x", "y"], "answer": "\ud800"}], "7"]],
+            "(7): answer: expected",
+        ),
     ],
 )
 def test_damaged_c3(tmp_path: Path, pose: Pose, value: object, message: str) -> None:
     with pytest.raises(TableError) as error:
         pose(write(tmp_path / "c3.json", json.dumps(value)))
     assert message in error.value.message
+
+
+def test_json_lines_under_the_name_of_c3(tmp_path: Path, pose: Pose) -> None:
+    row = {"question": "q", "choices": ["x", "y"], "answer": 0}
+    path = objects(tmp_path / "a.json", row, row)
+    with pytest.raises(TableError, match=r"a\.json:2: expected JSON.*Extra data.*name the file \.jsonl"):
+        pose(path)
 
 
 def test_columns_that_cannot_be_guessed(tmp_path: Path, pose: Pose) -> None:

@@ -14,12 +14,7 @@ from typing import Any
 from bertwright import strict_json
 from bertwright.errors import InputError, TableError, quote
 from bertwright.tasks.answer.questions import Question, Reference
-from bertwright.tasks.lines import read_bytes
-
-MAX_BYTES = 1 << 30
-"""The published files have up to 45 MB; the whole file is held in memory."""
-
-_JSON_LINES = "one question a line is JSON lines: name the file .jsonl, or give --format jsonl"
+from bertwright.tasks.lines import JSON_LINES_HINT, read_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,17 +42,13 @@ class SquadFile:
         Raises:
             TableError: it is missing, damaged, no JSON, or has no list ``data``.
         """
-        data = read_bytes(path, MAX_BYTES).removeprefix(b"\xef\xbb\xbf")
-        try:
-            value = strict_json.parse(data, path, error=TableError, max_bytes=MAX_BYTES)
-        except TableError as problem:
-            if "Extra data" in str(problem):
-                raise TableError(f"{problem} ({_JSON_LINES})") from None
-            raise
+        value = read_json(path)
         if isinstance(value, dict) and isinstance(value.get("data"), list):
             return cls(path, value["data"])
         if isinstance(value, dict) and "question" in value:
-            raise TableError.at(path, 'an object with a list "data"', "a single question", hint=_JSON_LINES)
+            raise TableError.at(
+                path, 'an object with a list "data"', "a single question", hint=JSON_LINES_HINT
+            )
         got = "no such list" if isinstance(value, dict) else value
         hint = 'SQuAD files are {"data": [{"paragraphs": [..]}]}'
         raise TableError.at(path, 'an object with a list "data"', got, hint=hint)
@@ -90,6 +81,7 @@ class SquadFile:
         if not isinstance(identity, str) or not identity:
             hint = f'write "{identity}"' if isinstance(identity, int) else None
             raise self._error("a text", "none" if identity is None else identity, f"{raw.place}.id", hint)
+        self._refuse_surrogates(identity, f"{raw.place}.id")
         where = f"question {quote(identity)}"
         if identity in self._seen:
             raise self._error("each id once", "it a second time", where)
@@ -142,13 +134,12 @@ class SquadFile:
             raise self._error("a text", "none" if value is None else value, where)
         if not (may_be_empty or value.strip()):
             raise self._error("a text", value or "an empty one", where)
-        if not value.isascii():
-            try:
-                value.encode("utf-8")
-            except UnicodeEncodeError as problem:
-                got = f"the lone surrogate U+{ord(value[problem.start]):04X}"
-                raise self._error("Unicode text", got, where) from None
+        self._refuse_surrogates(value, where)
         return value
+
+    def _refuse_surrogates(self, text: str, where: str) -> None:
+        if found := strict_json.lone_surrogate(text):
+            raise self._error("Unicode text", found, where)
 
     def _error(self, expected: str, got: object, where: str, hint: str | None = None) -> InputError:
         return TableError.at(self.path, expected, "null" if got is None else got, field=where, hint=hint)

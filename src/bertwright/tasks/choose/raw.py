@@ -15,12 +15,11 @@ from bertwright.tasks.choose.question import Question, problem_of
 from bertwright.tasks.columns import Columns
 from bertwright.tasks.examples import text_cell
 from bertwright.tasks.formats import suffix_of
-from bertwright.tasks.lines import read_bytes
+from bertwright.tasks.lines import JSON_LINES_HINT, read_json
 from bertwright.tasks.table import Row
 
 C3 = "c3"
 """The name of the format, besides those of tables; files ending in ``.json`` have it."""
-MAX_BYTES = 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,11 +138,10 @@ class C3Source:
         Raises:
             TableError: it is missing, damaged, or no JSON list.
         """
-        data = read_bytes(path, MAX_BYTES).removeprefix(b"\xef\xbb\xbf")
-        value = strict_json.parse(data, path, error=TableError, max_bytes=MAX_BYTES)
+        value = read_json(path)
         if not isinstance(value, list):
-            hint = "one question a line is JSON lines: name the file .jsonl, or give --format jsonl"
-            raise TableError.at(path, "a list of passages with questions, as C3 has", value, hint=hint)
+            expected = "a list of passages with questions, as C3 has"
+            raise TableError.at(path, expected, value, hint=JSON_LINES_HINT)
         return cls(path, value, labelled)
 
     def rows(self) -> Iterator[RawRow]:
@@ -167,13 +165,17 @@ class C3Source:
         if not isinstance(value, dict):
             raise error("a question that is an object", value, field=place)
         question, choices = value.get("question"), value.get("choice")
+        answer = value.get("answer") if self.labelled else None
+        read = {"passage": passage, "question": question, "choice": choices, "answer": answer}
+        for key, part in read.items():
+            if found := strict_json.lone_surrogate(part):
+                raise error("Unicode text", found, field=f"{place}: {key}")
         if not isinstance(question, str) or not question.strip():
             raise error("a text", question or "an empty one", field=f"{place}: question")
         if problem := problem_of(choices):
             raise error(problem[0], problem[1], field=f"{place}: choice")
         context = "\n".join(passage)
         asked = Question(question, tuple(choices or ()), context if context.strip() else None, None, line)
-        answer = value.get("answer") if self.labelled else None
         if self.labelled and answer is None:
             hint = "questions without answers can only be predicted"
             raise error("an answer", "none", field=f"{place}: answer", hint=hint)

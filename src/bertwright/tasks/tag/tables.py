@@ -118,7 +118,6 @@ class TableReader:
                 raise self._table.error(
                     "words", "null" if word is None else word or "an empty one", line=line, column=name
                 )
-            self._refuse_surrogates(line, name, word)
         return tuple(cell)
 
     def _tags(self, line: int, cell: object) -> tuple[str, ...]:
@@ -137,7 +136,6 @@ class TableReader:
                 raise self._table.error(
                     "tags", "null" if tag is None else tag or "an empty one", line=line, column=name
                 )
-            self._refuse_surrogates(line, name, tag)
             tags.append(tag)
         return tuple(tags)
 
@@ -152,10 +150,3 @@ class TableReader:
             raise self._table.error(*problem.args, line=line, column=self._columns.label) from None
         self.overlaps += [line] * found.overlaps
         return replace(sentence, tags=found.tags)
-
-    def _refuse_surrogates(self, line: int, column: str, word: str) -> None:
-        try:
-            word.encode("utf-8")
-        except UnicodeEncodeError as problem:
-            got = f"the lone surrogate U+{ord(word[problem.start]):04X}"
-            raise self._table.error("Unicode text", got, line=line, column=column) from None
