@@ -37,14 +37,29 @@ _QUOTED_LENGTH = 60
 _MESSAGE_LENGTH = 300
 
 
+def escaped(text: str, keep: str = "") -> str:
+    """``text`` with escapes for what is not printable: control characters could steer a terminal.
+
+    Args:
+        keep: characters that stay as they are all the same.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        c if c.isprintable() or c in keep else c.encode("unicode_escape", "backslashreplace").decode()
+        for c in text
+    )
+
+
+def shortened(text: str, most: int) -> str:
+    """``text``, cut to ``most`` characters of which the last one says that it was."""
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
 def quote(value: object) -> str:
     """``value`` for an error message: quoted, control characters escaped, cut at 60 characters."""
     text = value if isinstance(value, str) else repr(value)
-    shown = "".join(
-        c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in text
-    )
-    if len(shown) > _QUOTED_LENGTH:
-        shown = shown[: _QUOTED_LENGTH - 1] + "…"
+    shown = shortened(escaped(text), _QUOTED_LENGTH)
     return f'"{shown}"' if isinstance(value, str) else shown
 
 
@@ -102,9 +117,7 @@ class InputError(BertwrightError):
 
 def shown_path(path: str | Path) -> str:
     """A path for a message: control characters and undecodable bytes escaped, its end kept when long."""
-    text = "".join(
-        c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in str(path)
-    )
+    text = escaped(str(path))
     return text if len(text) <= 160 else "…" + text[-159:]
 
 

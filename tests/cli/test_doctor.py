@@ -125,3 +125,13 @@ def test_a_broken_store(
     capsys.readouterr()
     assert run(["doctor", str(store)]) == 2
     assert shard.name in capsys.readouterr().err
+
+
+def test_a_line_of_the_corpus_cannot_steer_the_terminal(
+    corpus: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with corpus.open("a") as file:
+        file.write("\n" + "\x1b]0;pwned\x07\x1b[2J <b>bold</b> &amp; {{cite|a}}\n" * 30)
+    assert run(["doctor", str(corpus)]) == 0
+    captured = capsys.readouterr()
+    assert "\\x1b]0;pwned" in captured.out and "\x1b" not in captured.out + captured.err

@@ -6,14 +6,18 @@ import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from bertwright import strict_json
 from bertwright.cli.arguments import Common
+from bertwright.errors import escaped
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.progress import TaskID
+
+_KEPT = "\n\t\u00a0\u202f\u3000\u200c\u200d"
+"""Not printable as ``str`` has it, yet shown: line ends, spaces, and the joiners inside words."""
 
 
 class Console:
@@ -55,7 +59,7 @@ class Console:
         parts = human if isinstance(human, (list, tuple)) else [human]
         for part in parts:
             if isinstance(part, str):  # plain words: brackets are no markup, and lines are not broken
-                self._out.print(part, markup=False, soft_wrap=True)
+                self._out.print(displayed(part), markup=False, soft_wrap=True)
             elif part is not None:
                 self._out.print(part)
 
@@ -69,13 +73,13 @@ class Console:
         """A remark for people on stderr."""
         if not self._common.quiet:
             (self._progress.console if self._progress else self._err).print(
-                message, markup=False, soft_wrap=True
+                displayed(message), markup=False, soft_wrap=True
             )
 
     def warn(self, message: str) -> None:
         """A warning for people on stderr, also with ``--quiet``; it says itself that it is one."""
         (self._progress.console if self._progress else self._err).print(
-            f"warning: {message}", markup=False, soft_wrap=True
+            displayed(f"warning: {message}"), markup=False, soft_wrap=True
         )
 
     def show(self, part: RenderableType) -> None:
@@ -87,24 +91,24 @@ class Console:
 
     def start(self, description: str, total: float | None = None, unit: str = "") -> None:
         self.finish()
-        self._description, self._total, self._unit = description, total, unit
+        self._description, self._total, self._unit = displayed(description), total, unit
         self._done, self._started, self._last_line = 0.0, time.monotonic(), time.monotonic()
         if self._common.quiet or not self._err.is_terminal:
             return
         if self._progress is None:
             self._progress = _bars(self._err)
             self._progress.start()
-        self._task = self._progress.add_task(description, total=total, unit=unit, note="")
+        self._task = self._progress.add_task(self._description, total=total, unit=unit, note="")
 
     def advance(self, amount: float = 1, note: str = "") -> None:
         self._done += amount
         if self._task is not None:
-            fields = {"note": note} if note else {}
+            fields = {"note": displayed(note)} if note else {}
             self._progress.update(self._task, advance=amount, **fields)
         elif not self._common.quiet and time.monotonic() - self._last_line > 15:
             # No terminal: a plain line now and then, so that a log shows life.
             self._last_line = time.monotonic()
-            self._err.print(self._plain(note), markup=False, soft_wrap=True)
+            self._err.print(self._plain(displayed(note)), markup=False, soft_wrap=True)
 
     def finish(self) -> None:
         if self._task is not None:
@@ -127,6 +131,11 @@ class Console:
         if self._progress is not None:
             self._progress.stop()
             self._progress = None
+
+
+def displayed(text: object) -> str:
+    """``text`` as a terminal may have it: what is not ours can hold characters that would steer it."""
+    return escaped(str(text), _KEPT)
 
 
 def amount(rate: float) -> str:
@@ -153,17 +162,18 @@ def table(
 ) -> RenderableType:
     """A table for :meth:`Console.result`; ``right`` lists the columns aligned to the right."""
     from rich import box
+    from rich.console import Group
     from rich.table import Table
     from rich.text import Text
 
-    result = Table(
-        title=title or None, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold", pad_edge=False
-    )
+    result = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for number, column in enumerate(columns):
-        result.add_column(column, justify="right" if number in right else "left", overflow="fold")
+        justify: Literal["left", "right"] = "right" if number in right else "left"
+        result.add_column(Text(displayed(column)), justify=justify, overflow="fold")
     for row in rows:
-        result.add_row(*(cell if isinstance(cell, Text) else Text(str(cell)) for cell in row))
-    return result
+        result.add_row(*(cell if isinstance(cell, Text) else Text(displayed(cell)) for cell in row))
+    # As texts, not strings: brackets in a path are no markup.
+    return Group(Text(displayed(title), style="bold"), result) if title else result
 
 
 def _bars(console: Any) -> Any:
@@ -199,13 +209,13 @@ def _bars(console: Any) -> Any:
 
     return Progress(
         SpinnerColumn(),
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=24),
         Share(),
         Rate(),
         TimeElapsedColumn(),
         TimeRemainingColumn(compact=True),
-        TextColumn("{task.fields[note]}", style="dim"),
+        TextColumn("{task.fields[note]}", style="dim", markup=False),
         console=console,
         transient=True,
         refresh_per_second=4,

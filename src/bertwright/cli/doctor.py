@@ -100,14 +100,15 @@ def _is_store(path: list[Path]) -> bool:
 def _shown(diagnosis: Diagnosis, where: list[str]) -> list[RenderableType]:
     from rich.text import Text
 
-    from bertwright.cli.console import table
+    from bertwright.cli.console import displayed, table
 
     facts = [[name.replace("_", " "), _number(name, value)] for name, value in diagnosis.facts.items()]
-    shown: list[RenderableType] = [Text(f"{diagnosis.kind} {' '.join(where)}", style="bold")]
+    shown: list[RenderableType] = [Text(displayed(f"{diagnosis.kind} {' '.join(where)}"), style="bold")]
     shown += [table("", ["", ""], facts, right=[1])]
     for finding in diagnosis.findings:
-        line = Text.assemble((f"{finding.severity.upper()}  ", _COLOURS[finding.severity]), finding.message)
-        shown += [line, Text(f"    {finding.advice}", style="dim")]
+        severity = (f"{finding.severity.upper()}  ", _COLOURS[finding.severity])
+        line = Text.assemble(severity, displayed(finding.message))
+        shown += [line, Text(displayed(f"    {finding.advice}"), style="dim")]
     if not diagnosis.findings:
         shown.append(Text("Nothing wrong was found.", style="green"))
     if diagnosis.samples:
@@ -144,8 +145,11 @@ def _sample(sample: Sample) -> list[Text]:
 def _token(token: SampleToken) -> Text:
     from rich.text import Text
 
-    space = "" if token.shown.startswith("##") and token.truth is None else " "
+    from bertwright.cli.console import displayed
+
+    shown = displayed(token.shown)
     if token.truth is None:
-        return Text(f"{space}{token.shown.removeprefix('##')}")
-    colour = "red" if token.shown == "[MASK]" else "green" if token.shown == token.truth else "magenta"
-    return Text.assemble(space, (token.shown, f"bold {colour}"), (f"‹{token.truth}›", colour))
+        space = "" if shown.startswith("##") else " "
+        return Text(f"{space}{shown.removeprefix('##')}")
+    colour = "red" if shown == "[MASK]" else "green" if token.shown == token.truth else "magenta"
+    return Text.assemble(" ", (shown, f"bold {colour}"), (f"‹{displayed(token.truth)}›", colour))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from bertwright.cli.arguments import Common
-from bertwright.cli.console import Console
+from bertwright.cli.console import Console, displayed
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -54,8 +54,8 @@ def _outline(facts: Mapping[str, Any]) -> RenderableType:
 
     grid = Table.grid(padding=(0, 2))
     for name, value, depth in _rows(facts, 0):
-        label = Text("  " * (depth + 1) + name, style="bold" if value is None else "")
-        grid.add_row(label, Text("" if value is None else value, overflow="fold"))
+        label = Text("  " * (depth + 1) + displayed(name), style="bold" if value is None else "")
+        grid.add_row(label, Text("" if value is None else displayed(value), overflow="fold"))
     return grid
 
 

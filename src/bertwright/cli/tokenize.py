@@ -12,7 +12,7 @@ from cyclopts import Parameter
 
 from bertwright import strict_json
 from bertwright.cli.arguments import Common
-from bertwright.cli.console import Console, table
+from bertwright.cli.console import Console, displayed, table
 from bertwright.errors import InputError, UsageError, quote
 
 if TYPE_CHECKING:
@@ -158,4 +158,4 @@ def _piece(tokenizer: Tokenizer, encoding: Encoding, index: int) -> Text:
 
     unknown = encoding.ids[index] == tokenizer.vocabulary.unk_id
     style = _UNKNOWN_STYLE if unknown else _WORD_STYLES[encoding.word_ids[index] % 2]
-    return Text(encoding.tokens[index], style=style)
+    return Text(displayed(encoding.tokens[index]), style=style)
