@@ -271,7 +271,7 @@ def test_a_vocabulary_of_another_language_is_noticed(pretrained: Path, table: Ta
             SettingsError,
             "metric: expected one of accuracy",
         ),
-        ({"settings": QUICK.model_copy(update={"device": "cuda"})}, UsageError, "a GPU for cuda"),
+        ({"settings": QUICK.model_copy(update={"device": "cuda"})}, UsageError, "device: cuda was asked for"),
         ({"model": Path("nowhere")}, InputError, "nowhere: expected a model folder"),
         ({"train": Path("nowhere.tsv")}, TableError, "nowhere.tsv: expected a file of rows"),
     ],

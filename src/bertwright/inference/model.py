@@ -19,7 +19,6 @@ from bertwright.errors import ModelError, RunError, UsageError, quote, shown_pat
 from bertwright.execution.engine import Need
 from bertwright.export.folder import OnnxFolder, open_for_use
 from bertwright.features.pooling import SentencePoolingName
-from bertwright.inference.devices import answering_device
 from bertwright.inference.embedding import Embedded, changed, embed
 from bertwright.inference.fill_mask import FilledMask, fill_mask
 from bertwright.inference.generation import MAX_TOKENS, Generated, generate
@@ -30,6 +29,7 @@ from bertwright.model.bilm import BilmForPreTraining
 from bertwright.model.encoder import BertEncoder
 from bertwright.model.pretraining_model import BertForPreTraining
 from bertwright.progress import Progress
+from bertwright.tasks.devices import device_named
 from bertwright.tasks.precision import (
     PrecisionName,
     answering_model,
@@ -75,7 +75,7 @@ class Model:
             device = "cpu" if device == "auto" else device
             if torch.device(device).type != "cpu":
                 raise UsageError(f"device: expected auto or cpu for a model in ONNX, got {device}")
-        self.device = answering_device(device)
+        self.device = device_named(device)
         self.precision = chosen_precision(self.folder, precision, self.device)
 
     def __repr__(self) -> str:
@@ -377,7 +377,7 @@ def load(
         DigestError: a file differs from what the folder's manifest says.
         UsageError: there is no such device, or the network does not compute in that precision.
     """
-    answering_device(device)
+    device_named(device)
     folder = open_for_use(path, lower_case=lower_case)
     return Model(folder, device, precision=precision, lower_case=lower_case)
 

@@ -26,7 +26,7 @@ from bertwright.tasks.analysis import Analysis, Answered
 from bertwright.tasks.batches import Features, collate
 from bertwright.tasks.breakdown import Breakdown, break_down, by_length, by_truncation
 from bertwright.tasks.columns import Columns
-from bertwright.tasks.devices import training_device
+from bertwright.tasks.devices import device_named
 from bertwright.tasks.kinds import open_task
 from bertwright.tasks.precision import Precision, PrecisionName, answering_model, chosen_precision
 from bertwright.tasks.task import Outputs, Prediction, Task
@@ -158,7 +158,7 @@ def evaluate(
     begun = time.monotonic()
     if not 0.0 < confidence < 1.0:
         raise UsageError(f"confidence: expected a number between 0 and 1, got {confidence:g}")
-    place = training_device(device)
+    place = device_named(device)
     folder = (open_for_use(model) if isinstance(model, Path) else model).for_use()
     chosen = chosen_precision(folder, precision, place)
     task: Task[Prediction] = open_task(folder)

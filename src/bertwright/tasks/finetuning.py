@@ -21,7 +21,7 @@ from bertwright.model.topped_model import ToppedModel
 from bertwright.progress import Progress, Silent
 from bertwright.tasks.batches import unknown_share
 from bertwright.tasks.columns import Columns
-from bertwright.tasks.devices import training_device
+from bertwright.tasks.devices import device_named
 from bertwright.tasks.examples import ExampleFile, overlap_warning
 from bertwright.tasks.feature_based import VECTORS, FeatureResults, learn_on_features
 from bertwright.tasks.feature_model import FILE, METHOD
@@ -222,7 +222,7 @@ def _materials(
         train=posed.encoded,
         dev=task.encode(dev.examples),
         dev_examples=dev.examples,
-        device=training_device(settings.device),
+        device=device_named(settings.device),
         preset=preset.name,
     )
 
