@@ -10,6 +10,7 @@ import lzma
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -17,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bertwright.errors import InputError, TableError, UsageError
-from bertwright.tasks import lines
+from bertwright.tasks import lines, parquet
 from bertwright.tasks.formats import open_table
 
 Write = Callable[[str, str | bytes], Path]
@@ -319,3 +320,17 @@ def test_a_big_table_streams(write: Write) -> None:
     rows = [{"text": f"row {number}", "label": number % 2} for number in range(20_000)]
     path = write("a.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
     assert sum(1 for _ in open_table(path).rows(["text"])) == 20_000
+
+
+def test_parquet_strings_that_are_not_utf_8(tmp_path: Path) -> None:
+    """A writer in another language need not check them; the row is named, also behind the first batch."""
+    texts = [b"fine"] * (parquet.BATCH_ROWS + 7) + [b"caf\xe9", b"fine"]
+    offsets = np.concatenate([[0], np.cumsum([len(text) for text in texts])]).astype(np.int32)
+    buffers = [None, pa.py_buffer(offsets.tobytes()), pa.py_buffer(b"".join(texts))]
+    column = pa.Array.from_buffers(pa.string(), len(texts), buffers)
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"text": column, "label": [1] * len(texts)}), path)
+    message = r"a\.parquet:4104: column 'text': expected UTF-8 text, got .byte 0xe9 at byte 4 of the text"
+    with pytest.raises(TableError, match=message):
+        read(path, "label", "text")
+    assert len(read(path, "label")) == len(texts)

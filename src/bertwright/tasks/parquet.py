@@ -8,10 +8,12 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from bertwright.errors import InputError
 from bertwright.tasks.lines import check_file
 from bertwright.tasks.table import Row, Table, check_names
 
 BATCH_ROWS = 4096
+_UNREADABLE = (pa.ArrowException, OSError, ValueError)
 
 
 class ParquetTable(Table):
@@ -23,22 +25,58 @@ class ParquetTable(Table):
         try:
             with pq.ParquetFile(path) as file:
                 self.columns = tuple(file.schema_arrow.names)
-        except (pa.ArrowException, OSError) as problem:
+        except _UNREADABLE as problem:
             raise self.error("a Parquet file", _first_line(problem)) from None
         check_names(path, self.columns)
 
     def rows(self, columns: Sequence[str], *, lenient: bool = False) -> Iterator[Row]:
         self.places(columns)
         line = 0
+        for batch in self._batches(columns):
+            cells = [self._values(batch, column, line) for column in columns]
+            for row in zip(*cells, strict=True):
+                line += 1
+                yield Row(line, row)
+
+    def _batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        line = 1
         try:
-            with pq.ParquetFile(self.path) as file:
-                for batch in file.iter_batches(BATCH_ROWS, columns=list(dict.fromkeys(columns))):
-                    cells = [batch.column(column).to_pylist() for column in columns]
-                    for row in zip(*cells, strict=True):
-                        line += 1
-                        yield Row(line, row)
-        except (pa.ArrowException, OSError) as problem:
-            raise self.error("readable Parquet rows", _first_line(problem), line=line + 1) from None
+            file = pq.ParquetFile(self.path)
+        except _UNREADABLE as problem:
+            raise self._unreadable(problem, line) from None
+        with file:
+            batches = file.iter_batches(BATCH_ROWS, columns=list(dict.fromkeys(columns)))
+            while True:
+                try:
+                    batch = next(batches, None)
+                except _UNREADABLE as problem:
+                    raise self._unreadable(problem, line) from None
+                if batch is None:
+                    return
+                yield batch
+                line += batch.num_rows
+
+    def _values(self, batch: pa.RecordBatch, column: str, before: int) -> list[object]:
+        """The values of ``column`` in a batch that has ``before`` rows before it."""
+        array = batch.column(column)
+        try:
+            values: list[object] = array.to_pylist()
+        except _UNREADABLE:
+            for line, value in enumerate(array, before + 1):  # which one it is
+                try:
+                    value.as_py()
+                except UnicodeDecodeError as problem:
+                    got = (
+                        f"byte 0x{problem.object[problem.start]:02x} at byte {problem.start + 1} of the text"
+                    )
+                    raise self.error("UTF-8 text", got, line=line, column=column) from None
+                except _UNREADABLE as problem:
+                    raise self._unreadable(problem, line, column) from None
+            raise
+        return values
+
+    def _unreadable(self, problem: Exception, line: int, column: str | None = None) -> InputError:
+        return self.error("readable Parquet rows", _first_line(problem), line=line, column=column)
 
 
 def _first_line(problem: Exception) -> str:

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from bertwright.errors import TableError
+from bertwright.errors import TableError, UsageError
 from bertwright.tasks.answer.questions import Question, Reference
 from bertwright.tasks.answer.reading import QuestionSource, open_questions, read_questions
 from bertwright.tasks.columns import Columns
@@ -147,3 +147,35 @@ def test_columns_by_number(tmp_path: Path) -> None:
     opened = source(path, columns=Columns("2", "3", "4"))
     assert read_questions(opened).examples == [Question("q", CONTEXT, None, (Reference("film", 4),), 1)]
     assert opened.guess is None
+
+
+def test_one_offset_beside_a_list_of_one_answer(tmp_path: Path) -> None:
+    rows: list[dict[str, Any]] = [
+        {"question": "Was?", "context": CONTEXT, "answers": ["was"], "answer_start": 9},
+        {"question": "Was?", "context": CONTEXT, "answers": [], "answer_start": None},
+        {"question": "Film?", "context": CONTEXT, "answers": ["film"], "answer_start": None},
+    ]
+    path = write(tmp_path, "".join(json.dumps(row) + "\n" for row in rows), "q.jsonl")
+    file = read_questions(source(path))
+    assert [example.answers for example in file.examples] == [
+        (Reference("was", 9),),
+        (),
+        (Reference("film", 4),),
+    ]
+    rows[0]["answers"] = ["was", "film"]
+    path = write(tmp_path, "".join(json.dumps(row) + "\n" for row in rows), "q.jsonl")
+    with pytest.raises(
+        TableError, match=r"q\.jsonl:1: column 'answers': expected 2 offsets, as many as texts, got 1"
+    ):
+        read_questions(source(path))
+
+
+def test_numbers_need_the_passage_too(tmp_path: Path) -> None:
+    path = write(tmp_path, f"What?\t{CONTEXT}\tfilm\n")
+    with pytest.raises(
+        UsageError, match="expected --text, --text-pair and --label as numbers for a file without"
+    ):
+        source(path, columns=Columns("1", None, "3"))
+    with pytest.raises(UsageError, match="expected --text and --text-pair as numbers"):
+        source(path, columns=Columns("1"), labelled=False)
+    assert read_questions(source(path, columns=Columns("1", "2", "3"))).examples[0].target == ("film",)

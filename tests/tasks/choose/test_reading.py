@@ -120,6 +120,14 @@ def test_numbers_may_count_from_1(tmp_path: Path, pose: Pose) -> None:
     assert [question.target for question in pose(path, count_from=1).train.examples] == [0, 1]
 
 
+def test_a_slip_among_answers_by_text_is_named_where_it_is(tmp_path: Path, pose: Pose) -> None:
+    rows = [{"question": "q", "choices": ["x1", "y1"], "answer": answer} for answer in ("x1", "y1", "z1", 1)]
+    with pytest.raises(
+        TableError, match=r"a\.jsonl:3: column 'answer': expected the text of one of the choices"
+    ):
+        pose(objects(tmp_path / "a.jsonl", *rows))
+
+
 def test_an_answer_that_two_choices_have_is_refused(tmp_path: Path, pose: Pose) -> None:
     rows = [{"question": "q", "choices": choices, "answer": "x"} for choices in (["x", "y"], ["x", "x"])]
     with pytest.raises(TableError, match="two choices have this text"):

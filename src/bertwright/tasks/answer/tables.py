@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from bertwright.errors import InputError
+from bertwright.errors import InputError, UsageError
 from bertwright.tasks.answer.questions import Question, Reference
 from bertwright.tasks.columns import ChosenTable, Columns, choose_table, column_named
 from bertwright.tasks.examples import InputRow, input_row, text_cell
@@ -29,8 +29,12 @@ def choose_columns(path: Path, columns: Columns, *, format: str, labelled: bool)
 
     Raises:
         TableError: the file cannot be read, or it cannot be told which columns are meant.
+        UsageError: columns are given by number, and one is missing.
     """
     if columns.names is None and columns.are_numbers:
+        if columns.text_pair is None:
+            flags = "--text, --text-pair and --label" if labelled else "--text and --text-pair"
+            raise UsageError(f"expected {flags} as numbers for a file without header")
         return choose_table(path, columns, format=format, labelled=labelled)
     table = open_table(path, format=format, names=columns.names)
     question = columns.text or column_named(table, "--text", "questions", QUESTIONS)
@@ -105,7 +109,7 @@ class TableReader:
         if not isinstance(texts, list):
             raise self._error(line, "a text, or a list of texts", cell)
         if not isinstance(starts, list):
-            starts = [None] * len(texts)
+            starts = [None] * len(texts) if starts in (None, "") or not texts else [starts]
         if len(starts) != len(texts):
             raise self._error(line, f"{len(texts)} offsets, as many as texts", len(starts))
         return [self._reference(line, text, place) for text, place in zip(texts, starts, strict=True)]

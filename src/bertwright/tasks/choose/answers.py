@@ -14,15 +14,14 @@ _LETTER = re.compile(r"[A-Za-z]", re.ASCII)
 def style_of(answers: Iterable[tuple[object, Sequence[str]]]) -> AnswerStyle:
     """How a file's answers (each with its choices) name the right choice.
 
-    By its text when every answer is one of its choices; otherwise by a letter or a number when all, or else
-    most, of them are.
+    By its text when every answer is one of its choices; otherwise as most of them do, so that a slip is not
+    taken for the rule.
     """
     cells = list(answers)
-    if all(isinstance(cell, str) and cell in choices for cell, choices in cells):
-        return "text"
+    texts = sum(isinstance(cell, str) and cell in choices for cell, choices in cells)
     letters = sum(isinstance(cell, str) and bool(_LETTER.fullmatch(cell)) for cell, _ in cells)
     numbers = sum(_number(cell) is not None for cell, _ in cells)
-    if not letters and not numbers:
+    if texts == len(cells) or texts > max(letters, numbers) or not (letters or numbers):
         return "text"
     return "letter" if letters > numbers else "index"
 
