@@ -76,3 +76,29 @@ def test_misaligned_answers_are_left_out_on_request(
     assert {path: hashlib.sha256(path.read_bytes()).digest() for path in tmp_path.iterdir()} == before
     assert finetune(model, train, tmp_path / "out", "--drop-misaligned") == 0
     assert "left out 1 question whose answer is not at its offset" in capsys.readouterr().err
+
+
+def test_a_submission_of_questions_without_ids_is_refused_before_any_work(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output, answers = tmp_path / "answering", tmp_path / "answers.jsonl"
+    assert finetune(model, squad(tmp_path / "train.json"), output) == 0
+    table = tmp_path / "test.tsv"
+    command = [
+        "predict",
+        str(output),
+        str(table),
+        "-o",
+        str(answers),
+        "--submission",
+        str(tmp_path / "p.json"),
+    ]
+    table.write_text(f"question\tcontext\nwhere ?\t{CONTEXT}\n")
+    capsys.readouterr()
+    assert run(command) == 2
+    hint = "(--submission names questions by a column id)"
+    assert f'test.tsv:2: expected a question with an id, got "one without" {hint}' in capsys.readouterr().err
+    assert not list(tmp_path.glob("answers*"))
+    table.write_text(f"id\tquestion\tcontext\nx\twhere ?\t{CONTEXT}\n")
+    assert run(command) == 0
+    assert list(json.loads((tmp_path / "p.json").read_text())) == ["x"]

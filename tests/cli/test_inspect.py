@@ -248,6 +248,19 @@ def test_unfinished_work(command, tmp_path: Path) -> None:  # type: ignore[no-un
     assert (found["kind"], found["rows"], found["request"]) == ("unfinished work", 5, {"pooling": "mean"})
 
 
+@pytest.mark.parametrize(("log", "name"), [("runs.jsonl", "runs"), ("parts.jsonl", "parts")])
+def test_unfinished_work_in_runs_and_parts(command, tmp_path: Path, log: str, name: str) -> None:  # type: ignore[no-untyped-def]
+    """As `finetune` and `compare` leave it; rows are what neither counts."""
+    folder = tmp_path / "out.partial"
+    folder.mkdir()
+    (folder / "request.json").write_text('{"seeds": [0, 1, 2]}')
+    found = inspected(command, folder)
+    assert not {"rows", "runs", "parts"} & found.keys(), "none is finished"
+    (folder / log).write_text('{"seed": 0}\n{"seed": 1}\n{"se')
+    found = inspected(command, folder)
+    assert found[name] == 2 and "rows" not in found
+
+
 def test_for_people(command, pretrained_folder: Path) -> None:  # type: ignore[no-untyped-def]
     answer = command("inspect", pretrained_folder)
     lines = answer.out.splitlines()

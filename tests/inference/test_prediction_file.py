@@ -147,6 +147,25 @@ def test_errors_of_a_replaced_output_go(classifier: Model, tmp_path: Path) -> No
     assert sorted(path.name for path in tmp_path.iterdir()) == ["answers.jsonl", "rows.csv"]
 
 
+def test_old_errors_stay_until_the_new_output_is_there(
+    classifier: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, output = tmp_path / "rows.csv", tmp_path / "answers.jsonl"
+    file.write_text('id,text\n1,""\n2,good\n')
+    predict_file(classifier, file, output)
+    before = {path.name: path.read_bytes() for path in tmp_path.glob("answers*")}
+    file.write_text("id,text\n1,bad\n2,good\n")
+
+    def full(path: Path, **_: Any) -> Any:
+        raise RunError("the disk is full")
+
+    monkeypatch.setattr(durable, "open_new", full)
+    with pytest.raises(RunError, match="full"):
+        predict_file(classifier, file, output, overwrite=True)
+    assert len(before) == 2
+    assert {name: (tmp_path / name).read_bytes() for name in before} == before
+
+
 @pytest.mark.parametrize("name", ["answers.jsonl", "answers.errors.jsonl"])
 def test_an_output_that_is_a_directory_is_refused_before_the_work(
     classifier: Model, tmp_path: Path, name: str

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import copy
+from types import SimpleNamespace
+from typing import Any, cast
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bertwright.inference import prediction
 from bertwright.inference.stages import Inner, Told
-from bertwright.progress import Silent
+from bertwright.progress import Progress, Silent
 
 
 class Sum(Silent):
@@ -60,3 +64,31 @@ def test_what_is_said_inside_is_passed_on() -> None:
     inner.say("here")
     inner.warn("odd")
     assert outer.said == ["here", "warning: odd"]
+
+
+def test_windows_of_passages_are_told_as_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two rows are eight inputs of the model; the stage outside counts rows."""
+
+    class Windows:
+        tokenizer = SimpleNamespace(vocabulary=SimpleNamespace(pad_id=0))
+
+        def inputs(self, rows: list[str]) -> list[str]:
+            return rows
+
+        def encode(self, rows: list[str]) -> list[str]:
+            return [row for row in rows for _ in range(4)]
+
+        def decode(self, outputs: list[str], features: list[str], inputs: list[str]) -> list[str]:
+            return inputs
+
+    def run_model(_model: Any, features: list[str], _pad: int, progress: Progress) -> list[str]:
+        progress.start("evaluating", len(features))
+        progress.advance(6)
+        progress.advance(2)
+        return features
+
+    monkeypatch.setattr(prediction, "run_model", run_model)
+    outer, windows, model = Sum(), cast(Any, Windows()), cast(Any, None)
+    assert prediction.predict(windows, model, ["a", "b"], progress=outer) == ["a", "b"]
+    assert outer.told == 2
+    prediction.predict(windows, model, [], progress=outer)

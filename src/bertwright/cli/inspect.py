@@ -27,10 +27,11 @@ def inspect(
 ) -> None:
     """Say what a path holds, and verify every digest.
 
-    It knows vocabularies, token stores, runs, checkpoints and models: bertwright's own, Hugging Face and
-    sentence-transformers folders, TensorFlow 1 checkpoints and bare safetensors files. Of a model it also
-    says what would be lost on loading. Nothing is changed, and nothing in it is executed.
-    The exit code is 2 where a file is damaged.
+    It knows vocabularies, token stores, runs, checkpoints, comparisons, models and unfinished work
+    (OUTPUT.partial: how much of it is done). Models are bertwright's own, Hugging Face and
+    sentence-transformers folders, TensorFlow 1 checkpoints and bare safetensors files; of a model it also
+    says what would be lost on loading. Nothing is changed, and nothing in it is executed. The exit code is 2
+    where a file is damaged.
 
         bertwright inspect RUN/model
     """

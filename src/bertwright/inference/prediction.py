@@ -30,6 +30,8 @@ def predict(
     """
     inputs = task.inputs(rows)
     features = task.encode(inputs)
-    outputs = run_model(model, features, task.tokenizer.vocabulary.pad_id, Inner.of(progress))
+    # A row may have several inputs of the model: windows of a passage, choices.
+    watch = Inner.of(progress, share=len(inputs) / max(1, len(features)))
+    outputs = run_model(model, features, task.tokenizer.vocabulary.pad_id, watch)
     predictions: list[Prediction] = task.decode(outputs, features, inputs)
     return predictions

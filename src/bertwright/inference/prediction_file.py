@@ -108,9 +108,9 @@ def predict_file(
         check_count(file, count, blocks.rows)
         if failed:  # the errors first: where the answers are, the rows without one are told, too
             _assemble(blocks, errors, "errors", replace_errors)
-        else:
-            errors.unlink(missing_ok=True)  # of an earlier run whose output is replaced
         _assemble(blocks, output, "jsonl", overwrite)
+        if not failed:
+            errors.unlink(missing_ok=True)  # of an earlier run, whose output has just been replaced
     return PredictionSummary(
         rows=blocks.rows,
         failed=len(failed),

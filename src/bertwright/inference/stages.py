@@ -6,18 +6,22 @@ from bertwright.progress import Progress, Silent
 
 
 class Inner(Silent):
-    """Advances the stage that is under way; what would begin or end one is not passed on."""
+    """Advances the stage that is under way; what would begin or end one is not passed on.
 
-    def __init__(self, outer: Progress) -> None:
-        self._outer = outer
+    Args:
+        share: of a unit of the outer stage that is one here, where they count different things.
+    """
+
+    def __init__(self, outer: Progress, share: float = 1.0) -> None:
+        self._outer, self._share = outer, share
 
     @classmethod
-    def of(cls, progress: Progress | None) -> Inner:
+    def of(cls, progress: Progress | None, share: float = 1.0) -> Inner:
         """Inside of ``progress``; silent when there is none."""
-        return cls(progress or Silent())
+        return cls(progress or Silent(), share)
 
     def advance(self, amount: float = 1, note: str = "") -> None:
-        self._outer.advance(amount, note)
+        self._outer.advance(amount * self._share, note)
 
     def say(self, message: str) -> None:
         self._outer.say(message)

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from bertwright import durable, strict_json
-from bertwright.errors import InputError, UsageError
+from bertwright.errors import InputError, TableError, UsageError
 from bertwright.tasks.columns import Columns
+from bertwright.tasks.examples import InputStream
 from bertwright.tasks.formats import open_table
 from bertwright.tasks.tag.submission import conll_lines
 from bertwright.tasks.task import Task
@@ -52,17 +53,27 @@ def check_submission(task: dict[str, Any], submission: Path, others: Iterable[Pa
 def row_identities(
     task: Task[Any], file: Path, columns: Columns | None = None, *, format: str = "auto"
 ) -> list[str] | None:
-    """How ``file`` names its rows; None where it has no column for that, or a submission does not want it.
+    """How ``file`` names its rows; None where it has no column for that, or they name themselves.
 
     Args:
         columns: where they are not those that the task was trained with.
 
     Raises:
-        TableError: a name is missing, stands twice, or would not come out of a table as it went in.
+        TableError: a name is missing, stands twice, or would not come out of a table as it went in; or the
+            questions of a table have no ids.
     """
-    if task.kind not in BY_ROW:
-        return None
-    return names_of_rows(file, task.stream(file, columns, format=format).columns, format=format)
+    stream = task.stream(file, columns, format=format)
+    if task.kind == "answer":
+        _require_ids(file, stream)
+    return names_of_rows(file, stream.columns, format=format) if task.kind in BY_ROW else None
+
+
+def _require_ids(file: Path, questions: InputStream) -> None:
+    """The first question tells for all: a table has a column of ids or none; a damaged row is told later."""
+    first = next((row for row in questions.rows() if row.problem is None), None)
+    if first is not None and first.input.id is None:
+        hint = "--submission names questions by a column id"
+        raise TableError.at(file, "a question with an id", "one without", line=first.line, hint=hint)
 
 
 def names_of_rows(file: Path, columns: Columns, *, format: str = "auto") -> list[str] | None:

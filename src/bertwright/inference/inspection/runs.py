@@ -102,11 +102,24 @@ def inspect_comparison(path: Path, progress: Progress | None = None) -> Findings
 
 
 def inspect_unfinished(path: Path, _progress: Progress | None = None) -> Findings:
-    """The ``OUTPUT.partial`` folder of long work: parts of ``prepare``, rows of ``embed`` and ``predict``."""
+    """The ``OUTPUT.partial`` folder of long work, and how much of it is finished.
+
+    That is parts of ``prepare`` and ``compare``, runs of ``finetune``, rows of ``embed`` and ``predict``.
+    """
     request = strict_json.load(path / "request.json", max_bytes=strict_json.OWN_BYTES)
     if parts := count_parts(path):
         facts = {"parts": parts, "request": request}
         return Findings("unfinished work", path, facts, notes=("the same command goes on from there",))
-    records = list(durable.LogFile(path / "blocks.jsonl").records())
-    facts = {"rows": sum(int(record.get("rows", 0)) for record in records), "request": request}
+    facts = {**_logged(path), "request": request}
     return Findings("unfinished work", path, facts, notes=("repeat the command with --resume to go on",))
+
+
+def _logged(path: Path) -> dict[str, int]:
+    """What the log of finished work counts; nothing where none is finished."""
+    for log, name in (("runs.jsonl", "runs"), ("parts.jsonl", "parts")):
+        if (path / log).exists():
+            return {name: sum(1 for _ in durable.LogFile(path / log).records())}
+    blocks = durable.LogFile(path / "blocks.jsonl")
+    if not blocks.path.exists():
+        return {}
+    return {"rows": sum(int(record.get("rows", 0)) for record in blocks.records())}
