@@ -143,6 +143,30 @@ def test_report_of_a_folder(model: Path) -> None:
         write_model_report(_untrained(model))
 
 
+def test_a_run_is_told_by_its_own_folder(model: Path) -> None:
+    plain = _untrained(model)
+    with pytest.raises(InputError, match="expected a fine-tuned model, or a run's own folder") as problem:
+        write_model_report(plain)
+    assert "(give" not in problem.value.message
+    (plain.parent / "metrics.jsonl").write_text("")
+    with pytest.raises(InputError) as problem:
+        write_model_report(plain)
+    assert problem.value.message.endswith(f"(give {plain.parent})")
+
+
+def test_labels_are_true_and_not_right(evaluation: Evaluation, model: Path) -> None:
+    """Of several labels a text the confidences are those of the labels, most of which are not given."""
+    page = checked(render_evaluation(evaluation, model, Path("x")))
+    assert "% of answers are right" in page.text
+    found = evaluation.analysis.calibration
+    assert found is not None
+    analysis = replace(evaluation.analysis, calibration=replace(found, of="labels", counted="true"))
+    page = checked(render_evaluation(replace(evaluation, analysis=analysis), model, Path("x")))
+    assert f"mean confidence; {found.accuracy:.1%} of labels are true" in page.text
+    assert "On the dashed line labels are true as often as the model says." in page.text
+    assert "% of answers are right" not in page.text
+
+
 def _rows(model: Path) -> Path:
     path = model.with_name("one.tsv")
     path.write_text("text\tlabel\ngood\tno\n", encoding="utf-8")

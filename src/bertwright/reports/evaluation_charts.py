@@ -16,12 +16,13 @@ MOST_POINTS = 2000
 
 
 def reliability(calibration: Calibration) -> str:
-    """How often answers of each confidence are right, and how many there are of them."""
+    """How often what has a confidence is right (or true) at each, and how much there is of it."""
 
     def paint(axes: Axes) -> None:
         bins = calibration.bins
         total = sum(part.rows for part in bins)
-        axes.plot([0, 1], [0, 1], color=GREY, linewidth=1.2, linestyle=(0, (4, 3)), label="as sure as right")
+        sure = f"as sure as {calibration.counted}"
+        axes.plot([0, 1], [0, 1], color=GREY, linewidth=1.2, linestyle=(0, (4, 3)), label=sure)
         axes.bar(
             [part.low for part in bins],
             [part.rows / total for part in bins],
@@ -29,7 +30,7 @@ def reliability(calibration: Calibration) -> str:
             align="edge",
             color=BLUE,
             alpha=0.16,
-            label="share of answers",
+            label=f"share of {calibration.of}",
         )
         axes.plot(
             [part.confidence for part in bins],
@@ -38,11 +39,11 @@ def reliability(calibration: Calibration) -> str:
             marker="o",
             markersize=5,
             linewidth=1.8,
-            label="share right",
+            label=f"share {calibration.counted}",
         )
         axes.set_xlim(0, 1)
         axes.set_ylim(0, 1.03)
-        axes.set_xlabel("confidence of the answer", color=SOFT)
+        axes.set_xlabel(f"confidence of {calibration.of}", color=SOFT)
         per_cent(axes.xaxis)
         per_cent(axes.yaxis)
 

@@ -93,9 +93,12 @@ def _sureness(result: page.Page, analysis: Analysis) -> None:
         figures = [
             (f"{found.expected_error:.3f}", "expected calibration error (0 is best)"),
             (f"{found.brier:.3f}", "Brier score (0 is best)"),
-            (f"{found.confidence:.1%}", f"mean confidence; {found.accuracy:.1%} are right"),
+            (
+                f"{found.confidence:.1%}",
+                f"mean confidence; {found.accuracy:.1%} of {found.of} are {found.counted}",
+            ),
         ]
-        caption = "On the dashed line the model is right as often as it says."
+        caption = f"On the dashed line {found.of} are {found.counted} as often as the model says."
         drawn = page.figures([(reliability(found), caption)])
         result.section("Is it as sure as it is right?", "", page.columns([drawn, page.cards(figures)]))
     if analysis.truth_and_answer is not None:

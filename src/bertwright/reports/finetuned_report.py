@@ -10,7 +10,7 @@ import bertwright
 from bertwright.checkpoints.members import MANIFEST_NAME
 from bertwright.checkpoints.model_folder import open_model
 from bertwright.durable import write_file
-from bertwright.errors import InputError
+from bertwright.errors import InputError, shown_path
 from bertwright.reports import page
 from bertwright.reports.finetuning_section import finetuning_section
 
@@ -38,8 +38,13 @@ def write_model_report(model: Path, output: Path | None = None) -> Path:
     folder = open_model(model)
     provenance = folder.provenance
     if folder.task is None or not provenance.get("seeds"):
-        expected = "a folder that `bertwright pretrain` or `bertwright finetune` wrote"
-        raise InputError.at(model, expected, "a model with no record of its fine-tuning")
+        run = model.absolute().parent
+        hint = f"give {shown_path(run)}" if (run / "metrics.jsonl").exists() else None
+        expected, got = (
+            "a fine-tuned model, or a run's own folder",
+            "a model with no record of its fine-tuning",
+        )
+        raise InputError.at(model, expected, got, hint=hint)
     target = output or model / REPORT
     write_file(target, _render(model, folder.task, provenance), overwrite=True)
     return target

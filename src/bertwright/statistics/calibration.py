@@ -38,10 +38,14 @@ class Calibration:
     """Mean confidence; above the accuracy the model is too sure of itself."""
     bins: tuple[Bin, ...]
     """Those with rows, from the lowest confidence."""
+    of: str = "answers"
+    """What has a confidence each, for people."""
+    counted: str = "right"
+    """What the accuracy is a share of, for people: right answers, true labels."""
 
     @property
     def accuracy(self) -> float:
-        """Share of all answers that is right."""
+        """Share of all :attr:`of` that is :attr:`counted`."""
         total = sum(part.rows for part in self.bins)
         return sum(part.rows * part.accuracy for part in self.bins) / total
 
@@ -58,8 +62,18 @@ class Calibration:
         }
 
 
-def calibration(confidence: Floats, right: NDArray[np.bool_], brier: float, bins: int = BINS) -> Calibration:
+def calibration(
+    confidence: Floats,
+    right: NDArray[np.bool_],
+    brier: float,
+    bins: int = BINS,
+    *,
+    of: str = "answers",
+    counted: str = "right",
+) -> Calibration:
     """Of answers given with ``confidence`` (N,) from 0 to 1, of which those of ``right`` (N,) are true.
+
+    ``of`` and ``counted`` are the words for them where they are no right answers.
 
     Bins are of equal width, closed at the upper end, as in ``sklearn.calibration.calibration_curve``.
     """
@@ -79,7 +93,7 @@ def calibration(confidence: Floats, right: NDArray[np.bool_], brier: float, bins
         for place in np.flatnonzero(counts)
     ]
     error = float(np.abs(sure - true).sum() / len(confidence))
-    return Calibration(error, brier, float(confidence.mean()), tuple(filled))
+    return Calibration(error, brier, float(confidence.mean()), tuple(filled), of, counted)
 
 
 def brier_score(probabilities: Floats, truth: NDArray[np.int64]) -> float:

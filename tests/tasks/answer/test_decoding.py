@@ -99,11 +99,16 @@ def test_only_the_null_answer_is_left() -> None:
     (row,) = windows()
     logits = scores(row, s1=1, e1=1, null=9)
     (answer,) = decode([logits], [row], AnswerSettings(n_best=1), 0.0)
-    assert (answer.answer, answer.probability) == ("", 1)
+    assert (answer.answer, answer.probability) == ("", pytest.approx(1 / (1 + np.exp(-7))))
     # the one best start and end are those of [CLS]: no span at all, so that all are looked at
     assert answer.null_odds == pytest.approx(9 - 2) and answer.best is not None
     (forced,) = decode([logits], [row], AnswerSettings(n_best=1), 99.0)
-    assert forced.answer == "film" and forced.probability == 0
+    assert forced.answer == "film" and forced.probability == pytest.approx(1 / (1 + np.exp(7)))
+    assert forced.candidates == answer.candidates and [one.text for one in forced.candidates] == ["", "film"]
+    logits = scores(row, s1=5, e1=5, null=9)
+    logits[row.passage_start + 1, 0] = logits[0, 0] + 1  # among the best starts, and behind [CLS] in all
+    (beaten,) = decode([logits], [row], AnswerSettings(n_best=1), 99.0)
+    assert beaten.answer == "film" and 0 < beaten.probability < 1
 
 
 def test_passage_without_pieces() -> None:

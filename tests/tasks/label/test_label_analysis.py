@@ -34,6 +34,7 @@ def test_by_hand() -> None:
     losses = [log_loss(truth[:, place], probabilities[:, place]) for place in range(2)]
     assert values["loss"] == pytest.approx(np.mean(losses))
     assert found.calibration is not None
+    assert (found.calibration.of, found.calibration.counted) == ("labels", "true")
     assert found.calibration.brier == pytest.approx((0.01 + 0.04 + 0.16 + 0.36 + 0.01 + 0.04) / 6)
 
 

@@ -138,7 +138,8 @@ def _answer(
     best = next((one for one in kept if one.text), None)
     if best is None and len(spans):  # of the kept ones only the null answer is left
         span = next(iter(spans))
-        best = Candidate(*text_of(span), span.start_logit, span.end_logit)
+        kept = _with_probabilities([*kept, Candidate(*text_of(span), span.start_logit, span.end_logit)])
+        best = kept[-1]
     odds = None if null is None or best is None else null.score - best.score
     refused = odds is not None and threshold is not None and odds > threshold
     chosen = None if refused else best

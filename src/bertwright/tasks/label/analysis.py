@@ -43,7 +43,7 @@ def analyse_labels(
         labels=tuple(
             ClassScore.of(label, hits[place], true[place], found[place]) for place, label in enumerate(labels)
         ),
-        calibration=calibration(probabilities.ravel(), truth.ravel(), brier),
+        calibration=calibration(probabilities.ravel(), truth.ravel(), brier, of="labels", counted="true"),
     )
 
 
