@@ -10,7 +10,6 @@ from __future__ import annotations
 import ast
 import inspect
 import re
-import sys
 import sysconfig
 import warnings
 from collections.abc import Iterator
@@ -172,8 +171,3 @@ def _documented_by_call(node: ast.Call) -> Iterator[str]:
                 and len(part.value) >= MIN_CHARACTERS
             ):
                 yield part.value
-
-
-def python_name() -> str:
-    """The interpreter whose documentation this is, e.g. ``"Python 3.11.7"``."""
-    return "Python " + ".".join(map(str, sys.version_info[:3]))

@@ -1,1 +1,1 @@
-"""Run folder -> one self-contained HTML page."""
+"""Runs, fine-tuned models, evaluations, comparisons and looks inside -> self-contained HTML pages."""

@@ -60,7 +60,7 @@ def _tags(task: Any, answered: Answered) -> Analysis:
     return analyse_tags(answered, truth, given, scores, task.labels, types, strict=strict)
 
 
-def _choices(task: Any, answered: Answered) -> Analysis:
+def _choices(_task: Any, answered: Answered) -> Analysis:
     logs = by_question(answered.outputs, answered.features)
     truth = np.array([question.target for question in answered.examples], dtype=np.int64)
     return analyse_choices(answered, logs, truth, [question.choices for question in answered.examples])

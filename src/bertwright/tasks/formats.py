@@ -27,8 +27,10 @@ def open_table(path: Path, *, format: str = "auto", names: Sequence[str] | None 
 
     Args:
         path: a TSV, CSV, JSON lines or Parquet file; text formats may be compressed (``.gz``, ``.xz``,
-            ``.zst``). format: ``"auto"`` goes by the name of the file. names: the column names of a TSV or
-            CSV file without header; None when its first line is the header.
+            ``.zst``).
+        format: ``"auto"`` goes by the name of the file.
+        names: the column names of a TSV or CSV file without header, empty to number them from 1; None when
+            its first line is the header.
 
     Raises:
         TableError: the file is missing, empty, unreadable, or has no usable header.

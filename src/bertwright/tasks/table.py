@@ -50,7 +50,7 @@ class Table(ABC):
         """As :meth:`rows`, for answers that must stand beside the rows: no line between them is left out.
 
         Raises:
-            TableError: also for a blank line, but in a table of one column, where it is an empty cell.
+            TableError: also for a blank line, except in a table of one column, where it is an empty cell.
         """
         for row in self.rows(columns, lenient=True):
             if row.problem is not None:

@@ -82,7 +82,7 @@ def type_scores(measure: Sums, types: Sequence[str]) -> tuple[ClassScore, ...]:
 
 
 def _loss_measure(scores: WordScores, sentences: int) -> Sums:
-    """The mean loss of a word; words without pieces have none."""
+    """The mean loss of a word."""
     losses = -scores.logs[np.arange(len(scores.truth)), scores.truth]
     parts = [np.bincount(scores.sentence, weights, sentences) for weights in (losses, None)]
     table = np.stack(parts, axis=1).astype(np.float64)
