@@ -161,6 +161,7 @@ def _compare(
 
 def _shown(result: Evaluation) -> list[RenderableType]:
     from bertwright.cli.console import table
+    from bertwright.errors import shortened
 
     spread = f"{100 * result.confidence:.3g} % interval"
     rows = []
@@ -183,7 +184,7 @@ def _shown(result: Evaluation) -> list[RenderableType]:
     if analysis.mistakes:
         columns = ["line", "text", "true", "given", analysis.badness_name]
         worst = [
-            [m.line, _short(m.text), _short(m.truth), _short(m.answer), f"{m.badness:.3g}"]
+            [m.line, *(shortened(text, LONGEST) for text in (m.text, m.truth, m.answer)), f"{m.badness:.3g}"]
             for m in analysis.mistakes[:WORST]
         ]
         title = f"{analysis.wrong:,} of {result.rows:,} are wrong; the worst"
@@ -192,7 +193,3 @@ def _shown(result: Evaluation) -> list[RenderableType]:
     cut = f"{result.truncated:,} of {result.rows:,} rows were cut"
     parts.append(f"{cut}; {result.seconds:,.1f} s, {result.precision}")
     return parts
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"

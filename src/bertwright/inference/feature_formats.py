@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from bertwright.errors import UsageError
+from bertwright.inference.vectors import check_suffix, write_npy, write_numbers
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,7 @@ def check_format(path: Path) -> None:
     Raises:
         UsageError: it ends in none of the suffixes.
     """
-    if path.suffix.lower() not in WRITERS:
-        raise UsageError.at(path, f"a name ending in {', '.join(WRITERS)}", path.suffix or path.name)
+    check_suffix(path, WRITERS)
 
 
 def has_index_file(path: Path) -> bool:
@@ -59,9 +58,7 @@ def index_path(path: Path) -> Path:
 
 
 def _write_npy(file: BinaryIO, blocks: Blocks, shape: tuple[int, ...], _layers: tuple[int, ...]) -> None:
-    header = {"descr": "<f4", "fortran_order": False, "shape": shape}
-    np.lib.format.write_array_header_1_0(file, header)
-    _write_numbers(file, blocks)
+    write_npy(file, (block.vectors for block in blocks), shape)
 
 
 def _write_safetensors(
@@ -74,12 +71,7 @@ def _write_safetensors(
     encoded = json.dumps(header, separators=(",", ":")).encode()
     encoded += b" " * (-len(encoded) % 8)
     file.write(len(encoded).to_bytes(8, "little") + encoded)
-    _write_numbers(file, blocks)
-
-
-def _write_numbers(file: BinaryIO, blocks: Blocks) -> None:
-    for block in blocks:
-        file.write(np.ascontiguousarray(block.vectors, "<f4").data)
+    write_numbers(file, (block.vectors for block in blocks))
 
 
 def _write_parquet(file: BinaryIO, blocks: Blocks, shape: tuple[int, ...], layers: tuple[int, ...]) -> None:
@@ -109,7 +101,7 @@ def _cell(entry: dict[str, Any], name: str) -> Any:
     return entry.get(name)
 
 
-def _write_original(file: BinaryIO, blocks: Blocks, shape: tuple[int, ...], layers: tuple[int, ...]) -> None:
+def _write_original(file: BinaryIO, blocks: Blocks, _shape: tuple[int, ...], layers: tuple[int, ...]) -> None:
     """As ``extract_features.py`` writes it, the misspelled key and six digits included."""
     for block in blocks:
         for entry, vectors in block.rows():

@@ -5,7 +5,7 @@ Axes: N vectors, H numbers each.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import BinaryIO
 
@@ -24,8 +24,17 @@ def check_format(path: Path) -> None:
     Raises:
         UsageError: it ends neither in ``.npy`` nor in ``.parquet`` nor in ``.jsonl``.
     """
-    if path.suffix.lower() not in _WRITERS:
-        raise UsageError.at(path, f"a name ending in {', '.join(_WRITERS)}", path.suffix or path.name)
+    check_suffix(path, _WRITERS)
+
+
+def check_suffix(path: Path, known: Collection[str]) -> None:
+    """Refuse a file name that ends in none of the ``known`` suffixes.
+
+    Raises:
+        UsageError: naming them.
+    """
+    if path.suffix.lower() not in known:
+        raise UsageError.at(path, f"a name ending in {', '.join(known)}", path.suffix or path.name)
 
 
 def write_vectors(path: Path, blocks: Blocks, shape: tuple[int, int], *, overwrite: bool = False) -> None:
@@ -51,9 +60,15 @@ def write_vectors(path: Path, blocks: Blocks, shape: tuple[int, int], *, overwri
         _WRITERS[path.suffix.lower()](file, blocks, shape)
 
 
-def _write_npy(file: BinaryIO, blocks: Blocks, shape: tuple[int, int]) -> None:
+def write_npy(file: BinaryIO, blocks: Blocks, shape: tuple[int, ...]) -> None:
+    """Write one float32 array of this ``shape``, made of ``blocks`` of its rows."""
     header = {"descr": "<f4", "fortran_order": False, "shape": shape}
     np.lib.format.write_array_header_1_0(file, header)
+    write_numbers(file, blocks)
+
+
+def write_numbers(file: BinaryIO, blocks: Blocks) -> None:
+    """Write float32, the lowest byte first, row by row."""
     for block in blocks:
         file.write(np.ascontiguousarray(block, "<f4").data)
 
@@ -86,7 +101,7 @@ def _write_jsonl(file: BinaryIO, blocks: Blocks, _shape: tuple[int, int]) -> Non
 
 
 _WRITERS: dict[str, Callable[[BinaryIO, Blocks, tuple[int, int]], None]] = {
-    ".npy": _write_npy,
+    ".npy": write_npy,
     ".parquet": _write_parquet,
     ".jsonl": _write_jsonl,
 }

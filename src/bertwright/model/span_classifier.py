@@ -16,6 +16,7 @@ class SpanClassifier(TaskModel):
     """A score for every token to begin the answer, and one to end it: ``num_labels`` is 2."""
 
     head_name = "span"
+    by_token = True
     part = "span_head"
     pools = False
 

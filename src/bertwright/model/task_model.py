@@ -29,6 +29,8 @@ class TaskModel(nn.Module, ABC):
 
     head_name: ClassVar[HeadName]
     """Which of the four output layers it is."""
+    by_token: ClassVar[bool] = False
+    """Whether it has outputs for every token; otherwise for a row as a whole."""
     part: ClassVar[str] = "head"
     """Name of the layer's module, so also the prefix of its parameters."""
     pools: ClassVar[bool]

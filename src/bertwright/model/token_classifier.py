@@ -16,6 +16,7 @@ class TokenClassifier(TaskModel):
     """A class for every token, without a pooler and without a layer that couples neighbours."""
 
     head_name = "token"
+    by_token = True
     pools = False
 
     @staticmethod

@@ -6,27 +6,30 @@ from html import escape
 
 import numpy as np
 
+from bertwright.errors import shortened
 from bertwright.reports import page
 from bertwright.statistics.classes import Confusion
 
 MOST_LABELS = 16
 """More do not fit beside each other: then the ones that are most often confused are shown."""
+LONGEST_LABEL = 24
+"""Characters of a label that are shown."""
 
 
 def confusion_table(confusion: Confusion) -> str:
     """Rows are true classes, columns given ones; shares are of the true class."""
     chosen = _most_involved(confusion)
-    labels = [confusion.labels[number] for number in chosen]
+    labels = [shortened(confusion.labels[number], LONGEST_LABEL) for number in chosen]
     counts = confusion.counts[np.ix_(chosen, chosen)]
     totals = confusion.counts[chosen].sum(axis=1)
-    head = "".join(f"<th><span>{escape(_short(label))}</span></th>" for label in labels)
+    head = "".join(f"<th><span>{escape(label)}</span></th>" for label in labels)
     lines = []
     for place, label in enumerate(labels):
         cells = "".join(
             _cell(int(count), int(totals[place]), place == column)
             for column, count in enumerate(counts[place])
         )
-        lines.append(f"<tr><th>{escape(_short(label))}</th>{cells}<td class='r'>{totals[place]:,}</td></tr>")
+        lines.append(f"<tr><th>{escape(label)}</th>{cells}<td class='r'>{totals[place]:,}</td></tr>")
     caption = "<caption>rows: true, columns: given</caption>"
     body = f"<thead><tr><th></th>{head}<th class='r'>all</th></tr></thead><tbody>{''.join(lines)}</tbody>"
     return f'<div class="scroll"><table class="heat">{caption}{body}</table></div>'
@@ -54,7 +57,3 @@ def _cell(count: int, total: int, right: bool) -> str:
     style = f"background: color-mix(in srgb, {color} {60 * share:.0f}%, transparent)"
     shown = f"{count:,}" if count else "·"
     return f'<td class="cell" style="{style}" title="{share:.1%}">{shown}</td>'
-
-
-def _short(label: str) -> str:
-    return label if len(label) <= 24 else label[:23] + "…"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from bertwright.errors import shortened
 from bertwright.reports import page
 from bertwright.reports.confusion_table import MOST_LABELS, confusion_table, confusions
 from bertwright.reports.evaluation_charts import by_group, reliability, scatter
@@ -134,13 +135,10 @@ def _mistakes(result: page.Page, evaluation: Evaluation, analysis: Analysis) -> 
 def _mistake_list(mistakes: Sequence[Mistake], badness: str) -> str:
     parts = []
     for mistake in mistakes:
-        facts = [("true", _short(mistake.truth)), ("given", _short(mistake.answer))]
+        shown = [shortened(part, LONGEST_TEXT) for part in (mistake.text, mistake.truth, mistake.answer)]
+        facts = [("true", shown[1]), ("given", shown[2])]
         if mistake.confidence is not None:
             facts.append(("sure", f"{mistake.confidence:.1%}"))
         facts += [(badness, f"{mistake.badness:.3g}"), ("line", f"{mistake.line:,}")]
-        parts.append(page.remark(_short(mistake.text), facts))
+        parts.append(page.remark(shown[0], facts))
     return "".join(parts)
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= LONGEST_TEXT else text[: LONGEST_TEXT - 1] + "…"

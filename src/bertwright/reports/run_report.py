@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from bertwright.config.settings import leaves
 from bertwright.data.objectives import NEXT_SENTENCE, WordsName
 from bertwright.durable import write_file
 from bertwright.pretraining.filled_blank import FilledBlank
@@ -239,7 +240,7 @@ def _pairs(examples: Any) -> list[tuple[Any, Any]]:
 
 
 def _settings(result: page.Page, run: RunRecords) -> None:
-    flat = _flat(run.settings)
+    flat = leaves(run.settings)
     if not flat:
         return
     rows = [[name, str(value)] for name, value in flat.items()]
@@ -269,16 +270,6 @@ def _phase_starts(records: Sequence[Mapping[str, Any]]) -> list[float]:
         if before.get("phase") != after.get("phase"):
             starts.append(float(after["step"]))
     return starts
-
-
-def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    result: dict[str, Any] = {}
-    for name, value in values.items():
-        if isinstance(value, Mapping):
-            result.update(_flat(value, f"{prefix}{name}."))
-        else:
-            result[f"{prefix}{name}"] = value
-    return result
 
 
 def _duration(seconds: float) -> str:

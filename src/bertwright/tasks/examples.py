@@ -202,9 +202,7 @@ def text_inputs(rows: Sequence[Any], columns: Columns) -> list[Any]:
 def warnings_of(chosen: ChosenTable, examples: Sequence[Example[Target]]) -> tuple[str, ...]:
     """What is odd about one file: blank rows, equal pairs, the same text with different targets."""
     name = chosen.table.path.name
-    found: list[str] = []
-    if blank := chosen.table.blank_lines:
-        found.append(f"{name}: skipped {counted(len(blank), 'blank line')}, the first is line {blank[0]}")
+    found = list(blank_warning(name, chosen.table.blank_lines))
     equal = [example for example in examples if example.text == example.text_pair]
     if equal:
         found.append(
@@ -213,9 +211,16 @@ def warnings_of(chosen: ChosenTable, examples: Sequence[Example[Target]]) -> tup
     return (*found, *conflict_warning(name, examples))
 
 
+def blank_warning(name: str, blank_lines: Sequence[int]) -> tuple[str, ...]:
+    """A warning when lines of the file called ``name`` were passed over because they are blank."""
+    if not blank_lines:
+        return ()
+    return (f"{name}: skipped {counted(len(blank_lines), 'blank line')}, the first is line {blank_lines[0]}",)
+
+
 def conflict_warning(name: str, examples: Sequence[AnyExample]) -> tuple[str, ...]:
     """A warning when the same input has different targets in the file called ``name``."""
-    conflicts = _conflicts(examples)
+    conflicts = conflicting(examples)
     if not conflicts:
         return ()
     first, other = conflicts[0]
@@ -223,6 +228,17 @@ def conflict_warning(name: str, examples: Sequence[AnyExample]) -> tuple[str, ..
         f"{name}: {counted(len(conflicts), 'text')} with different labels, "
         f"the first at lines {first.line} ({first.target}) and {other.line} ({other.target})",
     )
+
+
+def conflicting(examples: Iterable[ExampleType]) -> list[tuple[ExampleType, ExampleType]]:
+    """For each input that has several targets: its first row, and the first that differs from it."""
+    first: dict[Hashable, ExampleType] = {}
+    conflicts: dict[Hashable, tuple[ExampleType, ExampleType]] = {}
+    for example in examples:
+        earlier = first.setdefault(example.texts, example)
+        if earlier.target != example.target:
+            conflicts.setdefault(example.texts, (earlier, example))
+    return list(conflicts.values())
 
 
 def overlap_warning(train: ExampleFile[Any], dev: ExampleFile[Any]) -> tuple[str, ...]:
@@ -233,14 +249,3 @@ def overlap_warning(train: ExampleFile[Any], dev: ExampleFile[Any]) -> tuple[str
         return ()
     share = f"{counted(len(repeated), 'row')} ({len(repeated) / len(dev.examples):.1%})"
     return (f"{dev.path.name}: {share} also in {train.path.name}, the first at line {repeated[0].line}",)
-
-
-def _conflicts(examples: Iterable[AnyExample]) -> list[tuple[AnyExample, AnyExample]]:
-    """For each text that has several targets: its first row, and the first that differs from it."""
-    first: dict[Hashable, AnyExample] = {}
-    conflicts: dict[Hashable, tuple[AnyExample, AnyExample]] = {}
-    for example in examples:
-        earlier = first.setdefault(example.texts, example)
-        if earlier.target != example.target:
-            conflicts.setdefault(example.texts, (earlier, example))
-    return list(conflicts.values())

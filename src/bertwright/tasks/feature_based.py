@@ -88,7 +88,6 @@ def _materials(
         for rows in (shared.train, shared.dev)
     )
     head = ("bilstm" if task.kind == "tag" else "linear") if features.head == "auto" else features.head
-    by_token = task.network.head_name in ("token", "span")
     return FeatureMaterials(
         task=task,
         settings=features,
@@ -97,11 +96,11 @@ def _materials(
         head=head,
         hidden_size=folder.config.hidden_size,
         num_outputs=task.num_outputs,
-        by_token=by_token,
+        by_token=task.network.by_token,
         train=train,
         dev=dev,
         dev_examples=shared.dev_examples,
-        moments=train.store.moments(None if by_token or head == "bilstm" else features.pooling),
+        moments=train.store.moments(None if task.network.by_token or head == "bilstm" else features.pooling),
         device=shared.device,
         folder=folder,
         checkpoint_interval=shared.settings.checkpoint_interval,

@@ -30,7 +30,7 @@ from bertwright.tasks.kinds import task_kind
 from bertwright.tasks.networks import FILE as TOP_FILE
 from bertwright.tasks.networks import TOP, description, new_network, top_tensors
 from bertwright.tasks.presets import Preset, preset_of
-from bertwright.tasks.run import Materials, Run
+from bertwright.tasks.run import Materials
 from bertwright.tasks.settings import FREE_TO_CHANGE, FinetuneSettings, check_recipe, deciding_metric
 from bertwright.tasks.summary import FinetuneSummary
 from bertwright.tasks.task import Posed, Task
@@ -284,18 +284,7 @@ def _provenance(
         "settings": flatten(materials.settings) | summary.recipe,
         "baseline": summary.baseline,
         "best_seed": summary.best.seed,
-        "seeds": [_brief(run) for run in summary.runs],
+        "seeds": [run.to_dict() for run in summary.runs],
         "search": [point.to_dict() for point in summary.points],
         "warnings": list(summary.warnings),
-    }
-
-
-def _brief(run: Run) -> dict[str, Any]:
-    return {
-        "seed": run.seed,
-        "epoch": run.epoch,
-        "attempts": run.attempts,
-        "stuck": run.stuck,
-        "metrics": run.metrics,
-        "epochs": list(run.epochs),
     }

@@ -66,5 +66,4 @@ def top_tensors(model: ToppedModel) -> Mapping[str, Tensor]:
 
 
 def _topped(task: Task[Any], encoder: BertEncoder, size: int | None, seed: int) -> ToppedModel:
-    by_token = task.network.head_name in ("token", "span")
-    return ToppedModel(encoder, task.num_outputs, by_token=by_token, size=size, seed=seed)
+    return ToppedModel(encoder, task.num_outputs, by_token=task.network.by_token, size=size, seed=seed)

@@ -263,7 +263,7 @@ def test_oddities_are_told(tmp_path: Path) -> None:
 
     assert read(write(tmp_path, changed(change))).warnings == (
         'q.json: 1 empty question: "d"',
-        "q.json: 2 questions asked before of the same passage, with other answers, "
+        "q.json: 1 question asked again of the same passage, with other answers, "
         'the first: question "c" and question "a"',
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,7 +13,7 @@ from bertwright.tasks.answer.questions import Question
 from bertwright.tasks.answer.squad_json import SquadFile
 from bertwright.tasks.answer.tables import TableReader, choose_columns
 from bertwright.tasks.columns import Columns
-from bertwright.tasks.examples import ExampleFile, InputRow
+from bertwright.tasks.examples import ExampleFile, InputRow, blank_warning, conflicting
 from bertwright.tasks.formats import suffix_of
 
 SQUAD = "squad"
@@ -143,19 +143,12 @@ def _json_rows(file: SquadFile, labelled: bool) -> Iterator[InputRow]:
 def _oddities(source: QuestionSource, questions: Sequence[Question]) -> Iterator[str]:
     """Blank lines, empty questions, and the same question about the same passage with other answers."""
     name = source.path.name
-    if blank := source.blank_lines:
-        yield f"{name}: skipped {counted(len(blank), 'blank line')}, the first is line {blank[0]}"
+    yield from blank_warning(name, source.blank_lines)
     if empty := [question for question in questions if not question.question.strip()]:
         yield f"{name}: {counted(len(empty), 'empty question')}: {_listed(empty)}"
-    first: dict[Hashable, Question] = {}
-    conflicts = [
-        (earlier, question)
-        for question in questions
-        if (earlier := first.setdefault(question.texts, question)).target != question.target
-    ]
-    if conflicts:
+    if conflicts := conflicting(questions):
         one, other = conflicts[0]
-        what = f"{counted(len(conflicts), 'question')} asked before of the same passage, with other answers"
+        what = f"{counted(len(conflicts), 'question')} asked again of the same passage, with other answers"
         yield f"{name}: {what}, the first: {_place(other)} and {_place(one)}"
 
 

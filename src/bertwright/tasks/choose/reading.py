@@ -11,7 +11,7 @@ from bertwright.tasks.choose.answers import expected_answer, place_of, style_of
 from bertwright.tasks.choose.question import Question
 from bertwright.tasks.choose.raw import C3Source, RawQuestion, Source
 from bertwright.tasks.choose.settings import AnswerStyle, ChooseSettings
-from bertwright.tasks.examples import ExampleFile, InputRow, InputStream, conflict_warning
+from bertwright.tasks.examples import ExampleFile, InputRow, InputStream, blank_warning, conflict_warning
 
 _SHOWN = 3
 
@@ -89,9 +89,7 @@ def _hint(raw: RawQuestion, style: AnswerStyle, count_from: int) -> str | None:
 def _warnings(source: Source, examples: list[Question]) -> tuple[str, ...]:
     name = source.path.name
     doubled = [row for row in examples if len(set(row.choices)) < len(row.choices)]
-    found: list[str] = []
-    if blank := source.blank_lines:
-        found.append(f"{name}: skipped {counted(len(blank), 'blank line')}, the first is line {blank[0]}")
+    found = list(blank_warning(name, source.blank_lines))
     if doubled:
         what = "question" if isinstance(source, C3Source) else "line"
         shown = ", ".join(f"{what} {row.line}" for row in doubled[:_SHOWN])

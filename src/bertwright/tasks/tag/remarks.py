@@ -10,7 +10,7 @@ import numpy as np
 
 from bertwright.errors import counted, quote
 from bertwright.tasks.classify.reading import order_labels
-from bertwright.tasks.examples import ExampleFile
+from bertwright.tasks.examples import ExampleFile, blank_warning, conflicting
 from bertwright.tasks.tag.schemes import Scheme, scheme_of, stray_insides, types_of
 from bertwright.tasks.tag.sentences import Sentence
 from bertwright.tokenization.tokenizer import Tokenizer
@@ -71,10 +71,7 @@ def warnings_about(
     repair: bool,
 ) -> tuple[str, ...]:
     """Blank rows, overlapping entities, stray ``I-`` tags, and sentences that are tagged in two ways."""
-    found = []
-    if blank_lines:
-        count = counted(len(blank_lines), "blank line")
-        found.append(f"{name}: skipped {count}, the first is line {blank_lines[0]}")
+    found = list(blank_warning(name, blank_lines))
     if overlaps:
         count = "1 entity that overlaps" if len(overlaps) == 1 else f"{len(overlaps):,} entities that overlap"
         found.append(f"{name}: left out {count} an earlier one, the first at line {overlaps[0]}")
@@ -94,14 +91,9 @@ def _stray_warning(name: str, sentences: Sequence[Sentence], repair: bool) -> li
 
 
 def _conflict_warning(name: str, sentences: Sequence[Sentence]) -> tuple[str, ...]:
-    first: dict[tuple[str, ...], Sentence] = {}
-    conflicts: dict[tuple[str, ...], tuple[int, int]] = {}
-    for sentence in sentences:
-        earlier = first.setdefault(sentence.words, sentence)
-        if earlier.tags != sentence.tags:
-            conflicts.setdefault(sentence.words, (earlier.line, sentence.line))
+    conflicts = conflicting(sentences)
     if not conflicts:
         return ()
-    one, other = next(iter(conflicts.values()))
+    one, other = conflicts[0]
     what = counted(len(conflicts), "sentence")
-    return (f"{name}: {what} tagged in more than one way, the first at lines {one} and {other}",)
+    return (f"{name}: {what} tagged in more than one way, the first at lines {one.line} and {other.line}",)
