@@ -19,7 +19,7 @@ from bertwright.progress import Progress
 from bertwright.statistics.measures import Measure
 from bertwright.tasks.analyses import analyse
 from bertwright.tasks.analysis import Answered
-from bertwright.tasks.devices import training_device
+from bertwright.tasks.devices import device_named
 from bertwright.tasks.evaluation import run_model
 from bertwright.tasks.feature_model import stored_model
 from bertwright.tasks.kinds import open_task
@@ -52,7 +52,7 @@ class Answers:
         task: Task[Any] = open_task(folder)
         features = task.encode(task.read(dev, format=format).examples)
         pad_id = task.tokenizer.vocabulary.pad_id
-        model = stored_model(task, folder).to(training_device(device))
+        model = stored_model(task, folder).to(device_named(device))
         outputs = run_model(model, features, pad_id, progress)
         return cls(dict(folder.task or {}), outputs)
 

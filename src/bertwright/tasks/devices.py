@@ -24,7 +24,3 @@ def device_named(name: torch.device | str) -> torch.device:
             f"device: {device} was asked for, and this machine has none that torch can use (give cpu or auto)"
         )
     return device
-
-
-training_device = device_named
-"""Its name in :mod:`bertwright.comparison`."""
