@@ -22,6 +22,7 @@ from bertwright.errors import (
     InputError,
     ModelError,
 )
+from bertwright.inference.inspection.detection import inspect_path
 from bertwright.model.classifier import SequenceClassifier
 
 
@@ -107,6 +108,13 @@ def test_tensorflow_folders(name: str, layers: int) -> None:
 def test_several_checkpoints_in_one_folder_are_listed() -> None:
     with pytest.raises(ModelError, match=r"model.ckpt-0.index, model.ckpt-12.index.*name one of them"):
         open_model(shared_path("golden/model/c"))
+
+
+@pytest.mark.parametrize("name", ["", "."])
+def test_the_folder_that_one_stands_in(saved: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.chdir(saved)
+    assert open_model(name).config == open_model(saved).config
+    assert inspect_path(Path(name)).facts == inspect_path(saved).facts
 
 
 def test_casing_is_inferred_from_the_vocabulary_when_it_is_not_stored(tmp_path: Path) -> None:

@@ -128,6 +128,12 @@ def is_tensorflow(folder: Path) -> bool:
     return (folder / TENSORFLOW_CONFIG).exists() and not (folder / CONFIG).exists()
 
 
+def is_checkpoint_prefix(path: Path) -> bool:
+    """Whether ``path`` names one TensorFlow 1 checkpoint: that of ``path.index``."""
+    # a path without a name, such as ".", is a folder and begins the name of no file
+    return bool(path.name) and path.with_name(path.name + ".index").is_file()
+
+
 def tensorflow_prefix(folder: Path) -> Path:
     """The one TensorFlow checkpoint in ``folder``, as its path without ``.index``.
 

@@ -57,7 +57,7 @@ def open_model(
         DigestError: it has a manifest, and a file differs from it.
     """
     path = Path(path)
-    if path.with_name(path.name + ".index").is_file():
+    if members.is_checkpoint_prefix(path):
         return _open_tensorflow(path.parent, path, lower_case, allow_nonfinite)
     if not path.is_dir():
         members.refuse_file(path)

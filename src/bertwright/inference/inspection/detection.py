@@ -73,7 +73,7 @@ def inspect_path(path: Path, *, progress: Progress | None = None) -> Findings:
 
 
 def _file(path: Path, progress: Progress | None) -> Findings:
-    if path.with_name(path.name + ".index").is_file():
+    if members.is_checkpoint_prefix(path):
         return inspect_model(path, progress)
     if not path.exists():
         raise InputError.at(path, _EXPECTED, "nothing there")
