@@ -92,6 +92,24 @@ def test_nobody_waits_for_a_slow_one() -> None:
 )
 def test_workers_may_save_what_they_have(number: signal.Signals, to_all: bool, tmp_path: Path) -> None:
     """Two seconds of it, also where the signal that stops the process above them reaches them too."""
+    process = at_work(tmp_path)
+    (os.killpg if to_all else os.kill)(process.pid, number)
+    _, err = process.communicate(timeout=60)
+    assert len(list(tmp_path.glob("*.saved"))) == 2
+    assert err.count("Traceback") == (number == signal.SIGINT)  # of the process itself, and of no worker
+
+
+def test_workers_leave_where_the_process_above_them_is_killed(tmp_path: Path) -> None:
+    """In the middle of an item, and with what they have saved."""
+    process = at_work(tmp_path)
+    process.kill()
+    _, err = process.communicate(timeout=60)  # the workers hold the other end of stderr until they end
+    assert len(list(tmp_path.glob("*.saved"))) == 2
+    assert "Traceback" not in err
+
+
+def at_work(tmp_path: Path) -> subprocess.Popen[str]:
+    """A process whose two workers have begun what lasts until they are told to stop."""
     script = tmp_path / "script.py"
     script.write_text(
         "import signal, sys\n"
@@ -114,10 +132,7 @@ def test_workers_may_save_what_they_have(number: signal.Signals, to_all: bool, t
     while len(list(tmp_path.glob("*.begun"))) < 2:
         assert time.monotonic() < end
         time.sleep(0.01)
-    (os.killpg if to_all else os.kill)(process.pid, number)
-    _, err = process.communicate(timeout=60)
-    assert len(list(tmp_path.glob("*.saved"))) == 2
-    assert err.count("Traceback") == (number == signal.SIGINT)  # of the process itself, and of no worker
+    return process
 
 
 @pytest.mark.parametrize("workers", [0, 2])

@@ -9,6 +9,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -235,6 +236,7 @@ def _serve(line: Connection, function: Callable[[Any], Any]) -> None:
     global _serving
     _serving = True
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
+    threading.Thread(target=_leave_with_parent, daemon=True).start()
     while True:
         try:
             item = line.recv()
@@ -244,3 +246,15 @@ def _serve(line: Connection, function: Callable[[Any], Any]) -> None:
             line.send(answered(function, item))
         except (BrokenPipeError, ConnectionResetError):
             return
+
+
+def _leave_with_parent() -> None:
+    """Stop this process, as :meth:`_Crew.dismiss` would, once the one above it has gone without a word.
+
+    A parent that was killed dismisses nobody, and the line is looked at between two items only: they may take
+    hours.
+    """
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os.kill(os.getpid(), signal.SIGTERM)
