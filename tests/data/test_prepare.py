@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import gzip
+import importlib.metadata
 import json
 import os
+import unicodedata
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from small_corpora import TEXT, TOKENIZER, Watch, contents, expected, random_text, tree, write
@@ -102,6 +105,29 @@ def test_files_are_taken_in_the_order_given(tmp_path: Path, vocabulary: Path) ->
     a, b = write(tmp_path / "a", random_text(3, 1)), write(tmp_path / "b", random_text(3, 2))
     prepare([b, a], vocabulary=vocabulary, output=tmp_path / "s", workers=1)
     assert contents(tmp_path / "s") == expected(b, a)
+
+
+def test_a_store_does_not_tell_how_its_corpus_was_called(
+    tmp_path: Path, vocabulary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The digest of a store is that of its text; whose folder that lay in is nobody's business."""
+    corpus = write(tmp_path / "corpus/x.txt", f"{TEXT}\n\u4e00\u4e8c\n\u4e8c\n")
+    absolute = prepare([corpus], vocabulary=vocabulary, output=tmp_path / "a", workers=1)
+    monkeypatch.chdir(corpus.parent)
+    relative = prepare(["x.txt"], vocabulary=vocabulary, output=tmp_path / "b", workers=1)
+    assert absolute.counts.unknown_at == [f"{corpus}:7"] and relative.counts.unknown_at == ["x.txt:7"]
+    assert tree(tmp_path / "a") == tree(tmp_path / "b")
+    assert b"x.txt" not in (tmp_path / "a/manifest.json").read_bytes()
+
+
+def test_a_store_names_the_versions_that_decided(tmp_path: Path, vocabulary: Path) -> None:
+    corpus = [write(tmp_path / "x.txt")]
+    prepare(corpus, vocabulary=vocabulary, output=tmp_path / "a", workers=1)
+    told = json.loads((tmp_path / "a/manifest.json").read_bytes())
+    assert told["unicode"] == unicodedata.unidata_version
+    assert told["splitter"] == f"sentencex {importlib.metadata.version('sentencex')}"
+    prepare(corpus, vocabulary=vocabulary, output=tmp_path / "b", workers=1, one_sentence_per_line=True)
+    assert "splitter" not in json.loads((tmp_path / "b/manifest.json").read_bytes())
 
 
 def test_names_that_are_not_utf8(tmp_path: Path, vocabulary: Path) -> None:

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+import unicodedata
 from collections.abc import Iterator, Sequence
 from itertools import chain, repeat
 from pathlib import Path
@@ -19,7 +20,7 @@ from typing import Any
 import pytest
 from small_corpora import TOKENIZER, Watch, contents, expected, random_text, tree, write
 
-from bertwright.data import parts
+from bertwright.data import parts, versions
 from bertwright.data import prepare as prepare_module
 from bertwright.data.prepare import prepare
 from bertwright.errors import (
@@ -112,9 +113,9 @@ def test_going_on_is_told_from_the_first_part_on(
     told: list[tuple[float | None, float]] = []
     read_really = parts._read
 
-    def read(folder: Path) -> parts.Part | None:
+    def read(folder: Path, request: str) -> parts.Part | None:
         told.append((watch.total, watch.done))
-        return read_really(folder)
+        return read_really(folder, request)
 
     monkeypatch.setattr(parts, "_read", read)
     again = prepare(corpus, vocabulary=vocabulary, output=tmp_path / "s", workers=1, progress=watch)
@@ -186,6 +187,8 @@ def test_a_killed_worker_is_named_and_the_rest_is_kept(
         ("corpus", "corpus: "),
         ("vocabulary", "tokenizer: "),
         ("words", "words: null -> "),
+        ("splitter", 'splitter: "sentencex 0.1" -> "sentencex '),
+        ("unicode", 'unicode: "3.0.0" -> "'),
     ],
 )
 def test_parts_of_another_request_stay_unless_they_may_go(
@@ -199,7 +202,12 @@ def test_parts_of_another_request_stay_unless_they_may_go(
     """They may be hours of work, and the other request a slip."""
     path = write(tmp_path / "a.txt", random_text(300))
     options: dict[str, Any] = {"vocabulary": vocabulary, "output": tmp_path / "s", "workers": 1}
-    stopped(3, monkeypatch, [path], **options)
+    with monkeypatch.context() as patch:
+        if change == "splitter":
+            patch.setattr(versions, "splitter_version", lambda _: "0.1")
+        elif change == "unicode":
+            patch.setattr(unicodedata, "unidata_version", "3.0.0")
+        stopped(3, monkeypatch, [path], **options)
     if change == "words":
         pytest.importorskip("rjieba")
         options["words"] = "rjieba"
@@ -207,7 +215,7 @@ def test_parts_of_another_request_stay_unless_they_may_go(
         options["one_sentence_per_line"] = True
     elif change == "corpus":
         write(path, random_text(300, seed=1))
-    else:
+    elif change == "vocabulary":
         tokens = [*TOKENIZER.vocabulary.tokens, "more"]
         options["vocabulary"] = write(tmp_path / "vocab.txt", "\n".join(tokens) + "\n")
     left = tree(tmp_path / "s.partial")

@@ -21,6 +21,7 @@ from bertwright.data import prepare as prepare_module
 from bertwright.data.parts import PartTask, make_part
 from bertwright.data.prepare import prepare
 from bertwright.data.prepare_settings import PrepareSettings
+from bertwright.data.versions import Versions
 from bertwright.errors import CorpusError, SettingsError, UsageError, WorkerError
 from bertwright.execution.engine import Need
 from bertwright.execution.ray_cluster import RayCluster
@@ -186,7 +187,8 @@ def test_a_part_that_is_there_is_not_made_again(tmp_path: Path) -> None:
     (chunk,) = split_work(corpus, 1 << 20)
     vocabulary = write(tmp_path / "vocab.txt", "\n".join(TOKENIZER.vocabulary.tokens))
     digest = Tokenizer.load(vocabulary).digest
-    task = PartTask(0, chunk, tmp_path, vocabulary, digest, PrepareSettings())
+    versions = Versions.here(PrepareSettings(), None)
+    task = PartTask(0, chunk, tmp_path, vocabulary, digest, PrepareSettings(), versions, "request")
     first = make_part(task)
     shard = tmp_path / "part-000000" / "shard.arrow"
     made = shard.stat().st_ino

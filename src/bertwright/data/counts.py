@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 
 @dataclass
@@ -29,6 +29,10 @@ class Counts:
         for part in parts:
             counts.add(part)
         return counts
+
+    def figures(self) -> dict[str, int]:
+        """The numbers by name, without the places, which are paths as somebody typed them."""
+        return {name: value for name, value in asdict(self).items() if name != "unknown_at"}
 
     def add(self, other: Counts) -> None:
         """Add ``other``, which comes after."""

@@ -21,6 +21,7 @@ from bertwright.data.prepare_settings import PrepareSettings
 from bertwright.data.segment_builder import SegmentBuilder
 from bertwright.data.segmenter import Segmenter
 from bertwright.data.shards import ShardWriter
+from bertwright.data.versions import Versions
 from bertwright.data.word_table import WordTable
 from bertwright.errors import DigestError, RunError, StoreError, shown_path
 from bertwright.progress import Progress
@@ -40,8 +41,9 @@ class PartTask:
     vocabulary: Path
     tokenizer_digest: str
     settings: PrepareSettings
-    words_version: str | None = None
-    """Of the segmenter, where words are found."""
+    versions: Versions
+    request: str
+    """Digest of the request that the part answers."""
 
     def __str__(self) -> str:
         return str(self.chunk)
@@ -62,17 +64,20 @@ def make_part(task: PartTask) -> Part:
 
     Raises:
         CorpusError: what is wrong with the text.
-        RunError: a corpus file or the tokenizer changed meanwhile.
+        RunError: a corpus file or the tokenizer changed meanwhile, or what finds sentences, words or
+            characters here is of another version than where the preparation began.
         DiskError: it could not be written.
     """
     target = task.folder / _name(task.number)
-    if (found := _read(target)) is not None:
+    if (found := _read(target, task.request)) is not None:
         return found
+    task.versions.require(task.settings)
     tokenizer, table = _tools(task.vocabulary, task.tokenizer_digest)
     settings = task.settings
     segmenter = None
     if settings.words is not None:
-        segmenter = _segmenter(settings.words, task.words_version, task.vocabulary, task.tokenizer_digest)
+        version = task.versions.segmenter
+        segmenter = _segmenter(settings.words, version, task.vocabulary, task.tokenizer_digest)
     builder = SegmentBuilder(table, tokenizer, settings.language, segmenter)
     with durable.NewDirectory(target, kind=_KIND, overwrite=True) as new:
         writer = ShardWriter(new.open(_SHARD), len(tokenizer.vocabulary), words=segmenter is not None)
@@ -81,6 +86,7 @@ def make_part(task: PartTask) -> Part:
         writer.close()
         new.manifest["counts"] = asdict(builder.counts)
         new.manifest["stored_bytes"] = task.chunk.stored_bytes
+        new.manifest["request"] = task.request
     return Part(task.number, builder.counts, task.chunk.stored_bytes)
 
 
@@ -108,12 +114,17 @@ class PartsFolder:
     Args:
         output: the store.
         request: everything that decides what the parts hold.
+
+    Attributes:
+        path: the folder.
+        request: digest of the request; each part says which one it answers.
     """
 
     def __init__(self, output: Path, request: Mapping[str, Any]) -> None:
         self._work = durable.UnfinishedWork(output.absolute(), request)
         self._useless = False
         self.path = self._work.directory
+        self.request = durable.digest_of(dict(request))
 
     @contextmanager
     def held(self, overwrite: bool) -> Iterator[None]:
@@ -134,13 +145,13 @@ class PartsFolder:
     def find(self, watch: Progress) -> dict[int, Part]:
         """The finished parts; each is compared with its SHA-256, and then told to ``watch``.
 
-        What is unfinished or was damaged since is removed.
+        What is unfinished, was damaged since or answers another request is removed.
         """
         found = {}
         for entry in sorted(self.path.iterdir()):
             if not entry.is_dir():
                 continue
-            part = _read(entry)
+            part = _read(entry, self.request)
             if part is None:
                 shutil.rmtree(entry, ignore_errors=True)
             else:
@@ -163,9 +174,16 @@ class PartsFolder:
 
         Raises:
             DigestError: it was damaged since; the next preparation makes this part again.
+            RunError: a worker of another preparation, which nobody waits for any more, put its own in place.
         """
         folder = self.path / _name(part.number)
-        expected = durable.read_manifest(folder, _KIND, error=StoreError).files[_SHARD]["sha256"]
+        manifest = durable.read_manifest(folder, _KIND, error=StoreError)
+        if manifest.fields.get("request") != self.request:
+            raise RunError(
+                f"{shown_path(folder)}: expected a part of this preparation, got one of another "
+                "(start again, and only this part is made anew)"
+            )
+        expected = manifest.files[_SHARD]["sha256"]
         if digest != expected:
             raise DigestError.at(
                 folder / _SHARD,
@@ -187,12 +205,15 @@ def count_parts(folder: Path) -> int:
     return len(list(folder.glob(f"{_KIND}-*")))
 
 
-def _read(folder: Path) -> Part | None:
+def _read(folder: Path, request: str) -> Part | None:
+    """The finished part in ``folder``; None where it is none, is damaged, or answers another request."""
     prefix, _, number = folder.name.partition("-")
     try:
         manifest = durable.read_manifest(folder, _KIND, error=StoreError)
         durable.verify(manifest)
     except (StoreError, DigestError):
+        return None
+    if manifest.fields.get("request") != request:
         return None
     if prefix != _KIND or not number.isdigit() or _name(int(number)) != folder.name:
         return None

@@ -22,6 +22,7 @@ from bertwright.data.segmenter import require_words
 from bertwright.data.sentences import check_language
 from bertwright.data.store import KIND, TokenStore
 from bertwright.data.store_survey import has_joined
+from bertwright.data.versions import Versions
 from bertwright.errors import CorpusError, UsageError, shown_path
 from bertwright.execution.engine import Engine, Need
 from bertwright.execution.local import Local, default_workers
@@ -82,8 +83,8 @@ def prepare(
 ) -> PrepareSummary:
     """Write the documents of ``corpus`` as ids into a new token store.
 
-    The store's bytes depend on the corpus (files in the order given), the vocabulary and the settings, and on
-    nothing else. A preparation that is stopped, is killed or fails leaves its finished parts in
+    The store's bytes depend on the corpus (files in the order given), the vocabulary, the settings and the
+    versions of what finds characters, sentences and words, and on nothing else. A preparation that is stopped, is killed or fails leaves its finished parts in
     ``OUTPUT.partial``; the same call goes on from there.
 
     Args:
@@ -124,9 +125,9 @@ def prepare(
     ).value
     _check_workers(workers, engine)
     tokenizer = Tokenizer.load(vocabulary)
-    version = require_words(words, tokenizer.settings) if words else None
+    versions = Versions.here(settings, require_words(words, tokenizer.settings) if words else None)
     found = settings.find(corpus, output=target)
-    job = _Job(found, Path(vocabulary), tokenizer, settings, target, version)
+    job = _Job(found, Path(vocabulary), tokenizer, settings, target, versions)
     with job.folder.held(overwrite):
         parts, reused = job.make_parts(engine or Local(_workers_for(found, workers)), watch)
         counts = Counts.total(part.counts for part in parts)
@@ -149,14 +150,14 @@ class _Job:
         tokenizer: Tokenizer,
         settings: PrepareSettings,
         target: Path,
-        words_version: str | None,
+        versions: Versions,
     ) -> None:
         self._corpus = corpus
         self._vocabulary = vocabulary.absolute()
         self._tokenizer = tokenizer
         self._settings = settings
         self._target = target
-        self._words_version = words_version
+        self._versions = versions
         self._part_bytes = min(max(corpus.text_bytes // _PARTS, _MIN_PART_BYTES), _MAX_PART_BYTES)
         self.folder = PartsFolder(target, self._request())
 
@@ -185,12 +186,12 @@ class _Job:
             new.manifest.update(
                 {
                     "vocab_size": len(self._tokenizer.vocabulary),
-                    **asdict(counts),
+                    **counts.figures(),
                     "vocabulary_digest": self._tokenizer.vocabulary.digest,
                     "tokenizer_digest": self._tokenizer.digest,
                     "settings": self._settings.told(),
                     "shards": names,
-                    **self._words(),
+                    **self._versions.told(self._settings),
                 }
             )
         return len(names)
@@ -198,7 +199,8 @@ class _Job:
     def warnings(self) -> Iterator[str]:
         """What to say of the finished store."""
         words, store = self._settings.words, self._target
-        if words and not has_joined(TokenStore.open(store), self._tokenizer.vocabulary):
+        # every shard was hashed when the store was put together
+        if words and not has_joined(TokenStore.open(store, verify=False), self._tokenizer.vocabulary):
             yield (
                 f"words: {words} found no word of several characters: it is for Chinese text (in others a "
                 "word is what stands between blanks)"
@@ -228,14 +230,9 @@ class _Job:
                     self._vocabulary,
                     self._tokenizer.digest,
                     self._settings,
-                    self._words_version,
+                    self._versions,
+                    self.folder.request,
                 )
-
-    def _words(self) -> dict[str, Any]:
-        """What found the words, where any were looked for."""
-        if self._settings.words is None:
-            return {}
-        return {"words": {"segmenter": self._settings.words, "version": self._words_version}}
 
     def _need(self) -> Need:
         """Workers read the corpus and write the parts by their paths."""
@@ -263,7 +260,7 @@ class _Job:
             "tokenizer": self._tokenizer.digest,
             **self._settings.told(),
             "part_bytes": self._part_bytes,
-            **self._words(),
+            **self._versions.told(self._settings),
         }
 
 

@@ -6,6 +6,7 @@ Nothing of a line is lost or changed, and the end of a line ends a sentence.
 
 from __future__ import annotations
 
+import importlib.metadata
 import re
 from collections.abc import Iterable
 from itertools import accumulate, pairwise
@@ -34,6 +35,11 @@ def check_language(language: str) -> str:
             f"--language: expected a language code such as en, zh or pt-BR, got {quote(language)}"
         )
     return language
+
+
+def splitter_version(language: str | None) -> str | None:
+    """The version of ``sentencex``, whose rules decide every end of a sentence; None without ``language``."""
+    return None if language is None else importlib.metadata.version("sentencex")
 
 
 def split_sentences(lines: Iterable[str], language: str | None) -> list[str]:
