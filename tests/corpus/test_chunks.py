@@ -9,6 +9,7 @@ import pickle
 import random
 import tracemalloc
 from pathlib import Path
+from typing import Literal
 
 import pyarrow as pa
 import pytest
@@ -17,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from bertwright.corpus import Document, find_corpus, read_chunk, read_documents, split_work
+from bertwright.corpus import Document, chunks, find_corpus, read_chunk, read_documents, split_work
 from bertwright.errors import CorpusError, RunError
 
 
@@ -148,6 +149,23 @@ def test_files_that_change_or_vanish_fail_the_run(tmp_path: Path) -> None:
     path.unlink()
     with pytest.raises(RunError, match="vanished"):
         list(read_chunk(chunk))
+
+
+@pytest.mark.parametrize(("name", "at"), [("x.jsonl", "document"), ("x.txt", "line")])
+def test_rows_and_lines_may_be_longer_than_a_document(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, at: Literal["document", "line"]
+) -> None:
+    """No blank line is missing where none is looked for: the limit is that of a line."""
+    monkeypatch.setattr(chunks, "MAX_DOCUMENT_BYTES", 1 << 10)
+    path = tmp_path / name
+    path.write_text(f'{{"text": "{"x" * (5 << 20)}"}}\n' * 3)
+    assert len(list(split_work(find_corpus([path]), 1 << 10, at=at))) == 3
+    with pytest.raises(CorpusError, match=r":1: expected lines of at most 4,194,304 bytes"):
+        list(split_work(find_corpus([path], max_line_bytes=4 << 20), 1 << 10, at=at))
+    path = tmp_path / "y.txt"
+    path.write_text("line\n" * (1 << 20))
+    with pytest.raises(CorpusError, match=r"y\.txt:1: expected a blank line between documents"):
+        list(split_work(find_corpus([path]), 1 << 10))
 
 
 def test_memory_stays_bounded(tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pyarrow as pa
@@ -182,10 +184,42 @@ def test_parquet_errors(tmp_path: Path) -> None:
         list(read_documents(path))
     with pytest.raises(CorpusError, match=r"expected a field \"body\" .* the fields are \"text\""):
         list(read_documents(path, text_field="body"))
+    parquet.write_table(pa.table([pa.array(["a"]), pa.array(["b"])], names=["text", "text"]), path)
+    with pytest.raises(CorpusError, match=r"expected each column once, got \"text\""):
+        list(read_documents(path))
+    parquet.write_table(pa.table({"text": ["a"], "name": ["b"]}), path, store_schema=False)
+    path.write_bytes(path.read_bytes().replace(b"name", b"n\xff\xffe"))
+    with pytest.raises(CorpusError, match="expected names of columns in UTF-8"):
+        list(read_documents(path))
+    parquet.write_table(pa.table({"text": ["a"]}), path)
     path.write_bytes(path.read_bytes()[:-10])
     with pytest.raises(CorpusError, match="a sound Parquet file"):
         list(read_documents(path))
     bad = pa.array([b"fine", b"\xff"]).view(pa.binary()).cast(pa.string(), safe=False)
     parquet.write_table(pa.table({"text": bad}), path)
-    with pytest.raises(CorpusError, match="expected strings in UTF-8"):
+    with pytest.raises(CorpusError, match=r"x\.parquet:2: expected strings in UTF-8"):
         list(read_documents(path))
+
+
+@pytest.mark.parametrize("encoding", ["RLE_DICTIONARY", "DELTA_BYTE_ARRAY"])
+def test_a_string_that_parquet_repeats_does_not_fill_the_memory(tmp_path: Path, encoding: str) -> None:
+    """A few hundred bytes stand for half a gigabyte."""
+    path, rows = tmp_path / "x.parquet", 512
+    table = pa.table({"text": pa.array(["x" * (1 << 20)] * rows)})
+    dictionary = encoding == "RLE_DICTIONARY"
+    how = {} if dictionary else {"column_encoding": {"text": encoding}}
+    parquet.write_table(table, path, use_dictionary=dictionary, compression="zstd", **how)
+    assert path.stat().st_size < 1000
+    script = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "import pyarrow\n"
+        "from bertwright.corpus import read_documents\n"
+        "print(sum(1 for _ in read_documents(Path(sys.argv[1]))))\n"
+        "print(pyarrow.default_memory_pool().max_memory() >> 20)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(path)], capture_output=True, text=True, check=True
+    )
+    documents, peak = map(int, done.stdout.split())
+    assert documents == rows and peak < 100

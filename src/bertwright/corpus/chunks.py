@@ -16,6 +16,7 @@ from bertwright.corpus.documents import (
     MAX_DOCUMENT_BYTES,
     Document,
     Lines,
+    document_too_long,
     documents_of_csv,
     documents_of_jsonl,
     documents_of_parquet,
@@ -24,8 +25,9 @@ from bertwright.corpus.documents import (
 )
 from bertwright.corpus.files import Corpus, CorpusFile, find_corpus
 from bertwright.corpus.lines import MAX_LINE_BYTES, decoded_lines, line_too_long
-from bertwright.corpus.streams import ByteStream, open_found
-from bertwright.errors import CorpusError, RunError, shown_path
+from bertwright.corpus.parquet_text import open_table
+from bertwright.corpus.streams import ByteStream
+from bertwright.errors import RunError, shown_path
 
 _BLANK_LINE = re.compile(rb"\n[ \t\r]*\n")
 _LINE = re.compile(rb"\n")
@@ -160,13 +162,8 @@ def _cut(file: CorpusFile, target: int, boundary: re.Pattern[bytes]) -> Iterator
                 kept.clear()
             elif position - line_start > file.max_line_bytes:
                 raise line_too_long(file.path, next_line, file.max_line_bytes)
-            elif position - start > MAX_DOCUMENT_BYTES + target:
-                raise CorpusError.at(
-                    file.path,
-                    f"a blank line between documents, each under {MAX_DOCUMENT_BYTES >> 20} MiB",
-                    "a longer one",
-                    line=line,
-                )
+            elif boundary is _BLANK_LINE and position - start > MAX_DOCUMENT_BYTES + target:
+                raise document_too_long(file.path, line)
     if position > start:
         yield piece(position)
 
@@ -186,15 +183,10 @@ def _boundary_end(boundary: re.Pattern[bytes], tail: bytes, block: bytes, earlie
 
 
 def _row_groups(file: CorpusFile, target: int) -> Iterator[tuple[Piece, int, int]]:
-    from pyarrow import ArrowException, parquet
-
-    try:
-        with open_found(file.path) as raw, parquet.ParquetFile(raw) as table:
-            metadata = table.metadata
-            sizes = [metadata.row_group(group).total_byte_size for group in range(metadata.num_row_groups)]
-            rows = [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)]
-    except (ArrowException, OSError) as problem:
-        raise CorpusError.at(file.path, "a sound Parquet file", str(problem).partition("\n")[0]) from None
+    with open_table(file.path) as table:
+        groups = [table.metadata.row_group(group) for group in range(table.metadata.num_row_groups)]
+        sizes = [group.total_byte_size for group in groups]
+        rows = [group.num_rows for group in groups]
     start = size = 0
     for group, bytes_of_group in enumerate(sizes):
         size += bytes_of_group

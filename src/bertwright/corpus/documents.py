@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bertwright import strict_json
-from bertwright.corpus.streams import open_found
+from bertwright.corpus.parquet_text import open_table, texts_of
 from bertwright.errors import CorpusError, quote
 
 MAX_DOCUMENT_BYTES = 128 << 20
@@ -51,14 +51,15 @@ def documents_of_text(path: Path, lines: Lines) -> Iterator[Document]:
         # ASCII or not, characters are a lower bound of bytes: good enough for a cap.
         size += sum(map(len, group)) if held else 0
         if size > MAX_DOCUMENT_BYTES:
-            raise CorpusError.at(
-                path,
-                f"a blank line between documents, each under {MAX_DOCUMENT_BYTES >> 20} MiB",
-                "a longer one",
-                line=start,
-            )
+            raise document_too_long(path, start)
     if held:
         yield Document(tuple(held), source, start)
+
+
+def document_too_long(path: Path, line: int) -> CorpusError:
+    """The error about a document of text that begins at ``line`` and does not end."""
+    expected = f"a blank line between documents, each under {MAX_DOCUMENT_BYTES >> 20} MiB"
+    return CorpusError.at(path, expected, "a longer one", line=line)
 
 
 def documents_of_jsonl(path: Path, lines: Lines, text_field: str, max_line_bytes: int) -> Iterator[Document]:
@@ -109,29 +110,11 @@ def documents_of_tsv(path: Path, lines: Lines, text_field: str) -> Iterator[Docu
 
 def documents_of_parquet(path: Path, groups: range, text_field: str) -> Iterator[Document]:
     """One row a document; ``groups`` are the row groups to read."""
-    import pyarrow
-    from pyarrow import parquet
-
-    try:
-        with open_found(path) as raw, parquet.ParquetFile(raw) as file:
-            if text_field not in file.schema_arrow.names:
-                raise _no_field(path, text_field, file.schema_arrow.names, None)
-            kind = file.schema_arrow.field(text_field).type
-            plain = kind.value_type if pyarrow.types.is_dictionary(kind) else kind
-            if not (pyarrow.types.is_string(plain) or pyarrow.types.is_large_string(plain)):
-                raise CorpusError.at(path, "a column of strings", str(kind), field=text_field)
-            number = 1 + sum(file.metadata.row_group(group).num_rows for group in range(groups.start))
-            for batch in file.iter_batches(
-                256, row_groups=list(groups), columns=[text_field], use_threads=False
-            ):
-                for text in batch.column(0).to_pylist():
-                    if text is not None:
-                        yield from _of_text(path, text, number, text_field)
-                    number += 1
-    except UnicodeDecodeError as problem:
-        raise CorpusError.at(path, "strings in UTF-8", problem.reason, line=number) from None
-    except (pyarrow.ArrowException, OSError) as problem:
-        raise CorpusError.at(path, "a sound Parquet file", str(problem).partition("\n")[0]) from None
+    with open_table(path) as table:
+        _require_column(path, table.schema_arrow.names, text_field, None)
+        for number, text in texts_of(path, table, groups, text_field):
+            if text is not None:
+                yield from _of_text(path, text, number, text_field)
 
 
 def _of_text(path: Path, text: Any, line: int, field: str) -> Iterator[Document]:
@@ -151,11 +134,15 @@ def _of_text(path: Path, text: Any, line: int, field: str) -> Iterator[Document]
 
 
 def _column(path: Path, header: list[str], name: str) -> int:
-    if header.count(name) != 1:
-        if name in header:
-            raise CorpusError.at(path, "each column once", name, line=1)
-        raise _no_field(path, name, header, 1)
+    _require_column(path, header, name, 1)
     return header.index(name)
+
+
+def _require_column(path: Path, header: list[str], name: str, line: int | None) -> None:
+    if name not in header:
+        raise _no_field(path, name, header, line)
+    if header.count(name) > 1:
+        raise CorpusError.at(path, "each column once", name, line=line)
 
 
 def _cell(path: Path, row: list[str], column: int, width: int, line: int) -> str:

@@ -84,8 +84,9 @@ def prepare(
     """Write the documents of ``corpus`` as ids into a new token store.
 
     The store's bytes depend on the corpus (files in the order given), the vocabulary, the settings and the
-    versions of what finds characters, sentences and words, and on nothing else. A preparation that is stopped, is killed or fails leaves its finished parts in
-    ``OUTPUT.partial``; the same call goes on from there.
+    versions of what finds characters, sentences and words, and on nothing else. A preparation that is
+    stopped, is killed or fails leaves its finished parts in ``OUTPUT.partial``; the same call goes on from
+    there.
 
     Args:
         corpus: files and directories; see :mod:`bertwright.corpus`.
