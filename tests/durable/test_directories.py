@@ -289,6 +289,18 @@ def test_errors_about_something_else_stay_what_they_are(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_link_that_fails_is_about_its_target_too(tmp_path: Path) -> None:
+    """The system tells of both names, that of the source first."""
+    source = tmp_path / "source"
+    source.write_bytes(b"")
+    with pytest.raises(DiskError, match="out: cannot write: ENOENT"):  # noqa: SIM117
+        with durable.NewDirectory(tmp_path / "out", kind="x") as new:
+            durable.link(source, new.path / "none" / "a")
+    with pytest.raises(FileNotFoundError), durable.NewDirectory(tmp_path / "out", kind="x"):
+        os.link(source, tmp_path / "none" / "a")
+    assert list(tmp_path.iterdir()) == [source]
+
+
 def test_a_manifest_with_half_a_surrogate_pair(tmp_path: Path) -> None:
     make(tmp_path / "out")
     path = tmp_path / "out" / "manifest.json"

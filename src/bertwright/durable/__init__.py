@@ -10,19 +10,7 @@ again.
 """
 
 from bertwright.durable.directories import NewDirectory
-from bertwright.durable.files import (
-    check_free_space,
-    check_new_file,
-    check_place,
-    digest_of_file,
-    fingerprint,
-    is_within,
-    link,
-    open_new,
-    reported,
-    require_elsewhere,
-    write_file,
-)
+from bertwright.durable.files import digest_of_file, fingerprint, link, open_new, reported, write_file
 from bertwright.durable.locks import lock
 from bertwright.durable.logs import LogFile
 from bertwright.durable.manifests import (
@@ -33,6 +21,13 @@ from bertwright.durable.manifests import (
     verify,
 )
 from bertwright.durable.members import check_member, check_name, member
+from bertwright.durable.questions import (
+    check_free_space,
+    check_new_file,
+    check_place,
+    is_within,
+    require_elsewhere,
+)
 from bertwright.durable.replacement import check_new_directory
 from bertwright.durable.staging import StagedDirectory
 from bertwright.durable.unfinished import UnfinishedWork, unfinished_directory

@@ -25,6 +25,14 @@ def temporary_beside(target: Path) -> Path:
     return _beside(target, "tmp")
 
 
+def cleared_temporary(target: Path) -> Path:
+    """:func:`temporary_beside`, with nothing there: whatever killed processes left of ``target`` goes."""
+    temporary = temporary_beside(target)
+    remove_abandoned(target)
+    remove_stale(temporary)
+    return temporary
+
+
 def aside_of(target: Path) -> Path:
     """Where this process puts what is at ``target`` while something else takes its place."""
     return _beside(target, "old")

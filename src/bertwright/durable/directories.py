@@ -11,19 +11,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, cast
 
-from bertwright.durable.abandoned import remove_abandoned, remove_stale, temporary_beside
-from bertwright.durable.files import (
-    HashedFile,
-    check_free_space,
-    concerns,
-    free_bytes,
-    reported,
-    sync_directory,
-    write_synced,
-)
+from bertwright.durable.abandoned import cleared_temporary, temporary_beside
+from bertwright.durable.files import concerns, reported
 from bertwright.durable.manifests import MANIFEST, UNSEALED, digest_of
 from bertwright.durable.members import check_member
+from bertwright.durable.questions import check_free_space, free_bytes
 from bertwright.durable.replacement import check_new_directory, put_in_place
+from bertwright.durable.synced import HashedFile, sync_directory, write_synced
 from bertwright.errors import DiskError
 
 
@@ -67,8 +61,7 @@ class NewDirectory:
     def __enter__(self) -> NewDirectory:
         check_new_directory(self.target, self.kind, self._overwrite, self._manifest_name)
         with reported(self.target, "create"):
-            remove_abandoned(self.target)
-            remove_stale(self.path)
+            cleared_temporary(self.target)
         check_free_space(self.target, self._needed)
         with reported(self.target, "create"):
             self.path.mkdir()

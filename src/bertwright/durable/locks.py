@@ -23,6 +23,7 @@ def lock(output: str | Path) -> Iterator[None]:
 
     Raises:
         OutputBusyError: a live process holds it; names that process.
+        DiskError: the file system refused the locked file.
     """
     target = Path(output).absolute()
     path = target.parent / f".{target.name}.lock"
@@ -34,11 +35,13 @@ def lock(output: str | Path) -> Iterator[None]:
             "host": socket.gethostname(),
             "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         }
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, json.dumps(owner).encode(), 0)
+        with reported(path, "lock"):
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, json.dumps(owner).encode(), 0)
         yield
     finally:
-        path.unlink(missing_ok=True)
+        with suppress(OSError):  # what the block ended with is to be told; a file that stays holds up nobody
+            path.unlink(missing_ok=True)
         os.close(descriptor)
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from bertwright import strict_json
-from bertwright.durable.files import reported, sync_directory, write_file
+from bertwright.durable.files import reported, write_file
+from bertwright.durable.synced import sync_directory
 
 _LINE_BYTES = strict_json.OWN_BYTES
 _BLOCK_BYTES = 1 << 16

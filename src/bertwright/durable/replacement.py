@@ -16,8 +16,10 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from bertwright.durable.abandoned import aside_of, remove_stale, restore
-from bertwright.durable.files import reported, require_absent, sync_directory
+from bertwright.durable.files import reported
 from bertwright.durable.manifests import MANIFEST, Claim, read_claim
+from bertwright.durable.questions import require_absent
+from bertwright.durable.synced import sync_directory
 from bertwright.errors import OutputExistsError, shown_path
 
 _RENAME_EXCHANGE = 2

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 from types import TracebackType
 
-from bertwright.durable.abandoned import remove_abandoned, remove_stale, temporary_beside
+from bertwright.durable.abandoned import cleared_temporary, temporary_beside
 from bertwright.durable.files import reported
 from bertwright.durable.manifests import MANIFEST
 from bertwright.durable.replacement import check_new_directory, put_in_place
@@ -45,8 +45,7 @@ class StagedDirectory:
     def __enter__(self) -> StagedDirectory:
         check_new_directory(self.target, self._kind, self._overwrite, self._manifest_name)
         with reported(self.target, "create"):
-            remove_abandoned(self.target)
-            remove_stale(self.scratch)
+            cleared_temporary(self.target)
             self.scratch.mkdir(mode=0o700)
         return self
 

@@ -16,9 +16,10 @@ from typing import Any
 
 from bertwright import strict_json
 from bertwright.durable.abandoned import remove_abandoned, remove_stale, temporary_beside
-from bertwright.durable.files import reported, require_absent, write_file
+from bertwright.durable.files import reported, write_file
 from bertwright.durable.locks import lock
 from bertwright.durable.logs import LogFile
+from bertwright.durable.questions import require_absent
 from bertwright.errors import DiskError, OutputExistsError, ResumeError, shown_path
 
 _REQUEST = "request.json"
