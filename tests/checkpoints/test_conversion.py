@@ -83,7 +83,12 @@ def test_tensorflow_stores_kernels_transposed() -> None:
     assert weights.ignored == ("other",)
     assert weights.slots == slots
     assert all(torch.equal(weights.tensors[name], OURS[name]) for name in OURS)
-    del stored["bert/encoder/layer_1/attention/self/key/kernel"]
+    kernel = "bert/encoder/layer_1/attention/self/key/kernel"
+    for shape in ((12, 12, 1), (), (144,)):
+        other = {**stored, kernel: torch.zeros(shape)}
+        with pytest.raises(ModelError, match=f"{kernel}: expected shape"):
+            from_tensorflow(other, other.__getitem__, CONFIG, "x.index")
+    del stored[kernel]
     with pytest.raises(ModelError, match="missing tensors: 1"):
         from_tensorflow(stored, stored.__getitem__, CONFIG, "x.index")
 

@@ -261,6 +261,11 @@ NORMALIZE = {"type": LIBRARY + "Normalize", "path": "2_Normalize"}
             {"embedding_dimension": 48, "pooling_mode": "sum"},
             "pooling_mode: expected poolings among cls",
         ),
+        (
+            POOLING,
+            {"embedding_dimension": 48, "pooling_mode": ["mean", "cls"] + ["mean"] * 100_000},
+            "pooling_mode: expected each pooling once",
+        ),
         (TRANSFORMER, {"max_seq_length": 2}, "max_seq_length: expected a whole number from 3, got 2"),
         (TRANSFORMER, {"max_seq_length": "9"}, "max_seq_length: expected a whole number from 3"),
         (TRANSFORMER, {"do_lower_case": 1}, "do_lower_case: expected true or false, got 1"),

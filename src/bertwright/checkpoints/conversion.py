@@ -124,7 +124,8 @@ def from_tensorflow(
         _refuse(source, "tensors that this network does not have", misplaced)
 
     def oriented(name: str) -> Tensor:
-        return read(name).t() if name.endswith("/kernel") else read(name)
+        tensor = read(name)
+        return tensor.permute(tuple(reversed(range(tensor.ndim)))) if name.endswith("/kernel") else tensor
 
     take = copied(oriented, source)
     weights, nonfinite = _collect(names, lambda name: name.tensorflow, present, take, source)

@@ -18,6 +18,7 @@ from bertwright.checkpoints.sentence_recipe import ACTIVATIONS, MODE_KEYS, Dense
 from bertwright.checkpoints.tensor_file import read_tensors, require_finite
 from bertwright.errors import ModelError
 from bertwright.model.config import BertConfig
+from bertwright.tokenization.folder import TOKENIZER_CONFIG
 
 MODULES = "modules.json"
 TRANSFORMER_CONFIG = "sentence_bert_config.json"
@@ -140,7 +141,7 @@ def _transformer(place: Path) -> dict[str, Any]:
         if value not in _NEUTRAL.get(name, ()) and value not in (None, {}, []):
             raise ModelError.at(source, "a setting that is known here", value, field=name, hint=_HINT)
     if length is None:
-        source, field = place / "tokenizer_config.json", "model_max_length"
+        source, field = place / TOKENIZER_CONFIG, "model_max_length"
         length = _optional(place, source.name).get(field)
     else:
         field = "max_seq_length"
@@ -165,6 +166,8 @@ def _pooling(place: Path) -> tuple[str, int, bool]:
     if not isinstance(modes, list) or not modes or not set(map(str, modes)) <= set(MODE_KEYS.values()):
         expected = f"poolings among {', '.join(MODE_KEYS.values())}"
         raise ModelError.at(source, expected, modes, field="pooling_mode")
+    if len(set(modes)) < len(modes):  # each adds a vector's width to all that is computed
+        raise ModelError.at(source, "each pooling once", modes, field="pooling_mode")
     return "+".join(modes), width, values.get("include_prompt", True) is not False
 
 

@@ -196,6 +196,10 @@ def _entry(name: str, value: Any, path: Path) -> TensorEntry:
     shape, offsets = value["shape"], value["data_offsets"]
     if not _is_sizes(shape) or len(shape) > 8:
         refuse("a shape of at most 8 whole numbers", shape)
+    if (
+        prod(size or 1 for size in shape) >= 2**63
+    ):  # torch counts so far, also where a size of 0 makes it none
+        refuse("a shape of fewer than 2^63 numbers", shape)
     if not _is_sizes(offsets) or len(offsets) != 2 or offsets[0] > offsets[1]:
         refuse("two data_offsets, begin <= end", offsets)
     needed = prod(shape) * dtype.itemsize

@@ -117,4 +117,8 @@ def _shape(message: Message, path: Path, name: str) -> tuple[int, ...]:
     if len(shape) > _MOST_AXES or 3 in message or not all(size < _SIZE_LIMIT for size in shape):
         got = "an unknown one" if 3 in message else str(list(shape))
         raise ModelError.at(path, f"a shape of at most {_MOST_AXES} sizes", got, field=name)
+    if (
+        prod(size or 1 for size in shape) >= 2**63
+    ):  # torch counts so far, also where a size of 0 makes it none
+        raise ModelError.at(path, "a shape of fewer than 2^63 numbers", str(list(shape)), field=name)
     return shape
