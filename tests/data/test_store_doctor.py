@@ -128,6 +128,13 @@ def test_masked_lm_alone_needs_no_documents() -> None:
     assert "random_next_share" not in diagnosis.facts
 
 
+def test_left_to_right_nothing_is_masked() -> None:
+    store = TokenStore.from_documents(healthy(), SIZE)
+    diagnosis = examine_store(store, VOCABULARY, InstanceSettings(next_sentence=False, next_token=True))
+    assert diagnosis.findings == ()
+    assert not {"masked_share", "replaced_by_mask", "replaced_by_random", "kept"} & set(diagnosis.facts)
+
+
 def test_the_same_seed_says_the_same() -> None:
     store = TokenStore.from_documents(healthy(60), SIZE)
     first, second, other = (examine_store(store, VOCABULARY, seed=seed) for seed in (1, 1, 2))

@@ -78,16 +78,12 @@ class PretrainingBatches:
         self._mask_counts = np.array(settings.prediction_counts(), np.int64)
         self._starts_word = vocabulary.starts_word
         self._epochs = EpochPlans(store, PairRule.of(settings), seed, phase)
-        if self.instances_in_epoch(0) == 0:
-            raise StoreError("the store gives no instances: every sentence is a single token")
+        if settings.sentence_order and int(np.diff(store.sentence_offsets[store.document_offsets]).max()) < 2:
+            raise StoreError("the store gives no instances: every document is a single token")
 
     def instances_in_epoch(self, epoch: int) -> int:
         """How many instances ``epoch`` has."""
         return self._epochs.count(epoch)
-
-    def epoch_of(self, step: int) -> int:
-        """The epoch in which the batch of ``step`` begins."""
-        return self._epochs.locate(step * self.batch_size)[0]
 
     def batch(self, step: int, start: int = 0, stop: int | None = None) -> PretrainingBatch:
         """The global batch of ``step`` (from 0).

@@ -72,9 +72,14 @@ class EpochPlans:
             return self._plans[epoch]
 
     def _next_end(self) -> int:
-        """Where the first epoch that was not counted will about end: epochs differ little in length."""
-        last = self._starts[-2:]
-        return 2 * last[-1] - last[0]
+        """Where the first epoch that was not counted will about end: epochs differ little in length.
+
+        The very first is taken to have as many instances as its tokens fill, which are rather too few.
+        """
+        if len(self._starts) == 1:
+            return self._store.num_tokens // self._rule.max_tokens
+        *_, before, last = self._starts
+        return 2 * last - before
 
     def _learn(self, epoch: int, count: int) -> None:
         """Keep the count of ``epoch``, if it is the next one to be counted."""

@@ -80,7 +80,6 @@ def examine_store(
 
 def _facts(measured: Measured) -> Facts:
     store, statistics = measured.store, measured.statistics
-    mask, random, kept = statistics.kinds
     paired = "swapped_share" if measured.settings.sentence_order else "random_next_share"
     return {
         "documents": store.num_documents,
@@ -99,6 +98,13 @@ def _facts(measured: Measured) -> Facts:
         **({paired: statistics.label_1_share} if statistics.pairs else {}),
         "full_length_share": statistics.full_share,
         "padding_share": statistics.padding_share,
+        **({} if measured.settings.next_token else _masking(statistics)),
+    }
+
+
+def _masking(statistics: InstanceStatistics) -> Facts:
+    mask, random, kept = statistics.kinds
+    return {
         "masked_share": statistics.masked_share,
         "replaced_by_mask": mask,
         "replaced_by_random": random,
@@ -250,6 +256,13 @@ def _of_instances(measured: Measured) -> Iterator[Finding]:
             "Use longer documents or a shorter length: a chunk of one sentence is always paired at random.",
             round(share * statistics.pairs),
         )
+    if not settings.next_token:  # which predicts every token and masks none
+        yield from _of_masking(measured)
+    yield from _of_lengths(measured)
+
+
+def _of_masking(measured: Measured) -> Iterator[Finding]:
+    statistics, settings = measured.statistics, measured.settings
     most = np.array(settings.prediction_counts())
     wanted = int((statistics.lengths * most).sum())
     expected = (settings.mask_share, settings.random_share, 1 - settings.mask_share - settings.random_share)
@@ -263,7 +276,6 @@ def _of_instances(measured: Measured) -> Iterator[Finding]:
             "Look at the samples: with whole words, long words may not fit into short instances.",
             wanted - statistics.masked,
         )
-    yield from _of_lengths(measured)
 
 
 def _of_lengths(measured: Measured) -> Iterator[Finding]:
