@@ -31,8 +31,6 @@ def test_by_hand() -> None:
     assert statistics.masked_share == 6 / 28
     assert statistics.kinds == pytest.approx((1 / 3, 1 / 3, 1 / 3))
     assert statistics.lengths.tolist() == [0, 0, 0, 0, 0, 0, 2, 0, 2]
-    assert statistics.a_lengths.tolist() == [0, 2, 2, 0, 0, 0, 0, 0, 0]
-    assert statistics.b_lengths.tolist() == [0, 2, 0, 0, 2, 0, 0, 0, 0]
     assert (statistics.full_share, statistics.padding_share) == (0.5, 4 / 32)
 
 
@@ -40,7 +38,6 @@ def test_single_segments_have_no_pairs() -> None:
     statistics = InstanceStatistics(MASK, max_length=8)
     statistics.add(batch(paired=False))
     assert (statistics.pairs, statistics.label_1_share) == (0, 0.0)
-    assert statistics.b_lengths[0] == 2
 
 
 def test_of_nothing() -> None:

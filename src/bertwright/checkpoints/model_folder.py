@@ -27,6 +27,7 @@ from bertwright.errors import ModelError, shown_path
 from bertwright.model.bilm_config import BilmConfig
 from bertwright.model.config import BertConfig
 from bertwright.model.foreign_config import foreign_notes, stated_architecture
+from bertwright.tokenization.folder import TOKENIZER_CONFIG, TOKENIZER_JSON
 from bertwright.tokenization.tokenizer import Tokenizer
 
 __all__ = ["Head", "ModelFolder", "open_model", "save_model"]
@@ -169,7 +170,7 @@ def _tokenizer(
     path: Path, config: BertConfig, source: Path, lower_case: bool | None
 ) -> tuple[Tokenizer, list[str]]:
     """The folder's tokenizer, which must have as many tokens as the network has word embeddings."""
-    stored = [name for name in ("tokenizer.json", "tokenizer_config.json") if (path / name).exists()]
+    stored = [name for name in (TOKENIZER_JSON, TOKENIZER_CONFIG) if (path / name).exists()]
     tokenizer = Tokenizer.load(path, lower_case)
     size = len(tokenizer.vocabulary)
     if size != config.vocab_size:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from bertwright.checkpoints import members
 from bertwright.checkpoints.sentence_modules import (
     MODULE_CONFIG,
     MODULES,
@@ -60,7 +61,7 @@ def write_modules(new: NewDirectory, recipe: SentenceRecipe, config: BertConfig)
             ),
         }
         new.write(f"{number}_Dense/{MODULE_CONFIG}", _json(values))
-        write_tensors(new, f"{number}_Dense/model.safetensors", tensors, {"format": "pt"})
+        write_tensors(new, f"{number}_Dense/{members.WEIGHTS}", tensors, {"format": "pt"})
     if recipe.normalize:  # it has no settings, but newer versions of the library look for a file
         new.write(f"{folders[-1][1]}/{MODULE_CONFIG}", _json({}))
 

@@ -38,23 +38,15 @@ class InstanceStatistics:
     """and those that stay (a random word may happen to be the same)."""
     lengths: Counts = field(init=False)
     """(max_length + 1,): instances by length."""
-    a_lengths: Counts = field(init=False)
-    b_lengths: Counts = field(init=False)
 
     def __post_init__(self) -> None:
-        self.lengths, self.a_lengths, self.b_lengths = np.zeros((3, self.max_length + 1), np.int64)
+        self.lengths = np.zeros(self.max_length + 1, np.int64)
 
     def add(self, batch: PretrainingBatch) -> None:
         """Count ``batch``."""
         lengths = batch.attention_mask.sum(1)
-        second = batch.token_type_ids.sum(1)  # B and its [SEP]
         paired = batch.next_sentence_labels is not None
-        for counts, values in (
-            (self.lengths, lengths),
-            (self.a_lengths, lengths - second - 2),
-            (self.b_lengths, np.maximum(second - 1, 0)),
-        ):
-            counts += np.bincount(values, minlength=self.max_length + 1)
+        self.lengths += np.bincount(lengths, minlength=self.max_length + 1)
         self.instances += len(batch)
         self.tokens += int(lengths.sum())
         self.cells += batch.input_ids.size

@@ -16,10 +16,8 @@ class Repetition:
 
     copies: int
     """Things that repeat an earlier one."""
-    weight: int
-    """The sum of their weights."""
     share: float
-    """That sum among the weights of all."""
+    """The sum of their weights among the weights of all."""
     most: tuple[tuple[int, int], ...]
     """(digest, how often) of those that come most often, the most frequent first."""
 
@@ -39,4 +37,4 @@ def repetition(digests: Digests, weights: npt.NDArray[np.integer], *, shown: int
     order = np.argsort(-counts, kind="stable")[:shown]
     most = tuple((int(distinct[i]), int(counts[i])) for i in order if counts[i] > 1)
     total = max(1, int(weights.sum()))
-    return Repetition(len(digests) - len(distinct), extra, extra / total, most)
+    return Repetition(len(digests) - len(distinct), extra / total, most)

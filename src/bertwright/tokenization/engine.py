@@ -62,12 +62,8 @@ class Engine:
         normalized = self._tokenizer.normalizer.normalize_str(text)
         return [word for word, _ in self._tokenizer.pre_tokenizer.pre_tokenize_str(normalized)]
 
-    def can_answer(self, text: str) -> bool:
-        """Whether every character of ``text`` is provably treated alike."""
-        return not self.unanswerable([text])
-
     def unanswerable(self, texts: Sequence[str]) -> set[int]:
-        """The indices of the texts it cannot answer."""
+        """The indices of the texts it cannot answer: of some character it is not proven that both agree."""
         characters = set("".join(texts))
         if len(self._alike) + len(self._different) > _KNOWN_CHARACTERS:
             self._alike.clear()

@@ -30,6 +30,9 @@ Ints = npt.NDArray[np.int64]
 
 SCALE = 1024
 """Weights are whole numbers of 1/1024, so that sums do not depend on the order of adding."""
+DISCOUNT = 3 * SCALE // 2
+"""A saving that rests on a weight of F (F passages, where a word occurs once in each) counts 1 - 1.5/F
+times."""
 
 PASSAGE_CHARACTERS = 20_000
 HELD_OUT_SHARE = 1 / 128

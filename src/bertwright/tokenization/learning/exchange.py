@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bertwright.progress import Progress, Silent
-from bertwright.tokenization.learning.counting import SCALE
+from bertwright.tokenization.learning.counting import DISCOUNT
 from bertwright.tokenization.learning.segmentation import Segmentation, tail
 from bertwright.tokenization.learning.trie import FIRST, Ints, Trie
 
@@ -30,7 +30,6 @@ Floats = npt.NDArray[np.float64]
 ROUNDS = 10
 SHARE = 0.1
 """Of the pieces exchanged in the first round; quadratically fewer until the last."""
-DISCOUNT = 1.5 * SCALE
 
 
 @dataclass(frozen=True)

@@ -13,14 +13,10 @@ from dataclasses import dataclass
 
 from bertwright.errors import UsageError, VocabularyError
 from bertwright.tokenization.learning.corpus_words import CorpusWords
-from bertwright.tokenization.learning.counting import SCALE, WordCounts
+from bertwright.tokenization.learning.counting import DISCOUNT, WordCounts
 from bertwright.tokenization.learning.report import Fit, measure
 from bertwright.tokenization.tokenizer import Tokenizer
 from bertwright.tokenization.vocabulary import MAX_TOKENS, Vocabulary
-
-DISCOUNT = 1.5
-"""A saving that rests on a weight of F (F passages, where the word occurs once in each) counts 1 - 1.5/F
-times, as for learned pieces: a word of one passage is not added."""
 
 _UNUSED = re.compile(r"\[unused\d+\]")
 
@@ -116,7 +112,7 @@ def _most_useful(
     found: list[tuple[int, str, tuple[int, ...], int]] = []
     rows = zip(counts.words.to_pylist(), counts.counts.tolist(), counts.weights.tolist(), strict=True)
     for word, count, weight in rows:
-        evidence = weight - round(DISCOUNT * SCALE)
+        evidence = weight - DISCOUNT  # as for learned pieces: a word of one passage is not added
         if evidence <= 0 or len(word) > longest:
             continue
         parts = tokenizer.wordpiece.pieces(word)
