@@ -10,7 +10,7 @@ from typing import Any
 
 from bertwright import strict_json
 from bertwright.corpus.parquet_text import open_table, texts_of
-from bertwright.errors import CorpusError, quote
+from bertwright.errors import CorpusError, InputError, quote
 
 MAX_DOCUMENT_BYTES = 128 << 20
 """A longer document means that the blank lines between documents are missing."""
@@ -56,7 +56,7 @@ def documents_of_text(path: Path, lines: Lines) -> Iterator[Document]:
         yield Document(tuple(held), source, start)
 
 
-def document_too_long(path: Path, line: int) -> CorpusError:
+def document_too_long(path: Path, line: int) -> InputError:
     """The error about a document of text that begins at ``line`` and does not end."""
     expected = f"a blank line between documents, each under {MAX_DOCUMENT_BYTES >> 20} MiB"
     return CorpusError.at(path, expected, "a longer one", line=line)
