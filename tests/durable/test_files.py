@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from bertwright import durable
+from bertwright.durable import files
 from bertwright.durable.abandoned import temporary_beside
 from bertwright.errors import DiskError, OutputBusyError, OutputExistsError, UsageError
 
@@ -45,6 +46,18 @@ def test_a_full_disk_is_one_line(tmp_path: Path) -> None:
         file.write(b"")
     assert caught.value.exit_code == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_directory_whose_name_is_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also one that is there: whoever made it may have been killed before its name was."""
+    synced: list[Path] = []
+    monkeypatch.setattr(files, "sync_directory", synced.append)
+    for _ in range(2):
+        durable.make_directory(tmp_path / "x")
+    assert (tmp_path / "x").is_dir()
+    assert synced == [tmp_path, tmp_path]
+    with pytest.raises(DiskError, match=r"absent/y: cannot create: ENOENT"):
+        durable.make_directory(tmp_path / "absent/y")
 
 
 HOLDER = """

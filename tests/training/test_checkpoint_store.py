@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import random
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -135,6 +137,36 @@ def test_other_damage(damage: Callable[[Path], object], error: type[InputError],
     loaded = store.load("latest-valid", said.append)
     assert loaded is not None and loaded.step == 0
     assert len(said) == 1 and "passed over" in said[0]
+
+
+@pytest.mark.parametrize("name", ["weights.safetensors", "optimizer.safetensors"])
+def test_a_bad_sector_is_damage_too(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It strands no run: also where the digests could still be taken, and only then it goes bad."""
+    store = _store(tmp_path, steps=range(3))
+    bad = tmp_path / "checkpoints/step-2" / name
+    digest, read = hashlib.file_digest, checkpoint_store.read_tensors
+
+    def digested(file: Any, algorithm: str) -> Any:
+        if Path(file.name) == bad:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return digest(file, algorithm)
+
+    def tensors(path: Path) -> dict[str, torch.Tensor]:
+        if path == bad:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return read(path)
+
+    for place, call in ((hashlib, ("file_digest", digested)), (checkpoint_store, ("read_tensors", tensors))):
+        with monkeypatch.context() as patch:
+            patch.setattr(place, *call)
+            with pytest.raises(
+                DiskError, match=r"step-2.*cannot read: EIO .*; step 1 is sound: give --resume"
+            ):
+                store.load()
+            said: list[str] = []
+            loaded = store.load("latest-valid", said.append)
+        assert loaded is not None and loaded.step == 1
+        assert len(said) == 1 and "passed over" in said[0]
 
 
 def test_none_is_sound(tmp_path: Path) -> None:

@@ -10,7 +10,15 @@ again.
 """
 
 from bertwright.durable.directories import NewDirectory
-from bertwright.durable.files import digest_of_file, fingerprint, link, open_new, reported, write_file
+from bertwright.durable.files import (
+    digest_of_file,
+    fingerprint,
+    link,
+    make_directory,
+    open_new,
+    reported,
+    write_file,
+)
 from bertwright.durable.locks import lock
 from bertwright.durable.logs import LogFile
 from bertwright.durable.manifests import (
@@ -51,6 +59,7 @@ __all__ = [
     "is_within",
     "link",
     "lock",
+    "make_directory",
     "member",
     "open_new",
     "read_manifest",

@@ -133,6 +133,17 @@ def _move_into_place(temporary: Path, target: Path, overwrite: bool) -> None:
         os.rename(temporary, target)
 
 
+def make_directory(path: Path) -> None:
+    """A directory, if it is not there, whose name is on the disk with what will be written in it.
+
+    Raises:
+        DiskError: the file system refused.
+    """
+    with reported(path, "create"):
+        path.mkdir(exist_ok=True)
+        sync_directory(path.absolute().parent)
+
+
 @contextmanager
 def reported(path: Path, doing: str) -> Iterator[None]:
     """Turn an ``OSError`` into a :class:`DiskError` that names ``path`` and what was being done."""

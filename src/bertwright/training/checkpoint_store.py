@@ -16,7 +16,7 @@ from torch import Tensor
 
 from bertwright import strict_json
 from bertwright.checkpoints.tensor_file import read_tensors, write_tensors
-from bertwright.durable import Manifest, NewDirectory, read_manifest, verify
+from bertwright.durable import Manifest, NewDirectory, make_directory, read_manifest, reported, verify
 from bertwright.errors import DigestError, DiskError, InputError, ResumeError, shown_path
 from bertwright.training.sharding import as_held, whole
 
@@ -26,6 +26,9 @@ MOMENTS = "optimizer.safetensors"
 STATE = "state.json"
 
 ResumeMode = Literal["latest", "latest-valid"]
+
+_UNUSABLE = (InputError, DiskError)
+"""What a damaged checkpoint is told by, and one on a bad place of the disk."""
 
 _NAME = re.compile(r"step-(\d{1,12})")
 _DEBRIS = re.compile(r"\.(purge|tmp|old)-step-\d{1,12}(-\d+)?")
@@ -68,10 +71,7 @@ class CheckpointStore:
         Raises:
             DiskError: nothing that existed before is lost.
         """
-        try:
-            self.folder.mkdir(exist_ok=True)
-        except OSError as problem:
-            raise DiskError.of(self.folder, problem, doing="create") from problem
+        make_directory(self.folder)
         self.finish_purges()
         tensors = {**checkpoint.weights, **checkpoint.moments}
         needed = sum(t.numel() * t.element_size() for t in tensors.values())
@@ -93,7 +93,7 @@ class CheckpointStore:
         for step in sorted(self.steps(), reverse=True):
             if step > newest:
                 continue
-            with suppress(InputError):
+            with suppress(*_UNUSABLE):
                 sound.append(read_manifest(self.folder / f"step-{step}", KIND))
         for manifest in reversed(sound[self._keep :]):
             doomed = self.folder / f".purge-{manifest.path.name}"
@@ -151,14 +151,15 @@ class CheckpointStore:
         With ``latest-valid`` damaged ones are passed over, each with a remark to ``say``.
 
         Raises:
-            DigestError, ResumeError: the newest is damaged or unfinished; names the newest sound one.
+            DigestError, DiskError, ResumeError: the newest is damaged, unreadable or unfinished; names the
+                newest sound one.
             ResumeError: it was made with other facts (data, vocabulary): each is listed old -> new.
         """
         steps = sorted(self.steps(), reverse=True)
         for step in steps:
             try:
                 checkpoint, facts = self._read(step)
-            except InputError as problem:
+            except _UNUSABLE as problem:
                 if mode == "latest-valid":
                     say(f"step {step} is damaged and passed over: {problem.message}")
                     continue
@@ -172,8 +173,7 @@ class CheckpointStore:
     def _read(self, step: int) -> tuple[Checkpoint, dict[str, Any]]:
         """A checkpoint, found to be sound, and the facts it was made with."""
         folder = self.folder / f"step-{step}"
-        manifest = read_manifest(folder, KIND, error=ResumeError)
-        verify(manifest)
+        manifest = _verified(folder)
         if manifest.fields.get("step") != step:
             raise ResumeError.at(
                 folder, f"the checkpoint of step {step}", f"that of step {manifest.fields.get('step')}"
@@ -181,15 +181,16 @@ class CheckpointStore:
         missing = {WEIGHTS, MOMENTS, STATE} - set(manifest.files)
         if missing:
             raise DigestError.at(folder, f"the file {min(missing)} in the manifest", "nothing")
-        state = strict_json.load(folder / STATE, error=ResumeError, max_bytes=strict_json.OWN_BYTES)
-        checkpoint = Checkpoint(step, read_tensors(folder / WEIGHTS), read_tensors(folder / MOMENTS), state)
-        return checkpoint, dict(manifest.fields.get("facts", {}))
+        with reported(folder, "read"):
+            state = strict_json.load(folder / STATE, error=ResumeError, max_bytes=strict_json.OWN_BYTES)
+            weights, moments = read_tensors(folder / WEIGHTS), read_tensors(folder / MOMENTS)
+        return Checkpoint(step, weights, moments, state), dict(manifest.fields.get("facts", {}))
 
     def _fallback(self, damaged: int) -> str:
         for step in sorted(self.steps(), reverse=True):
             if step < damaged:
-                with suppress(InputError):
-                    verify(read_manifest(self.folder / f"step-{step}", KIND, error=ResumeError))
+                with suppress(*_UNUSABLE):
+                    _verified(self.folder / f"step-{step}")
                     return f"step {step} is sound: give --resume latest-valid to go on from there"
         return "no older checkpoint is sound"
 
@@ -201,6 +202,14 @@ class CheckpointStore:
         if changed:
             where = shown_path(self.folder / f"step-{step}")
             raise ResumeError(f"{where}: was made with something else: {'; '.join(changed)}")
+
+
+def _verified(folder: Path) -> Manifest:
+    """The manifest of a checkpoint whose files are those that it lists."""
+    with reported(folder, "read"):
+        manifest = read_manifest(folder, KIND, error=ResumeError)
+        verify(manifest)
+    return manifest
 
 
 def _remove_listed(folder: Path, manifest: Manifest) -> None:
