@@ -81,6 +81,16 @@ def test_the_best_seed_is_saved_and_the_spread_is_told(summary: FinetuneSummary)
         assert run.metrics["accuracy"] == max(epoch["accuracy"] for epoch in run.epochs)
 
 
+def test_ranks_would_all_do_the_same(
+    pretrained: Path, review_files: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    train, dev = review_files
+    with pytest.raises(UsageError, match="finetune: expected a single process, got one of 2"):
+        finetune(pretrained, train=train, dev=dev, output=tmp_path / "model")
+    assert not list(tmp_path.iterdir())
+
+
 def test_spread_of_one_seed_has_no_deviation() -> None:
     assert Spread.of([0.5]).to_dict() == {"mean": 0.5, "deviation": None, "lowest": 0.5, "highest": 0.5}
 

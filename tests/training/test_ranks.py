@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,8 +17,8 @@ import torch.distributed as dist
 from training import toy_run
 from training.toy_run import Stopped, Toy, records
 
-from bertwright.errors import RankError
-from bertwright.training.ranks import Ranks
+from bertwright.errors import RankError, UsageError
+from bertwright.training.ranks import Ranks, _meet, require_single_process
 
 STEPS = 50
 
@@ -198,7 +200,9 @@ def test_a_signal_to_the_launcher_saves_on_all_ranks(unbroken: tuple[Path, str],
 @pytest.mark.slow
 def test_ranks_that_differ_do_not_start(tmp_path: Path) -> None:
     output = Pair(tmp_path, "odd=1").finish()
-    assert "was started with other settings than rank" in output
+    assert re.search(r'rank [01] and rank [01] differ: settings: "[01]" -> "[01]" \(start every', output), (
+        output
+    )
     assert not (tmp_path / "checkpoints").exists()
 
 
@@ -252,7 +256,35 @@ def test_one_process_needs_no_group() -> None:
         assert (ranks.rank, ranks.size, ranks.first) == (0, 1, True)
         assert ranks.agree(3, 15, 1.5) == (15, 1.5)
         assert ranks.all_well(False) is False
+        assert ranks.first_says(1.5) == 1.5
         ranks.require_equal({"anything": "x"})
+
+
+def test_each_difference_of_a_rank_is_named() -> None:
+    store, ours = dist.HashStore(), {"seed": 1, "resume": None, "size": "base"}
+    store.set("facts/0/1", json.dumps({"seed": 7, "resume": "latest", "size": "base"}))
+    with pytest.raises(RankError, match='rank 0 and rank 1 differ: resume: null -> "latest"; seed: 1 -> 7 '):
+        Ranks(0, 2, store=store).require_equal(ours)
+
+
+def test_a_process_may_join_again() -> None:
+    """What the ranks of the first time have said is none of the second time's."""
+    launch = dist.HashStore()
+    for _ in range(2):
+        store = _meet(Ranks(0, 1, launch=launch), 1.0)
+        assert not store.check(["step/0"])
+        store.set("step/0", "3")
+
+
+def test_what_shares_nothing_out_is_no_work_for_ranks(monkeypatch: pytest.MonkeyPatch) -> None:
+    require_single_process("compare")
+    monkeypatch.setenv("WORLD_SIZE", "1")
+    require_single_process("compare")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(
+        UsageError, match=r"compare: expected a single process, got one of 2 \(start it without"
+    ):
+        require_single_process("compare")
 
 
 def test_a_restart_remembers_what_its_launch_did(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -88,7 +88,7 @@ def pretrain(
         "device": device,
     }
     settings = _settings(recipe, options, set, output if resume is not None else None)
-    speaks = os.environ.get("RANK", "0") == "0"  # one voice for all ranks
+    speaks = _speaks()
     mode = None if resume is None else (resume or ["latest"])[0]
     with Console(common) as console:
         watch = console if speaks else None
@@ -98,6 +98,11 @@ def pretrain(
 
             report = write_report(output)
             console.result({**summary.to_dict(), "report": str(report)}, _shown(summary, report))
+
+
+def _speaks() -> bool:
+    """One voice for all ranks; a single process speaks whatever RANK a batch system may have set."""
+    return os.environ.get("WORLD_SIZE", "1") == "1" or os.environ.get("RANK", "0") == "0"
 
 
 def _settings(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -22,12 +21,12 @@ from bertwright.comparison.text import identity_of, prepared
 from bertwright.comparison.work import Work
 from bertwright.data.store import TokenStore
 from bertwright.durable import NewDirectory, check_new_directory, link
-from bertwright.errors import UsageError
 from bertwright.progress import Progress, Silent
 from bertwright.statistics.measures import Measure
 from bertwright.statistics.paired import Difference
 from bertwright.statistics.runs import differences_of_runs
 from bertwright.tokenization.tokenizer import Tokenizer
+from bertwright.training.ranks import require_single_process
 
 
 def compare(
@@ -60,10 +59,7 @@ def compare(
         Interrupted: a signal asked to stop; what was done is kept.
     """
     begun, output, progress = time.monotonic(), Path(output), progress or Silent()
-    if (ranks := int(os.environ.get("WORLD_SIZE", "1"))) > 1:
-        raise UsageError(
-            f"compare: expected a single process, got one of {ranks} (start it without torchrun)"
-        )
+    require_single_process("compare")
     plan = plan_of(kind, settings)
     check_new_directory(output, KIND, overwrite)
     learning = any(encoder.settings is not None for encoder in plan.encoders)

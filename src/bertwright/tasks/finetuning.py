@@ -34,6 +34,7 @@ from bertwright.tasks.run import Materials
 from bertwright.tasks.settings import FREE_TO_CHANGE, FinetuneSettings, check_recipe, deciding_metric
 from bertwright.tasks.summary import FinetuneSummary
 from bertwright.tasks.task import Posed, Task
+from bertwright.training.ranks import require_single_process
 
 MUCH_UNKNOWN = 0.1
 """Share of unknown pieces in the training rows that is worth a warning."""
@@ -84,6 +85,7 @@ def finetune(
     begun = time.monotonic()
     model, train, dev, output = Path(model), Path(train), Path(dev), Path(output)
     settings, progress = settings or FinetuneSettings(), progress or Silent()
+    require_single_process("finetune")
     _check_request(seeds, output, (model, train, dev), overwrite)
     if search and settings.method == "features":
         raise UsageError("search: expected method finetune, which alone has a grid, got features")

@@ -1,12 +1,14 @@
 """The processes of one run: how they meet, share a batch, and notice that one of them is gone.
 
 Started by ``torchrun``, which sets RANK, WORLD_SIZE and the address of its store. Without it a run is one
-rank and every method here is a no-op.
+rank, which agrees with itself and waits for nobody.
 """
 
 from __future__ import annotations
 
 import contextlib
+import itertools
+import json
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -18,22 +20,26 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from bertwright.errors import BertwrightError, RankError
+from bertwright.config.settings import differences
+from bertwright.errors import BertwrightError, RankError, UsageError
 
 TIMEOUT_SECONDS = 120.0
 JOIN_SECONDS = 60.0
 SAVING_SECONDS = 1800.0
 """How long the ranks wait for the first one to save: a large model on a slow disk takes minutes."""
 
+_joins = itertools.count()
+"""How often this process has joined others."""
+
 
 @dataclass
 class Ranks:
     """One rank's view of all ranks.
 
-    Gradients are summed by one all-reduce of one flat buffer after the last micro-batch. Unlike the
-    bucketed hooks of ``DistributedDataParallel`` its order of additions depends on nothing but the number
-    of ranks, so that the same run on the same number of ranks gives the same bits; accumulation needs no
-    special case.
+    What all of them hold whole is added up by :meth:`sum`, gradients as one flat buffer after the last
+    micro-batch. Unlike the bucketed hooks of ``DistributedDataParallel`` its order of additions depends on
+    nothing but the number of ranks, so that the same run on the same number of ranks gives the same bits;
+    accumulation needs no special case. Of a sharded model FSDP adds up the gradients.
     """
 
     rank: int = 0
@@ -47,6 +53,8 @@ class Ranks:
     """Keys of the whole launch, where ``torchrun`` has a store that outlives the ranks."""
     saving: Any = field(default=None, repr=False)
     """The group in which the ranks wait for a save."""
+    _compared: Iterator[int] = field(default_factory=itertools.count, repr=False, compare=False)
+    """Numbers for what is compared: the same on every rank, as all of them compare the same things."""
 
     @property
     def first(self) -> bool:
@@ -58,8 +66,8 @@ class Ranks:
     def join(cls, *, timeout: float = TIMEOUT_SECONDS, join_timeout: float = JOIN_SECONDS) -> Iterator[Ranks]:
         """The group that the environment describes; left when the block ends.
 
-        The key prefix of the store carries the restart count: workers restarted by ``torchrun`` would
-        otherwise read the addresses that the dead ones left in it.
+        The key prefix of the store carries the restart count, and how often this process has joined: workers
+        restarted by ``torchrun``, or a second run of theirs, would otherwise read what was left in it.
 
         Args:
             timeout: seconds after which a silent rank counts as lost.
@@ -111,25 +119,34 @@ class Ranks:
     def sum(self, tensor: Tensor) -> None:
         """Add ``tensor`` over the ranks, in place."""
         if self.size > 1:
-            with self._watched("adding up"):
+            with self._exchanging("adding up"):
                 dist.all_reduce(tensor)
 
     def agree(self, step: int, stop: int, elapsed: float) -> tuple[int, float]:
         """The signal that any rank received (or 0), and the first rank's clock."""
         if self.size == 1:
             return stop, elapsed
-        with self._watched("agreeing on the next step"):
+        with self._exchanging("agreeing on the next step"):
             self.store.set(f"step/{self.rank}", str(step))
             shared = torch.tensor([float(stop), elapsed if self.first else 0.0], dtype=torch.float64)
             dist.all_reduce(shared, dist.ReduceOp.MAX)
         return int(shared[0]), float(shared[1])
+
+    def first_says(self, value: float) -> float:
+        """The first rank's ``value``, on every rank."""
+        if self.size == 1:
+            return value
+        shared = torch.tensor(value, dtype=torch.float64)
+        with self._exchanging("listening to the first rank"):
+            dist.broadcast(shared, src=0)
+        return float(shared)
 
     def all_well(self, well: bool) -> bool:
         """True if every rank says so."""
         if self.size == 1:
             return well
         flag = torch.tensor(int(well))
-        with self._watched("saving"):
+        with self._exchanging("saving"):
             dist.all_reduce(flag, dist.ReduceOp.MIN, group=self.saving)
         return bool(flag.item())
 
@@ -149,12 +166,12 @@ class Ranks:
         except BertwrightError as error:
             problem = error
         if not self.all_well(problem is None):
-            raise problem or RankError("the first rank could not save: see its message")
+            raise problem or RankError("another rank could not save: see its message")
 
     def remember(self, what: str) -> None:
         """Note that this launch has done something, for the ranks that ``torchrun`` may start after us."""
         if self.launch is not None:
-            with self._watched("noting what was done"):
+            with self._exchanging("noting what was done"):
                 self.launch.set(f"done/{what}", "1")
 
     def remembers(self, what: str) -> bool:
@@ -162,7 +179,7 @@ class Ranks:
 
         To be asked once: the answer is kept for the ranks that come to ask.
         """
-        with self._watched("asking what was done"):
+        with self._exchanging("asking what was done"):
             found = bool(self.attempt and self.launch is not None and self.launch.check([f"done/{what}"]))
             if self.size == 1:
                 return found
@@ -170,25 +187,27 @@ class Ranks:
                 self.store.set("remembered", str(int(found)))
             return bool(self.store.get("remembered") == b"1")
 
-    def require_equal(self, facts: Mapping[str, str]) -> None:
-        """Refuse to start if a rank has other settings, data, code or weights.
+    def require_equal(self, facts: Mapping[str, Any]) -> None:
+        """Refuse to go on if a rank has other settings, data, code or weights.
+
+        Args:
+            facts: name -> what JSON can hold.
 
         Raises:
-            RankError: naming the rank and what differs.
+            RankError: naming a rank that differs, and each difference.
         """
         if self.size == 1:
             return
-        for name, value in facts.items():
-            self.store.set(f"fact/{name}/{self.rank}", value)
-        with self._watched("comparing settings"):
-            for name, value in facts.items():
-                for other in range(self.size):
-                    theirs = self.store.get(f"fact/{name}/{other}").decode()
-                    if theirs != value:
-                        raise RankError(
-                            f"rank {other} was started with other {name} than rank {self.rank}: "
-                            f"{theirs[:12]}, {value[:12]}"
-                        )
+        place, own = f"facts/{next(self._compared)}", json.dumps(dict(facts))
+        with self._exchanging("comparing settings"):
+            self.store.set(f"{place}/{self.rank}", own)
+            for other in range(self.size):
+                theirs = self.store.get(f"{place}/{other}").decode()
+                if changed := differences(json.loads(own), json.loads(theirs)):
+                    raise RankError(
+                        f"rank {self.rank} and rank {other} differ: {'; '.join(changed)} "
+                        "(start every rank with the same arguments, data and code)"
+                    )
             dist.barrier()
 
     @contextlib.contextmanager
@@ -206,12 +225,10 @@ class Ranks:
             raise self._lost(doing, problem) from problem
 
     @contextlib.contextmanager
-    def _watched(self, doing: str) -> Iterator[None]:
+    def _exchanging(self, doing: str) -> Iterator[None]:
         """Around an exchange and nothing else: torch has no narrower class for all that may break in it."""
         try:
             yield
-        except RankError:
-            raise
         except RuntimeError as problem:
             raise self._lost(doing, problem) from problem
 
@@ -230,6 +247,19 @@ class Ranks:
             behind = [other for other in others if steps.get(other, -1) < steps.get(self.rank, -1)]
             others = behind or others
         return "rank " + " or ".join(map(str, others))
+
+
+def require_single_process(command: str) -> None:
+    """Refuse ``torchrun`` for what shares nothing out: each of its ranks would do the whole work.
+
+    Raises:
+        UsageError: this is one of several ranks.
+    """
+    size = _number("WORLD_SIZE", 1)
+    if size > 1:
+        raise UsageError(
+            f"{command}: expected a single process, got one of {size} (start it without torchrun)"
+        )
 
 
 def _of_a_connection(problem: RuntimeError) -> bool:
@@ -261,8 +291,9 @@ def _base_store(size: int, timeout: float, *, server: bool) -> Any:
 
 
 def _meet(ranks: Ranks, join_timeout: float) -> Any:
-    """A store of this attempt's own, in which every rank has signed."""
-    store = dist.PrefixStore(f"attempt_{ranks.attempt}", ranks.launch)  # type: ignore[attr-defined]
+    """A store of this attempt's and this meeting's own, in which every rank has signed."""
+    prefix = f"attempt_{ranks.attempt}/join_{next(_joins)}"
+    store = dist.PrefixStore(prefix, ranks.launch)  # type: ignore[attr-defined]
     store.set(f"joined/{ranks.rank}", "1")
     deadline = time.monotonic() + join_timeout
     for other in range(ranks.size):
