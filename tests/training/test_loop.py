@@ -9,7 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from torch import nn
+from torch import Tensor, nn
 from training import toy_run
 from training.toy_run import Part, Toy, records
 
@@ -18,6 +18,7 @@ from bertwright.training import loop
 from bertwright.training.finite import Unchecked
 from bertwright.training.parts import StepLoss
 from bertwright.training.ranks import Ranks
+from bertwright.training.stopping import SLOW_SECONDS
 
 
 @dataclass
@@ -40,6 +41,49 @@ def test_checkpoints_by_time_go_by_the_clock_of_all_ranks(tmp_path: Path) -> Non
     run.run()
     steps = sorted(int(path.name.removeprefix("step-")) for path in (tmp_path / "checkpoints").iterdir())
     assert steps == [6, 12, 18, 20]
+
+
+@dataclass
+class Slow(Ranks):
+    """The first of two ranks, whose updates take ``seconds``; the other is asked to stop in one of them."""
+
+    seconds: float = 0.0
+    stop_at: tuple[int, int] = (-1, 0)
+    asked: list[int] = field(default_factory=list)
+
+    def agree(self, step: int, stop: int, elapsed: float) -> tuple[int, float]:
+        self.asked.append(step)
+        at, times = self.stop_at
+        stopped = step == at and self.asked.count(step) >= times
+        return signal.SIGTERM if stopped else 0, step * self.seconds
+
+    def sum(self, tensor: Tensor) -> None:
+        pass
+
+    def all_well(self, well: bool) -> bool:
+        return well
+
+
+def test_ranks_give_up_a_slow_update(tmp_path: Path) -> None:
+    """Of 4 micro-batches each of two ranks has 2, before which they ask each other."""
+    ranks = Slow(0, 2, seconds=SLOW_SECONDS + 1, stop_at=(3, 3))
+    with pytest.raises(Interrupted, match="after step 3"):
+        Toy(tmp_path, steps=9).start(ranks=ranks).run()
+    assert [ranks.asked.count(step) for step in range(4)] == [1, 3, 3, 4]
+    assert (tmp_path / "checkpoints/step-3").is_dir()
+
+
+def test_ranks_ask_nothing_within_fast_updates(tmp_path: Path) -> None:
+    ranks = Slow(0, 2, seconds=SLOW_SECONDS - 1)
+    Toy(tmp_path, steps=3).start(ranks=ranks).run()
+    assert [ranks.asked.count(step) for step in range(4)] == [1, 1, 1, 2], "and once at the end"
+
+
+def test_ranks_ask_each_other_where_all_come_by(tmp_path: Path) -> None:
+    """Of 4 micro-batches the last of three ranks has 2 and the others 1: it asks before its first alone."""
+    ranks = Slow(2, 3, seconds=SLOW_SECONDS + 1)
+    Toy(tmp_path, steps=3).start(ranks=ranks).run()
+    assert [ranks.asked.count(step) for step in range(3)] == [1, 2, 2]
 
 
 def test_a_signal_during_the_last_evaluation_is_obeyed(tmp_path: Path) -> None:

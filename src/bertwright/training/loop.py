@@ -24,7 +24,7 @@ from bertwright.training.finite import Unchecked, require_finite
 from bertwright.training.gradients import gradients_of
 from bertwright.training.loop_settings import LoopSettings
 from bertwright.training.machine import matmul_peak
-from bertwright.training.metrics_log import MetricsLog, Window
+from bertwright.training.metrics_log import MetricsLog
 from bertwright.training.optimizer import Optimizer
 from bertwright.training.optimizers import named_state, restore_state
 from bertwright.training.pace import Moment, Pace
@@ -34,6 +34,8 @@ from bertwright.training.ranks import Ranks
 from bertwright.training.schedule import LinearSchedule
 from bertwright.training.sharding import sharded
 from bertwright.training.signals import StopSignals
+from bertwright.training.stopping import Stopping
+from bertwright.training.window import Window
 
 
 class Loop(Generic[Part]):
@@ -129,8 +131,9 @@ class Loop(Generic[Part]):
 
     def _train(self, begun: float) -> None:
         with StopSignals() as signals:
+            stopping = Stopping(self._ranks, signals)
             while True:
-                if stop := self._agree(signals, begun):
+                if stop := self._agree(stopping, begun):
                     self._leave(stop)
                 moment = self.pace.moment(self.step, self.seconds)
                 if moment is None:
@@ -141,7 +144,7 @@ class Loop(Generic[Part]):
                 if self._stopped:
                     break
                 before, started = self._position(), time.monotonic()
-                if not self._update(moment, signals):
+                if not self._update(moment, stopping):
                     continue
                 self.step += 1
                 self._share = moment.share
@@ -152,16 +155,16 @@ class Loop(Generic[Part]):
                 self._progress.advance(self._position() - before)
                 self._after_update()
             self._finish(begun)
-            if stop := self._agree(signals, begun):  # a signal during the last evaluation
+            if stop := self._agree(stopping, begun):  # a signal during the last evaluation
                 self._leave(stop)
 
     def stop(self) -> None:
         """End the run here, as if this were its last step; for an evaluation that has seen enough."""
         self._stopped = True
 
-    def _agree(self, signals: StopSignals, begun: float) -> int:
+    def _agree(self, stopping: Stopping, begun: float) -> int:
         """Set the clock by the first rank's; the signal that asked any rank to stop, or 0."""
-        stop, self.seconds = self._ranks.agree(self.step, signals.requested, time.monotonic() - begun)
+        stop, self.seconds = stopping.agree(self.step, time.monotonic() - begun)
         self._agreed_at = self.seconds
         return stop
 
@@ -195,15 +198,16 @@ class Loop(Generic[Part]):
 
     # -- one update ---------------------------------------------------------------
 
-    def _update(self, moment: Moment, signals: StopSignals) -> bool:
+    def _update(self, moment: Moment, stopping: Stopping) -> bool:
         """Accumulate one global batch and apply it; False if a signal came first and nothing was changed."""
         batch = self._source(moment)
         self._gradients.clear()
         totals = torch.zeros((), dtype=torch.float64, device=self._device)
         names: list[str] = []
         mine = self._ranks.mine(len(batch.parts))
-        for index in mine:
-            if signals.requested and self._ranks.size == 1:
+        common = len(batch.parts) // self._ranks.size  # every rank has so many, some have one more
+        for place, index in enumerate(mine):
+            if stopping.gives_up(self.step, self.seconds, together=place < common):
                 return False
             self._gradients.expect(last=index == mine[-1])
             names, values = self._accumulate(moment.step, index, batch.parts[index])

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-
-import torch
-from torch import Tensor
 
 from bertwright.durable import LogFile
 
@@ -15,10 +13,18 @@ WALL_CLOCK = frozenset({"seconds", "tokens_per_second", "peak_share"})
 
 
 class MetricsLog:
-    """The records of one run, each ``{"step", "kind", ...}`` on its own line."""
+    """The records of one run, each ``{"step", "kind", ...}`` on its own line.
 
-    def __init__(self, path: Path, tensorboard: Path | None = None) -> None:
+    Args:
+        tensorboard: where TensorBoard's files go, too.
+        warn: is told, once, where TensorBoard is there and does not work.
+    """
+
+    def __init__(
+        self, path: Path, tensorboard: Path | None = None, warn: Callable[[str], None] = lambda message: None
+    ) -> None:
         self._file = LogFile(path)
+        self._warn = warn
         self._lines = 0
         self._folder = tensorboard
         self._board: Any = None
@@ -58,55 +64,12 @@ class MetricsLog:
         if folder is not None:
             try:
                 from torch.utils.tensorboard import SummaryWriter
+
+                # What an interrupted run drew from this step on is hidden, not drawn twice.
+                self._board = SummaryWriter(str(folder), purge_step=step)
             except ImportError:  # not installed, too old, or a mere folder of that name
                 return None
-            # What an interrupted run drew from this step on is hidden, not drawn twice.
-            self._board = SummaryWriter(str(folder), purge_step=step)
+            except Exception as problem:  # where its protobuf is of another version, a TypeError
+                reason = f"{type(problem).__name__}: {problem}"
+                self._warn(f"TensorBoard does not work ({reason}): metrics.jsonl has all that it would show")
         return self._board
-
-
-class Window:
-    """Sums of the metrics since the last record; kept on the device, so that no step waits for the host."""
-
-    def __init__(self) -> None:
-        self.steps = 0
-        self.tokens = 0
-        self.flops = 0.0
-        self.seconds = 0.0
-        self.last: dict[str, float] = {}
-        """What is not averaged but told as it was at the last update: rate, phase, progress."""
-        self._names: list[str] = []
-        self._sums: Tensor | None = None
-
-    def add(self, names: list[str], values: Tensor, tokens: int, flops: float) -> None:
-        """One more update; ``values`` (float64, one a name) are those of its global batch."""
-        self._names = names
-        self._sums = values.clone() if self._sums is None else self._sums + values
-        self.steps += 1
-        self.tokens += tokens
-        self.flops += flops
-
-    def means(self) -> dict[str, float]:
-        """Mean of every metric over the window's updates. Waits for the device."""
-        if self._sums is None:
-            return {}
-        return dict(zip(self._names, (self._sums / self.steps).tolist(), strict=True))
-
-    def state(self) -> dict[str, Any]:
-        """For a checkpoint (JSON; Python writes a float so that it is read back exactly)."""
-        return {
-            "steps": self.steps,
-            "tokens": self.tokens,
-            "flops": self.flops,
-            "seconds": self.seconds,
-            "last": self.last,
-            "names": self._names,
-            "sums": [] if self._sums is None else self._sums.tolist(),
-        }
-
-    def restore(self, state: dict[str, Any], device: torch.device) -> None:
-        """Go on from what :meth:`state` returned."""
-        self.steps, self.tokens = int(state["steps"]), int(state["tokens"])
-        self.flops, self.seconds = float(state["flops"]), float(state["seconds"])
-        self.last, self._names = dict(state["last"]), list(state["names"])
-        self._sums = torch.tensor(state["sums"], dtype=torch.float64, device=device) if self.steps else None
