@@ -31,7 +31,7 @@ from bertwright.data.sentences import split_sentences
 from bertwright.data.store import TokenStore
 from bertwright.model.config import BertConfig
 from bertwright.model.host_memory import keep_freed_memory
-from bertwright.model.losses import masked_language_loss, next_sentence_loss
+from bertwright.model.losses import classification_loss, masked_language_loss
 from bertwright.model.pretraining_model import BertForPreTraining
 from bertwright.tokenization.tokenizer import Tokenizer
 
@@ -100,7 +100,7 @@ def our_step(
                 batch.input_ids, batch.token_type_ids, batch.attention_mask, batch.masked_positions
             )
             loss = masked_language_loss(output.mlm_logits, batch.masked_labels)
-            loss = loss + next_sentence_loss(output.nsp_logits, batch.next_sentence_labels)
+            loss = loss + classification_loss(output.nsp_logits, batch.next_sentence_labels)
         loss.backward()
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)

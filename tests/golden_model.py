@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from bertwright.checkpoints.names import names_of
-from bertwright.model.losses import masked_language_loss, next_sentence_loss
+from bertwright.model.losses import classification_loss, masked_language_loss
 from bertwright.model.pretraining_model import BertForPreTraining
 
 TOLERANCE = 2e-5
@@ -49,10 +49,9 @@ def answers(model: BertForPreTraining, inputs: Mapping[str, Tensor]) -> Answers:
     output = model(ids, types, mask, positions)
     encoded = model.encoder(ids, types, mask, output_hidden_states=True)
     assert encoded.hidden_states is not None
-    mlm_loss = masked_language_loss(
-        output.mlm_logits, inputs["masked_lm_ids"].flatten().long(), inputs["masked_lm_weights"].flatten()
-    )
-    nsp_loss = next_sentence_loss(output.nsp_logits, inputs["next_sentence_labels"].flatten().long())
+    asked = inputs["masked_lm_weights"].flatten().bool()  # 1, and 0 where a row has fewer masks than others
+    mlm_loss = masked_language_loss(output.mlm_logits[asked], inputs["masked_lm_ids"].flatten().long()[asked])
+    nsp_loss = classification_loss(output.nsp_logits, inputs["next_sentence_labels"].flatten().long())
     return Answers(
         encoded.hidden_states,
         encoded.pooled_output,

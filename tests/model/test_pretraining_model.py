@@ -10,7 +10,7 @@ from torch import Tensor
 
 from bertwright.checkpoints.conversion import from_hugging_face, to_hugging_face
 from bertwright.model.config import BertConfig
-from bertwright.model.losses import masked_language_loss, next_sentence_loss
+from bertwright.model.losses import classification_loss, masked_language_loss
 from bertwright.model.pretraining_model import BertForPreTraining
 
 POSITIONS = torch.tensor([0, 3, 8, 20, 21, 22, 55, 90])
@@ -31,7 +31,7 @@ def inputs() -> Inputs:
 
 def loss_of(model: BertForPreTraining, inputs: Inputs) -> Tensor:
     output = model(*inputs, POSITIONS)
-    return masked_language_loss(output.mlm_logits, LABELS) + next_sentence_loss(output.nsp_logits, NEXT)
+    return masked_language_loss(output.mlm_logits, LABELS) + classification_loss(output.nsp_logits, NEXT)
 
 
 def their_model() -> transformers.BertForPreTraining:

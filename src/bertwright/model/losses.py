@@ -1,4 +1,4 @@
-"""The two objectives of pre-training, and the one of classification.
+"""The loss of tokens, and that of classes: also of next sentences.
 
 Axes: P masked positions, V vocabulary, B rows of a batch, C classes.
 All are sums over what is here divided by a total, so that parts of a batch (micro-batches, ranks) add up
@@ -22,34 +22,18 @@ IGNORED = -100
 """A label that adds nothing to the masked-language loss, on accelerators (PyTorch's own)."""
 
 
-def masked_language_loss(
-    logits: Tensor, labels: Tensor, weights: Tensor | None = None, *, total: Tensor | float | None = None
-) -> Tensor:
-    """sum(w * cross-entropy) / (sum(w) + 1e-5).
+def masked_language_loss(logits: Tensor, labels: Tensor, *, total: float | None = None) -> Tensor:
+    """sum(cross-entropy) / (P + 1e-5).
 
     Args:
         logits: (P, V), any floating dtype; the loss is float32.
         labels: (P,) int64, the tokens that were masked; on accelerators also :data:`IGNORED`.
-        weights: (P,), 0 for padding positions; all 1 when None.
-        total: sum of the weights of the whole batch, when this is only a part of it.
+        total: P of the whole batch, when this is only a part of it.
 
     Returns:
         A float32 scalar.
     """
-    losses = cross_entropy(logits, labels)  # (P,)
-    if weights is not None:
-        losses = losses * weights
-    if total is None:
-        total = float(labels.numel()) if weights is None else weights.sum()
-    return losses.sum() / (total + EPSILON)
-
-
-def next_sentence_loss(logits: Tensor, labels: Tensor, *, total: float | None = None) -> Tensor:
-    """Mean cross-entropy of (B, 2) logits against (B,) labels, 0 = follows, 1 = random; float32.
-
-    ``total`` as in :func:`classification_loss`.
-    """
-    return classification_loss(logits, labels, total=total)
+    return cross_entropy(logits, labels).sum() / ((labels.numel() if total is None else total) + EPSILON)
 
 
 def classification_loss(

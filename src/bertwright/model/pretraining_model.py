@@ -20,9 +20,9 @@ class PretrainingOutput(NamedTuple):
     """Logits of both objectives."""
 
     mlm_logits: Tensor
-    """(P, V), in the order of ``masked_positions``."""
+    """(P, V), in the order of ``masked_positions``; of two directions (2 P, V), forward first."""
     nsp_logits: Tensor
-    """(B, 2): class 0 is "B follows A", class 1 is "random"."""
+    """(B, 2): class 0 is "B follows A", class 1 is "random"; (0, 2) of a network that judges no pairs."""
 
 
 class BertForPreTraining(nn.Module):

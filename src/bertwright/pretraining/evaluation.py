@@ -104,11 +104,11 @@ class HeldOutEvaluation:
         """Losses, right answers and counts: masked (3), pairs (3)."""
         output = self.step.forward(self.model, batch)
         labels = torch.from_numpy(self.step.labels(batch)).to(self.step.device)
-        sums = _sums(output.mlm_logits, labels)
+        sums = _losses_and_hits(output.mlm_logits, labels)
         if batch.next_sentence_labels is None:
             return torch.cat([sums, torch.zeros_like(sums)])
         pairs = torch.from_numpy(batch.next_sentence_labels).to(self.step.device)
-        return torch.cat([sums, _sums(output.nsp_logits, pairs)])
+        return torch.cat([sums, _losses_and_hits(output.nsp_logits, pairs)])
 
 
 def majority(batches: Sequence[PretrainingBatch]) -> float:
@@ -120,7 +120,8 @@ def majority(batches: Sequence[PretrainingBatch]) -> float:
     return float(max(labels.mean(), 1 - labels.mean()))
 
 
-def _sums(logits: Tensor, labels: Tensor) -> Tensor:
+def _losses_and_hits(logits: Tensor, labels: Tensor) -> Tensor:
+    """Summed losses, right answers, and how many were asked for."""
     loss = cross_entropy(logits, labels).double().sum()
     right = (logits.argmax(-1) == labels).sum()
     count = torch.tensor(len(labels), device=logits.device)

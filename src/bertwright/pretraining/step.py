@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from bertwright.data.objectives import LEFT_TO_RIGHT, MASKED, WordObjective
 from bertwright.data.pretraining_batch import PretrainingBatch
-from bertwright.model.losses import IGNORED, masked_language_loss, next_sentence_loss
+from bertwright.model.losses import IGNORED, classification_loss, masked_language_loss
 from bertwright.model.pretraining_model import PretrainingOutput
 from bertwright.training.parts import StepLoss
 
@@ -50,7 +50,7 @@ class PretrainingStep:
         if batch.next_sentence_labels is None:
             return StepLoss(mlm, {self.words.figure("loss"): mlm})
         pair_labels = self._moved(batch.next_sentence_labels)
-        nsp = next_sentence_loss(output.nsp_logits, pair_labels, total=part.rows_total)
+        nsp = classification_loss(output.nsp_logits, pair_labels, total=part.rows_total)
         return StepLoss(mlm + nsp, {self.words.figure("loss"): mlm, "nsp_loss": nsp})
 
     def labels(self, batch: PretrainingBatch) -> npt.NDArray[np.int64]:
