@@ -57,7 +57,10 @@ def test_saved_and_opened_again(saved: Path, tmp_path: Path) -> None:
     assert (bare.architecture, bare.heads) == ("BilmModel", frozenset())
     assert torch.equal(bare.encoder()(ids)[0], states[-1])
     with pytest.raises(ModelError, match="a model with a forward backward head"):
-        bare.pretraining_model(require=())
+        bare.pretraining_model()
+    begun = bare.pretraining_model(require=())
+    assert torch.equal(begun.softmax_bias, torch.zeros(len(folder.tokenizer.vocabulary)))
+    assert torch.equal(begun.encoder(ids)[0], states[-1])
     assert "Only bertwright opens this folder" in (saved / "README.md").read_text()
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from bertwright.checkpoints import members
@@ -38,15 +39,18 @@ class BilmFolder(ModelFolder):
         return self._filled(BilmEncoder(self.config, seed=None), self._encoder_weights())
 
     def pretraining_model(self, require: Collection[Head] = _BOTH, *, seed: int = 0) -> Any:
-        """A :class:`BilmForPreTraining`, all of whose parts are stored: nothing is drawn from ``seed``.
+        """A :class:`BilmForPreTraining`; a softmax that is neither stored nor required begins as a new one's.
+
+        Nothing is drawn from ``seed``: its biases begin at 0, and its matrix is the embeddings.
 
         Raises:
             ModelError: a required head is absent.
         """
         for head in require:
             self._require(head)
-        self._require("forward_backward")
-        return self._filled(BilmForPreTraining(self.config, seed=None), self.weights.tensors)
+        model = BilmForPreTraining(self.config, seed=None)
+        new = {SOFTMAX: torch.zeros(model.softmax_bias.shape)}
+        return self._filled(model, new | self.weights.tensors)
 
     def require_trainable(self) -> None:
         """Refuse to be fine-tuned.

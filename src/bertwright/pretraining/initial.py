@@ -8,6 +8,7 @@ from typing import cast
 
 from bertwright.checkpoints.bilm_folder import BilmFolder
 from bertwright.checkpoints.model_folder import Head, ModelFolder, open_model
+from bertwright.config.settings import flatten, load
 from bertwright.data.objectives import LEFT_TO_RIGHT, MASKED, OBJECTIVES, TWO_WAYS, WordsName
 from bertwright.errors import StoreError, UsageError, shown_path
 from bertwright.model.bilm import BilmForPreTraining
@@ -43,6 +44,8 @@ class InitialModel:
     folder: ModelFolder
     config: BertConfig
     """With the dropout of the run."""
+    digest: str
+    """Of the folder as it was read: it is made from the numbers, which :meth:`spent` gives up."""
     notes: tuple[str, ...]
     """What is missing, and begins from initial weights; what is not carried on."""
 
@@ -62,15 +65,10 @@ class InitialModel:
         folder = open_model(path)
         _require_direction(folder, settings)
         _require_same(tokenizer, folder)
-        positions = folder.config.max_position_embeddings
-        longest = max(phase.length for phase in settings.phases)
-        if longest > positions:
-            raise UsageError(
-                f"sequence length: expected at most {positions}, the positions of {shown_path(path)}, "
-                f"got {longest} (--set long_sequence_length={positions}, or long_share=0)"
-            )
+        _require_positions(folder, settings)
         dropout = settings.dropout if settings.dropout is not None else 0.0 if settings.budget else None
-        return cls(folder, folder.config.with_dropout(dropout), tuple(_notes(folder, settings)))
+        notes = tuple(_notes(folder, settings))
+        return cls(folder, folder.config.with_dropout(dropout), folder.digest, notes)
 
     @property
     def judges_pairs(self) -> bool:
@@ -90,15 +88,18 @@ class InitialModel:
 
 
 def decided(settings: PretrainingSettings, initial: InitialModel) -> PretrainingSettings:
-    """``settings`` with the batch size and the rate of a run that goes on from a network of this size."""
+    """``settings`` with the batch size and the rate of a run that goes on from a network of this size.
+
+    Raises:
+        SettingsError: what was asked for does not go with them.
+    """
     size = nearest_size(initial.config)
-    return settings.model_copy(
-        update={
-            "init": str(initial.folder.path.absolute()),
-            "batch_size": settings.batch_size or BATCH_SIZES[size],
-            "learning_rate": settings.learning_rate or LEARNING_RATES[size] / GENTLER,
-        }
-    )
+    changes = {
+        "init": str(initial.folder.path.absolute()),
+        "batch_size": settings.batch_size or BATCH_SIZES[size],
+        "learning_rate": settings.learning_rate or LEARNING_RATES[size] / GENTLER,
+    }
+    return load(PretrainingSettings, overrides={**flatten(settings), **changes}).value
 
 
 def nearest_size(config: BertConfig) -> Size:
@@ -118,6 +119,23 @@ def _require_direction(folder: ModelFolder, settings: PretrainingSettings) -> No
     raise UsageError(
         f"objective: expected {expected} to go on from {shown_path(folder.path)}, {words.network}, "
         f"got {settings.objective}"
+    )
+
+
+def _require_positions(folder: ModelFolder, settings: PretrainingSettings) -> None:
+    positions = folder.config.max_position_embeddings
+    lengths = {phase.length for phase in settings.phases}
+    if max(lengths) <= positions:
+        return
+    names = ("sequence_length", "long_sequence_length")
+    asked = {name: getattr(settings, name) for name in names}
+    too_long = [name for name in names if asked[name] in lengths and asked[name] > positions]
+    hint = " ".join(f"--set {name}={positions}" for name in too_long)
+    if too_long == ["long_sequence_length"] and len(lengths) > 1:
+        hint += ", or long_share=0"
+    raise UsageError(
+        f"sequence length: expected at most {positions}, the positions of {shown_path(folder.path)}, "
+        f"got {max(lengths)} ({hint})"
     )
 
 
