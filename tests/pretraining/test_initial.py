@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import os
+import re
 import shutil
 import weakref
 from pathlib import Path
@@ -147,10 +148,46 @@ def test_another_vocabulary_is_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "run").exists()
 
 
-def test_positions_are_the_models(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("changes", "hint"),
+    [
+        ({}, "got 40 (--set long_sequence_length=30, or long_share=0)"),
+        ({"sequence_length": 36}, "(--set sequence_length=30 --set long_sequence_length=30)"),
+        ({"sequence_length": 36, "long_share": 0.0}, "got 36 (--set sequence_length=30)"),
+        ({"long_share": 1.0}, "got 40 (--set long_sequence_length=30)"),
+    ],
+)
+def test_positions_are_the_models(changes: dict[str, Any], hint: str, tmp_path: Path) -> None:
+    """What is advised is what works."""
     short = save(tmp_path / "short", small_models.tokenizer(), max_position_embeddings=30)
-    with pytest.raises(UsageError, match=r"sequence length: expected at most 30, .* got 40 \(--set long_seq"):
-        go_on(short, tmp_path / "run")
+    with pytest.raises(UsageError, match=r"sequence length: expected at most 30, ") as refused:
+        go_on(short, tmp_path / "run", **changes)
+    assert hint in refused.value.message
+    lengths = {name: int(value) for name, value in re.findall(r"--set (\w+)=(\d+)", hint)}
+    InitialModel.read(short, small_models.tokenizer(), settings(short, **{**changes, **lengths}))
+
+
+def test_the_batch_that_the_model_decides_is_checked(first: Path, tmp_path: Path) -> None:
+    """The run would begin, and no resumed one would take its settings."""
+    with pytest.raises(SettingsError, match="micro_batch_size: expected at most batch_size 32, got 64"):
+        go_on(first / "model", tmp_path / "run", batch_size=None, micro_batch_size=64)
+    assert not (tmp_path / "run").exists()
+
+
+def test_models_of_others_are_told_apart_by_their_numbers(tmp_path: Path) -> None:
+    """Also once the numbers are given up, as when a checkpoint is written."""
+    digests = []
+    for seed in (1, 2):
+        ours = small_models.save_pretrained(tmp_path / f"ours-{seed}", seed=seed)
+        theirs = small_models.foreign_copy(ours, tmp_path / f"theirs-{seed}")
+        read = InitialModel.read(theirs, small_models.tokenizer(), settings(theirs))
+        assert read.spent().digest == read.digest == open_model(theirs).digest
+        digests.append(read.digest)
+        go_on(theirs, tmp_path / f"run-{seed}", steps=1)
+        checkpoint = json.loads((tmp_path / f"run-{seed}/checkpoints/step-1/manifest.json").read_text())
+        begun = json.loads((tmp_path / f"run-{seed}/run.json").read_text())
+        assert checkpoint["facts"]["init"] == begun["init"] == read.digest
+    assert digests[0] != digests[1]
 
 
 def test_the_direction_is_the_models(first: Path, tmp_path: Path) -> None:
@@ -274,6 +311,44 @@ def small_run_settings(folder: Path) -> dict[str, Any]:
 def test_nearest_size(layers: int, hidden: int, size: str) -> None:
     config = BertConfig.published("tiny", num_hidden_layers=layers, hidden_size=hidden, num_attention_heads=1)
     assert nearest_size(config) == size
+
+
+def test_lstms_without_a_softmax_begin_it_anew(tmp_path: Path) -> None:
+    """As is said: it is the embeddings and biases, which begin at 0."""
+    whole = open_model(small_models.save_bilm(tmp_path / "whole"))
+    save_model(tmp_path / "bare", whole.encoder(), whole.tokenizer, task=None, provenance={})
+    listener = Listener()
+    summary = go_on(
+        tmp_path / "bare",
+        tmp_path / "run",
+        objective="bilm",
+        steps=1,
+        learning_rate=1e-12,
+        listener=listener,
+    )
+    assert listener.said[0] == "init: no softmax is stored: it begins from initial weights"
+    made = open_model(summary.model)
+    assert made.heads == {"forward_backward"}
+    torch.testing.assert_close(
+        made.weights.tensors["softmax_bias"], torch.zeros(len(whole.tokenizer.vocabulary)), rtol=0, atol=1e-6
+    )
+
+
+def test_a_model_that_is_no_network_costs_no_old_run(
+    first: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever hinders the network from being made, it does so before the old run is cleared away."""
+    shutil.copytree(first, tmp_path / "run")
+    before = small_run.tree(tmp_path)
+
+    def broken(self: InitialModel, seed: int) -> Any:
+        raise ModelError("some weights are missing")
+
+    monkeypatch.setattr(InitialModel, "model", broken)
+    store, words = memory_store()
+    with pytest.raises(ModelError, match="missing"):
+        pretrain(store, tmp_path / "run", settings(first / "model"), tokenizer=words, overwrite=True)
+    assert small_run.tree(tmp_path) == before
 
 
 def test_lstms_go_on_from_lstms_alone(tmp_path: Path) -> None:

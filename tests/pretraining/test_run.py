@@ -28,14 +28,13 @@ from bertwright.errors import (
     Interrupted,
     OutputBusyError,
     OutputExistsError,
+    RankError,
     ResumeError,
     StoreError,
     UsageError,
 )
-from bertwright.pretraining.assembly import Assembly, RunData
 from bertwright.pretraining.config import FREE_TO_CHANGE
 from bertwright.pretraining.run import pretrain
-from bertwright.pretraining.run_folder import RunFolder
 from bertwright.pretraining.step import PretrainingPart, PretrainingStep
 from bertwright.progress import Silent
 from bertwright.tokenization.tokenizer import Tokenizer
@@ -332,6 +331,48 @@ def test_a_run_that_another_process_writes(unbroken: Path) -> None:
     assert tree(unbroken) == before
 
 
+def test_a_finished_run_without_checkpoints_is_not_begun_anew(unbroken: Path, tmp_path: Path) -> None:
+    """Its log and its model would be lost, and nobody asked for that."""
+    shutil.copytree(unbroken, tmp_path / "run")
+    shutil.rmtree(tmp_path / "run/checkpoints")
+    before = tree(tmp_path)
+    for resume in (True, "latest-valid"):
+        with pytest.raises(ResumeError, match=r"finished, and its checkpoints are gone \(--overwrite begins"):
+            run(tmp_path / "run", resume=resume, keep=3)
+    assert tree(tmp_path) == before
+
+
+def test_a_run_that_was_stopped_before_its_first_checkpoint_says_that_it_begins_anew(
+    unbroken: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch, pytest.raises(Stopped):
+        _breaking(patch, 7, _die)
+        run(tmp_path / "run")
+    said = Said()
+    store, words = memory_store()
+    pretrain(store, tmp_path / "run", small_run.settings(), tokenizer=words, resume=True, progress=said)
+    assert said.warnings == ["no checkpoint is there: the run begins anew"]
+    assert fingerprint(tmp_path / "run") == fingerprint(unbroken)
+    pretrain(store, tmp_path / "run", small_run.settings(), tokenizer=words, resume=True, progress=said)
+    assert len(said.warnings) == 1
+
+
+def test_ranks_compare_their_arguments_before_anything_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where one waits for another that is elsewhere, the wait ends after two minutes with a wrong reason."""
+    asked: list[dict[str, Any]] = []
+
+    def require_equal(self: Ranks, facts: dict[str, Any]) -> None:
+        asked.append(facts)
+        raise RankError("differ")
+
+    monkeypatch.setattr(Ranks, "require_equal", require_equal)
+    with pytest.raises(RankError, match="differ"):
+        pretrain(tmp_path / "absent.store", tmp_path / "absent/run", small_run.settings(), overwrite=True)
+    assert asked == [{**flatten(small_run.settings()), "resume": None, "overwrite": True}]
+
+
 def test_resuming_what_is_no_run(tmp_path: Path) -> None:
     with pytest.raises(ResumeError, match="nothing there"):
         run(tmp_path / "absent", resume=True)
@@ -443,24 +484,6 @@ def test_a_checkpoint_of_another_run(unbroken: Path, tmp_path: Path) -> None:
         ResumeError, match=r"step-12: was made with something else: id of the run: \w+ -> \w+"
     ):
         run(tmp_path / "run", resume=True)
-
-
-def test_micro_batches_that_the_ranks_cannot_share(tmp_path: Path) -> None:
-    data = RunData.read(*memory_store(), small_run.settings())
-    folder = RunFolder(tmp_path / "run")
-    for size in range(2, 9):
-        given = small_run.settings(micro_batch_size=8)
-        with pytest.raises(UsageError, match=f"{size} ranks cannot share .* expected at most") as refused:
-            Assembly(given, folder, data, Ranks(0, size), Silent())
-        largest = int(re.findall("at most ([0-9]+)", str(refused.value))[0])
-        assert -(-8 // largest) >= size > -(-8 // (largest + 1))
-        Assembly(small_run.settings(micro_batch_size=largest), folder, data, Ranks(0, size), Silent())
-    uneven = small_run.settings(micro_batch_size=3, shard=True)
-    with pytest.raises(UsageError, match=r"equal numbers for 2 ranks, got 3 \(of 3\) .*micro_batch_size=4"):
-        Assembly(uneven, folder, data, Ranks(0, 2), Silent())
-    with pytest.raises(UsageError, match="at least the number of ranks 9, got 8"):
-        Assembly(small_run.settings(), folder, data, Ranks(0, 9), Silent())
-    assert not folder.path.exists()
 
 
 def test_a_restart_resumes_only_what_its_launch_began(

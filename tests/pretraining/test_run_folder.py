@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from pretraining.small_run import settings
 
+from bertwright.durable import files
 from bertwright.errors import OutputExistsError, ResumeError, UsageError
 from bertwright.pretraining.run_folder import LIBRARIES, RunFolder
 
@@ -78,6 +79,23 @@ def test_a_run_that_was_not_begun(tmp_path: Path) -> None:
     with pytest.raises(ResumeError, match=r"was not begun \(start it without --resume\)"):
         folder.require_same(settings(), FACTS)
     folder.require_new(False)
+
+
+def test_its_name_is_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before anything is written in it: what a power cut leaves is otherwise nowhere."""
+    synced: list[Path] = []
+    monkeypatch.setattr(files, "sync_directory", synced.append)
+    _begun(tmp_path / "run")
+    assert synced[0] == tmp_path
+
+
+def test_whether_it_is_finished(tmp_path: Path) -> None:
+    folder = _begun(tmp_path / "run")
+    assert not folder.is_finished()
+    folder.write_summary({"steps": 1})
+    assert folder.is_finished()
+    folder.begin(settings(), FACTS)
+    assert not folder.is_finished()
 
 
 def test_libraries_may_be_upgraded_and_are_told(tmp_path: Path) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy.typing as npt
 import torch
@@ -17,10 +18,11 @@ from bertwright import strict_json
 from bertwright.checkpoints.environment import libraries
 from bertwright.checkpoints.memory import require_memory
 from bertwright.checkpoints.model_folder import save_model
+from bertwright.config.settings import flatten
 from bertwright.data.pretraining_batch import PretrainingBatch
 from bertwright.data.store import TokenStore
-from bertwright.durable import check_free_space, reported
-from bertwright.errors import UsageError
+from bertwright.durable import check_free_space, make_directory
+from bertwright.errors import ResumeError, UsageError, shown_path
 from bertwright.model.bilm import BilmForPreTraining
 from bertwright.model.bilm_config import BilmConfig
 from bertwright.model.host_memory import keep_freed_memory
@@ -30,7 +32,6 @@ from bertwright.pretraining.evaluation import HeldOutEvaluation, read_held_out
 from bertwright.pretraining.held_out import training_and_held_out
 from bertwright.pretraining.initial import InitialModel
 from bertwright.pretraining.run_folder import LIBRARIES, RunFolder
-from bertwright.pretraining.shares import require_shares
 from bertwright.pretraining.source import PhasedSource
 from bertwright.pretraining.step import PretrainingPart, PretrainingStep
 from bertwright.progress import Progress
@@ -108,7 +109,6 @@ class Assembly:
             require_memory(self.config, folder.path)
         vocabulary = data.tokenizer.vocabulary
         self.source = PhasedSource.of(data.training, vocabulary, settings, self.config)
-        require_shares(settings, ranks)
 
     def facts(self) -> dict[str, Any]:
         """What decides the run besides its settings; a resumed run must have the same."""
@@ -119,13 +119,26 @@ class Assembly:
             "precision": self.precision,
         }
         initial = self.data.initial
-        return facts if initial is None else {**facts, "init": initial.folder.digest}
+        return facts if initial is None else {**facts, "init": initial.digest}
+
+    def provenance(self, training: Mapping[str, Any], **text: Any) -> dict[str, Any]:
+        """What a model folder says of how it was made.
+
+        Args:
+            training: figures of the run.
+            text: more about what was read.
+        """
+        return {
+            "data": {**self.facts(), **text},
+            "training": dict(training),
+            "settings": self.settings.model_dump(mode="json"),
+        }
 
     def claim(self, mode: ResumeMode | None) -> None:
         """Make the folder, or see that it holds this very run (on the first rank); then compare the ranks.
 
         Raises:
-            ResumeError: it does not; each difference is named.
+            ResumeError: it does not; each difference is named. Or it is finished, without its checkpoints.
             DiskError: there is no room for the checkpoints that the run will keep.
         """
         if self.ranks.first:
@@ -134,12 +147,23 @@ class Assembly:
             self.folder.begin(self.settings, {**self.facts(), LIBRARIES: libraries()})
             self.ranks.remember(self.folder.key)
         elif self.ranks.first:
+            self._require_checkpoints()
             self.folder.require_same(self.settings, self.facts())
             for changed in self.folder.upgrades(libraries()):
                 self.progress.warn(f"{changed}: what the rest draws may be other than it would have been")
             self.ranks.remember(self.folder.key)
-        text = strict_json.dump({**self.facts(), **self.settings.model_dump(mode="json")})
-        self.ranks.require_equal({"settings, data or code": hashlib.sha256(text.encode()).hexdigest()})
+        self.ranks.require_equal({**flatten(self.settings), **self.facts()})
+
+    def _require_checkpoints(self) -> None:
+        """A run without checkpoints begins anew, which would undo a finished one."""
+        if CheckpointStore(self.folder.checkpoints).steps():
+            return
+        if self.folder.is_finished():
+            where = shown_path(self.folder.path)
+            raise ResumeError(
+                f"{where}: this run is finished, and its checkpoints are gone (--overwrite begins anew)"
+            )
+        self.progress.warn("no checkpoint is there: the run begins anew")
 
     def _needed_bytes(self, mode: ResumeMode | None) -> int:
         """What the kept checkpoints and the one that is being written take, beyond what is there already."""
@@ -148,16 +172,14 @@ class Assembly:
         # A new run removes the old one before it writes; one that goes on removes a checkpoint afterwards.
         return max(room, 0 if mode is None else one)
 
-    def loop(self, mode: ResumeMode | None, begun: float) -> Loop[PretrainingPart]:
+    def loop(self, model: nn.Module, mode: ResumeMode | None, begun: float) -> Loop[PretrainingPart]:
         """The loop, at its beginning or where the checkpoint left it.
 
         Args:
+            model: what :meth:`network` gave.
             mode: which checkpoint to go on from, if any.
             begun: when the run was asked for (``time.monotonic``); a time budget counts from there.
         """
-        if self.device.type == "cpu":
-            keep_freed_memory()
-        model = self._model()
         settings = self.settings
         if settings.shard and self.ranks.size > 1 and isinstance(model, BertForPreTraining):
             self.ranks.require_equal({"initial weights": _fingerprint(model)})
@@ -201,7 +223,7 @@ class Assembly:
         )
         if mode is not None:
             loop.resume(mode)
-        self.ranks.require_equal({"step": str(loop.step)})
+        self.ranks.require_equal({"step": loop.step})
         if self.ranks.size > 1 and not sharded(model):  # of a sharded one each rank has slices of its own
             self.ranks.require_equal({"weights": _fingerprint(model)})
         return loop
@@ -212,7 +234,14 @@ class Assembly:
         digest = hashlib.sha256(strict_json.dump(values).encode()).hexdigest()
         return {**self.facts(), "digest of the settings": digest[:16], "id of the run": self.folder.run_id()}
 
-    def _model(self) -> BertForPreTraining | BilmForPreTraining:
+    def network(self) -> BertForPreTraining | BilmForPreTraining:
+        """The network that is trained, on its device; to be asked once, as the initial model is given up.
+
+        Raises:
+            ModelError: the initial model lacks weights that are not drawn anew.
+        """
+        if self.device.type == "cpu":
+            keep_freed_memory()
         initial, seed = self.data.initial, self.settings.seed
         model: BertForPreTraining | BilmForPreTraining
         if initial is not None:
@@ -228,14 +257,12 @@ class Assembly:
             model.pairs = self.settings.paired or (initial is not None and initial.judges_pairs)
         return model.to(self.device)
 
-    def whole_model(
-        self, model: BertForPreTraining | BilmForPreTraining
-    ) -> BertForPreTraining | BilmForPreTraining:
+    def whole_model(self, model: nn.Module) -> nn.Module:
         """The model as one process holds it; of a sharded one a copy in host memory, on the first rank.
 
         Every rank has to ask; the others get their own back.
         """
-        if isinstance(model, BilmForPreTraining) or not sharded(model):
+        if not isinstance(model, BertForPreTraining) or not sharded(model):
             return model
         weights = to_cpu(model.state_dict(), keep=self.ranks.first)
         if not self.ranks.first:
@@ -247,18 +274,12 @@ class Assembly:
 
     def _keep(self, loop: Loop[PretrainingPart], share: float) -> None:
         """Save the model of the moment (on the first rank); of a sharded one every rank has to ask."""
-        model = self.whole_model(cast(BertForPreTraining, loop.model))
+        model = self.whole_model(loop.model)
         if not self.ranks.first:
             return
         path = self.folder.milestone(share)
-        with reported(path.parent, "create"):
-            path.parent.mkdir(exist_ok=True)
-        training = {"steps": loop.step, "tokens": loop.tokens, "share": share}
-        provenance = {
-            "data": self.facts(),
-            "training": training,
-            "settings": self.settings.model_dump(mode="json"),
-        }
+        make_directory(path.parent)
+        provenance = self.provenance({"steps": loop.step, "tokens": loop.tokens, "share": share})
         save_model(path, model, self.data.tokenizer, task=None, provenance=provenance, overwrite=True)
 
     def _try(self, model: nn.Module, step: PretrainingStep) -> None:
@@ -281,8 +302,7 @@ class Assembly:
         # A resumed run goes by the clock that its checkpoint tells.
         reserve = 0.0 if resuming else self._evaluation_seconds(evaluation)
         left = max(budget / 2, budget - (time.monotonic() - begun) - reserve)
-        _, agreed = self.ranks.agree(0, 0, left)
-        return BudgetPace(agreed, shares, list(self.source.costs()))
+        return BudgetPace(self.ranks.first_says(left), shares, list(self.source.costs()))
 
     def _evaluation_seconds(self, evaluation: HeldOutEvaluation) -> float:
         """How long the evaluation at the end will take; also shows early that evaluating works at all."""
@@ -316,7 +336,7 @@ class Assembly:
         if not self.ranks.first:
             return None
         board = self.folder.tensorboard if self.settings.tensorboard else None
-        return MetricsLog(self.folder.metrics, board)
+        return MetricsLog(self.folder.metrics, board, self.progress.warn)
 
 
 def device_of(settings: PretrainingSettings, ranks: Ranks) -> torch.device:
@@ -341,4 +361,4 @@ def _fingerprint(model: nn.Module) -> str:
     for tensor in model.state_dict().values():
         values: npt.NDArray[Any] = tensor.detach().cpu().contiguous().numpy()
         digest.update(values.data)
-    return digest.hexdigest()
+    return digest.hexdigest()[:16]

@@ -157,7 +157,7 @@ class PretrainingSettings(Settings):
     """Instances of an update, over all ranks and micro-batches; None goes by size (base: 256)."""
     micro_batch_size: int | None = Field(default=None, ge=1)
     """Instances that go through the network at once; None is what holds about 8,192 tokens (clm: 2,048, bilm:
-    1,024)."""
+    4,096)."""
     learning_rate: float | None = Field(default=None, gt=0, le=1)
     """Peak rate; None goes by size (base: 1e-4)."""
     warmup_share: float | None = Field(default=None, ge=0, lt=1)
@@ -189,7 +189,7 @@ class PretrainingSettings(Settings):
 
     shard: bool = False
     """Under torchrun: share weights, gradients and moments out among the ranks (FSDP2), for a network that no
-    device can hold whole."""
+    device can hold with its gradients and moments."""
 
     # what it tells and keeps
     log_every: int = Field(default=10, ge=1)

@@ -7,9 +7,10 @@ import dataclasses
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import torch
+from torch import nn
 
 from bertwright.checkpoints.model_folder import save_model
 from bertwright.config.settings import flatten, load
@@ -27,7 +28,7 @@ from bertwright.pretraining.config import PretrainingSettings
 from bertwright.pretraining.initial import decided
 from bertwright.pretraining.open_settings import measures_size
 from bertwright.pretraining.run_folder import RunFolder
-from bertwright.pretraining.shares import shared_out
+from bertwright.pretraining.shares import require_shares, shared_out
 from bertwright.pretraining.sizes import best_size
 from bertwright.progress import Progress, Silent
 from bertwright.tokenization.tokenizer import Tokenizer
@@ -146,6 +147,8 @@ def pretrain(
         mode: ResumeMode | None = "latest-valid" if resume == "latest-valid" else "latest" if resume else None
         if ranks.remembers(folder.key):
             mode = mode or "latest"  # torchrun started us again, with the arguments of the first time
+        # At once: ranks that were asked for other things would wait for each other somewhere on the way.
+        ranks.require_equal({**flatten(settings), "resume": mode, "overwrite": overwrite})
         if mode is None and ranks.first:
             folder.require_new(overwrite)
             if settings.init is not None:
@@ -161,6 +164,7 @@ def pretrain(
                 watch.say(note)
         if mode is None:
             settings = shared_out(_with_size(settings, read.store.num_tokens, ranks, watch), ranks)
+        require_shares(settings, ranks, resumed=mode is not None)
         if settings.whole_word and (missing := _missing_words(read)):
             watch.warn(missing)
         assembly = Assembly(settings, folder, read, ranks, watch)
@@ -168,8 +172,9 @@ def pretrain(
         with folder.held() if ranks.first else contextlib.nullcontext():
             if mode is None and ranks.first:
                 folder.require_new(overwrite)  # again: another run may have come and gone since
+            model = assembly.network()  # before an old run is cleared away for the new one
             assembly.claim(mode)
-            loop = assembly.loop(mode, begun)
+            loop = assembly.loop(model, mode, begun)
             loop.run("pre-training")
             return _finished(assembly, loop)
 
@@ -217,9 +222,23 @@ def _missing_words(data: RunData) -> str | None:
 
 def _finished(assembly: Assembly, loop: Loop[Any]) -> PretrainingSummary:
     """Write the model folder and the summary (on the first rank)."""
-    data, folder = assembly.data, assembly.folder
-    figures = loop.last_evaluation
-    summary = PretrainingSummary(
+    summary = _summary(assembly, loop)
+    model = assembly.whole_model(loop.model)  # of a sharded one every rank has to ask
+    if not assembly.ranks.first:
+        return summary
+    summary = dataclasses.replace(summary, baselines=_measured(assembly, model))
+    folder, data = assembly.folder, assembly.data
+    if loop.step > loop.resumed_at or not folder.has_model():
+        provenance = _provenance(assembly, summary)
+        save_model(folder.model, model, data.tokenizer, task=None, provenance=provenance, overwrite=True)
+    folder.write_summary(summary.to_dict())
+    return summary
+
+
+def _summary(assembly: Assembly, loop: Loop[Any]) -> PretrainingSummary:
+    """What the loop has measured; the baselines are still to come."""
+    figures, folder = loop.last_evaluation, assembly.folder
+    return PretrainingSummary(
         steps=loop.step,
         tokens=loop.tokens,
         seconds=loop.seconds,
@@ -231,13 +250,13 @@ def _finished(assembly: Assembly, loop: Loop[Any]) -> PretrainingSummary:
         output=str(folder.path),
         model=str(folder.model),
     )
-    model = assembly.whole_model(cast(BertForPreTraining, loop.model))
-    if not assembly.ranks.first:
-        return summary
-    settings = assembly.settings
-    measured = baselines(
-        data.training, data.held_out, data.tokenizer.vocabulary, next_token=settings.next_token
-    )
+
+
+def _measured(assembly: Assembly, model: nn.Module) -> dict[str, Baseline]:
+    """The baselines on the held-out text; where tokens are masked, the model's guesses are left beside."""
+    data, settings = assembly.data, assembly.settings
+    vocabulary = data.tokenizer.vocabulary
+    measured = baselines(data.training, data.held_out, vocabulary, next_token=settings.next_token)
     if not settings.next_token and isinstance(model, BertForPreTraining):
         filled = fill_blanks(
             model,
@@ -247,23 +266,18 @@ def _finished(assembly: Assembly, loop: Loop[Any]) -> PretrainingSummary:
             seed=settings.seed,
             paired=settings.paired,
         )
-        folder.write_blanks([blank.to_dict() for blank in filled])
-    summary = dataclasses.replace(summary, baselines=measured)
-    figures_told = {
-        name: value for name, value in summary.to_dict().items() if name not in ("output", "model")
-    }
-    provenance = {
-        "data": {
-            **assembly.facts(),
-            "documents": data.store.num_documents,
-            "sentences": data.store.num_sentences,
-            "tokens": data.store.num_tokens,
-            "held_out_share": assembly.settings.held_out_share,
-        },
-        "training": figures_told,
-        "settings": settings.model_dump(mode="json"),
-    }
-    if loop.step > loop.resumed_at or not folder.has_model():
-        save_model(folder.model, model, data.tokenizer, task=None, provenance=provenance, overwrite=True)
-    folder.write_summary(summary.to_dict())
-    return summary
+        assembly.folder.write_blanks([blank.to_dict() for blank in filled])
+    return measured
+
+
+def _provenance(assembly: Assembly, summary: PretrainingSummary) -> dict[str, Any]:
+    """What the final model folder says of the run; not where it lies, as folders are moved."""
+    told = {name: value for name, value in summary.to_dict().items() if name not in ("output", "model")}
+    store = assembly.data.store
+    return assembly.provenance(
+        told,
+        documents=store.num_documents,
+        sentences=store.num_sentences,
+        tokens=store.num_tokens,
+        held_out_share=assembly.settings.held_out_share,
+    )

@@ -31,15 +31,24 @@ from typing import Any
 from bertwright import strict_json
 from bertwright.checkpoints.members import KIND, MANIFEST_NAME
 from bertwright.config.settings import differences, flatten, from_json
-from bertwright.durable import check_place, lock, read_manifest, reported, verify, write_file
-from bertwright.errors import DiskError, InputError, OutputExistsError, ResumeError, shown_path
+from bertwright.durable import (
+    check_place,
+    lock,
+    make_directory,
+    read_manifest,
+    reported,
+    verify,
+    write_file,
+)
+from bertwright.errors import InputError, OutputExistsError, ResumeError, shown_path
 from bertwright.pretraining.config import FREE_TO_CHANGE, PretrainingSettings
 
 FORMAT = "bertwright/run/1"
 LIBRARIES = "libraries"
 """Of the facts: versions that may change while a run is stopped, and that it tells of."""
 
-_RESULTS = ("summary.json", "metrics.jsonl", "report.html", "blanks.json")
+_SUMMARY = "summary.json"
+_RESULTS = (_SUMMARY, "metrics.jsonl", "report.html", "blanks.json")
 _HALF = re.compile(r"\.tmp-(run|settings)\.json-\d+")
 _OUR_FOLDERS = ("checkpoints", "tensorboard", "model", "milestones")
 
@@ -88,13 +97,14 @@ class RunFolder:
             raise OutputExistsError(self.path, "it is not a directory: choose another output")
         if self.checkpoints.is_symlink():
             raise OutputExistsError(self.checkpoints, "it is a link, so it is not replaced: remove it first")
-        if self.is_run():
+        begun = self._begun()
+        if begun:
             if not overwrite:
                 raise OutputExistsError(
                     self.path,
                     "give --resume to go on with this run, --overwrite to start over, or another output",
                 )
-        elif not self._is_unbegun() and any(not _HALF.fullmatch(path.name) for path in self.path.iterdir()):
+        elif begun is None and any(not _HALF.fullmatch(path.name) for path in self.path.iterdir()):
             raise OutputExistsError(
                 self.path, "it is not a run, so it is not replaced: choose another output"
             )
@@ -118,11 +128,9 @@ class RunFolder:
         Raises:
             DiskError: the file system refused.
         """
-        try:
-            self.path.mkdir(exist_ok=True)
+        make_directory(self.path)
+        with reported(self.path, "clear"):
             (self.path / "settings.json").unlink(missing_ok=True)
-        except OSError as problem:
-            raise DiskError.of(self.path, problem, doing="create") from problem
         run = _json({"format": FORMAT, "id": uuid.uuid4().hex[:16], **facts})
         write_file(self.path / "run.json", run, overwrite=True)
         self._clear()
@@ -130,15 +138,13 @@ class RunFolder:
 
     def _clear(self) -> None:
         """Remove what belongs to an old run, and what a killed one had half written."""
-        try:
+        with reported(self.path, "clear"):
             for path in self.path.iterdir():
                 if path.name in _RESULTS or _HALF.fullmatch(path.name):
                     path.unlink()
             for name in _OUR_FOLDERS:
                 if (self.path / name).is_dir() and not (self.path / name).is_symlink():
                     shutil.rmtree(self.path / name)
-        except OSError as problem:
-            raise DiskError.of(self.path, problem, doing="clear") from problem
 
     def stored_settings(self) -> PretrainingSettings:
         """What the run was started with.
@@ -220,7 +226,7 @@ class RunFolder:
 
     def write_summary(self, summary: Mapping[str, Any]) -> None:
         """The figures at the end."""
-        write_file(self.path / "summary.json", _json(dict(summary)), overwrite=True)
+        write_file(self.path / _SUMMARY, _json(dict(summary)), overwrite=True)
 
     def write_blanks(self, blanks: Sequence[Mapping[str, Any]]) -> None:
         """Held-out sentences with the model's guesses."""
@@ -228,10 +234,11 @@ class RunFolder:
 
     def is_run(self) -> bool:
         """Whether this is the folder of a run."""
-        with contextlib.suppress(ResumeError):
-            self._facts()
-            return (self.path / "settings.json").exists()
-        return False
+        return self._begun() is True
+
+    def is_finished(self) -> bool:
+        """Whether the run has come to its end, of which the summary is written last."""
+        return (self.path / _SUMMARY).exists()
 
     def run_id(self) -> str | None:
         """What tells this run from all others; None for a run of an older version.
@@ -242,12 +249,13 @@ class RunFolder:
         value = self._facts().get("id")
         return None if value is None else str(value)
 
-    def _is_unbegun(self) -> bool:
-        """Whether a run was killed while it made this folder."""
-        with contextlib.suppress(ResumeError):
+    def _begun(self) -> bool | None:
+        """False where a run was killed while it made this folder; None where the folder is not a run's."""
+        try:
             self._facts()
-            return not (self.path / "settings.json").exists()
-        return False
+        except ResumeError:
+            return None
+        return (self.path / "settings.json").exists()
 
     def _facts(self) -> dict[str, Any]:
         source = self.path / "run.json"
