@@ -10,6 +10,7 @@ import lzma
 import random
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pyarrow as pa
@@ -99,3 +100,15 @@ def test_mutants(tmp_path: Path, name: str, count: int) -> None:
             refused += 1
         assert time.process_time() - started < 2
     assert refused > count // 10
+
+
+def test_a_question_that_ends_the_process_is_not_asked(tmp_path: Path) -> None:
+    """Histograms of a column that do not fit its schema are an abort in PyArrow for who asks for the column's
+    metadata."""
+    chance = random.Random("x.parquet 5000")
+    path, whole = tmp_path / "x.parquet", WHOLE["x.parquet"]()
+    mutants = [mutant(whole, chance) for _ in range(4000)]
+    for number in (2263, 3449, 3903):
+        path.write_bytes(mutants[number])
+        with suppress(CorpusError):
+            assert list(read_documents(path))

@@ -12,8 +12,6 @@ from bertwright.errors import CorpusError
 
 _ROWS = 256  # read at a time, unless they may be so long that they exceed
 _BYTES = 32 << 20
-_REPEATING = frozenset({"RLE_DICTIONARY", "PLAIN_DICTIONARY", "DELTA_BYTE_ARRAY"})
-"""Encodings that write down once what stands in many rows."""
 
 
 @contextmanager
@@ -44,7 +42,7 @@ def texts_of(path: Path, table: Any, groups: range, column: str) -> Iterator[tup
     _require_strings(path, table.schema_arrow.field(column).type, column)
     number = 1 + sum(table.metadata.row_group(group).num_rows for group in range(groups.start))
     for group in groups:
-        rows = _rows_at_once(table.metadata.row_group(group), column)
+        rows = _rows_at_once(table.metadata.row_group(group).total_byte_size)
         for batch in table.iter_batches(rows, row_groups=[group], columns=[column], use_threads=False):
             for value in batch.column(0):  # one by one: as Python's strings they take their place again
                 try:
@@ -63,15 +61,14 @@ def _require_strings(path: Path, kind: Any, column: str) -> None:
         raise CorpusError.at(path, "a column of strings", str(kind), field=column)
 
 
-def _rows_at_once(group: Any, column: str) -> int:
-    """So many that they take about 32 MiB, even where all of them are the longest string that may be there.
+def _rows_at_once(size: int) -> int:
+    """So many that they take about 32 MiB, even where each of them is as long as all of the row group.
 
-    A few hundred bytes of a file can stand for a string of megabytes in each of many rows.
+    A few hundred bytes of a file can stand for a string of megabytes in each of many rows: a dictionary, or
+    what strings share with the one before, is written once. Whether it is so stands in the metadata of the
+    column, which PyArrow cannot be asked for: in unsound files the question ends the process.
+
+    Args:
+        size: bytes of the row group, not compressed.
     """
-    for number in range(group.num_columns):
-        chunk = group.column(number)
-        if chunk.path_in_schema == column:
-            repeats = not _REPEATING.isdisjoint(chunk.encodings)
-            longest = chunk.total_uncompressed_size // (1 if repeats else max(1, group.num_rows))
-            return int(max(1, min(_ROWS, _BYTES // max(1, longest))))
-    return 1
+    return max(1, min(_ROWS, _BYTES // max(1, size)))
