@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from comparison import small_comparison
 from comparison.small_comparison import StopAfter, settings, tags, told, weights, write_files
+from heard import Heard
 
 from bertwright.checkpoints.model_folder import open_model, save_model
 from bertwright.comparison import cells
@@ -36,7 +37,6 @@ from bertwright.errors import (
 )
 from bertwright.model.config import BertConfig
 from bertwright.model.encoder import BertEncoder
-from bertwright.progress import Silent
 from bertwright.tokenization import Tokenizer, Vocabulary
 
 STEPS = 2 * 6 + 2 * 2 * 2 * 4  # two rows of six steps; rows, seeds, epochs, batches
@@ -286,16 +286,6 @@ def test_a_row_of_ones_own(files: Path, tmp_path: Path, unbroken: Unbroken) -> N
     known = unbroken.result.scores["no-nsp", "reviews"].cell.records[0]
     assert result.scores["other", "reviews"].cell.records[0]["metrics"] == known["metrics"]
     assert result.to_dict()["rows"][0]["title"] == "whole words"
-
-
-class Heard(Silent):
-    """What is warned of."""
-
-    def __init__(self) -> None:
-        self.warnings: list[str] = []
-
-    def warn(self, message: str) -> None:
-        self.warnings.append(message)
 
 
 def test_what_is_odd_for_one_row_is_a_warning_of_that_row(

@@ -7,6 +7,7 @@ from typing import Any, get_args
 
 import pytest
 from comparison.small_comparison import settings, tags, values, write_files
+from heard import Heard
 from shared import shared_path
 from small_models import tokenizer
 
@@ -72,16 +73,6 @@ def test_masking_has_the_six_mixes(files: Path) -> None:
         "concat-last-four",
         1,
     )
-
-
-class Heard(Silent):
-    """What is warned of."""
-
-    def __init__(self) -> None:
-        self.warnings: list[str] = []
-
-    def warn(self, message: str) -> None:
-        self.warnings.append(message)
 
 
 def test_what_is_odd_about_a_task_is_a_warning(files: Path) -> None:

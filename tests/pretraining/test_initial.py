@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import small_models
 import torch
+from heard import Heard
 from pretraining import small_run
 from pretraining.small_run import fingerprint, memory_store
 
@@ -26,22 +27,11 @@ from bertwright.pretraining.config import PretrainingSettings
 from bertwright.pretraining.initial import InitialModel, nearest_size
 from bertwright.pretraining.run import PretrainingSummary, pretrain
 from bertwright.pretraining.step import PretrainingStep
-from bertwright.progress import Silent
 from bertwright.tokenization.settings import TokenizerSettings
 from bertwright.tokenization.tokenizer import Tokenizer
 from bertwright.tokenization.vocabulary import Vocabulary
 
 OF_THE_MODEL = ("size", "hidden_size", "num_attention_heads", "max_position_embeddings")
-
-
-class Listener(Silent):
-    """Keeps what a run says."""
-
-    def __init__(self) -> None:
-        self.said: list[str] = []
-
-    def say(self, message: str) -> None:
-        self.said.append(message)
 
 
 def settings(init: Path, **changes: Any) -> PretrainingSettings:
@@ -69,7 +59,7 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_it_begins_where_the_model_is(first: Path, tmp_path: Path) -> None:
     """One step at a rate of nearly nothing: the held-out figures are those of the model itself."""
     before = open_model(first / "model").manifest["provenance"]["training"]
-    listener = Listener()
+    listener = Heard()
     after = go_on(first / "model", tmp_path / "run", steps=1, learning_rate=1e-12, listener=listener)
     assert after.mlm_loss == pytest.approx(before["mlm_loss"], abs=1e-5)
     assert after.nsp_accuracy == before["nsp_accuracy"]
@@ -197,7 +187,7 @@ def test_the_direction_is_the_models(first: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="objective: expected clm to go on from"):
         go_on(tmp_path / "left/model", tmp_path / "run")
     before = open_model(tmp_path / "left/model").manifest["provenance"]["training"]
-    listener = Listener()
+    listener = Heard()
     after = go_on(
         tmp_path / "left/model",
         tmp_path / "run",
@@ -265,7 +255,7 @@ def test_the_model_is_given_up_when_the_network_has_its_numbers(
 
 def test_what_is_missing_is_said(tmp_path: Path) -> None:
     words = small_models.tokenizer()
-    classifier, listener = small_models.save_classifier(tmp_path / "classifier"), Listener()
+    classifier, listener = small_models.save_classifier(tmp_path / "classifier"), Heard()
     go_on(classifier, tmp_path / "run", steps=1, listener=listener)
     assert listener.said[:3] == [
         "init: no masked language head is stored: it begins from initial weights",
@@ -273,7 +263,7 @@ def test_what_is_missing_is_said(tmp_path: Path) -> None:
         "init: its sequence head is not carried on",
     ]
     assert open_model(tmp_path / "run" / "model").heads == {"masked_language", "next_sentence"}
-    listener = Listener()
+    listener = Heard()
     go_on(save(tmp_path / "whole", words), tmp_path / "mlm", steps=1, objective="mlm", listener=listener)
     assert not [line for line in listener.said if line.startswith("init")]
 
@@ -317,7 +307,7 @@ def test_lstms_without_a_softmax_begin_it_anew(tmp_path: Path) -> None:
     """As is said: it is the embeddings and biases, which begin at 0."""
     whole = open_model(small_models.save_bilm(tmp_path / "whole"))
     save_model(tmp_path / "bare", whole.encoder(), whole.tokenizer, task=None, provenance={})
-    listener = Listener()
+    listener = Heard()
     summary = go_on(
         tmp_path / "bare",
         tmp_path / "run",

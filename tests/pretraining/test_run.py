@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import torch.distributed as dist
+from heard import Heard
 from pretraining import small_run
 from pretraining.small_run import fingerprint, memory_store, records, run, tree
 from torch import nn
@@ -36,7 +37,6 @@ from bertwright.errors import (
 from bertwright.pretraining.config import FREE_TO_CHANGE
 from bertwright.pretraining.run import pretrain
 from bertwright.pretraining.step import PretrainingPart, PretrainingStep
-from bertwright.progress import Silent
 from bertwright.tokenization.tokenizer import Tokenizer
 from bertwright.tokenization.vocabulary import SPECIAL_TOKENS, Vocabulary
 from bertwright.training import ranks
@@ -49,20 +49,6 @@ Breaker = Callable[[int], None]
 
 class Stopped(BaseException):
     """Stands for a death: nothing handles it."""
-
-
-class Said(Silent):
-    """What a run says, and what it warns of."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-        self.warnings: list[str] = []
-
-    def say(self, message: str) -> None:
-        self.lines.append(message)
-
-    def warn(self, message: str) -> None:
-        self.warnings.append(message)
 
 
 @pytest.fixture(scope="module")
@@ -348,7 +334,7 @@ def test_a_run_that_was_stopped_before_its_first_checkpoint_says_that_it_begins_
     with monkeypatch.context() as patch, pytest.raises(Stopped):
         _breaking(patch, 7, _die)
         run(tmp_path / "run")
-    said = Said()
+    said = Heard()
     store, words = memory_store()
     pretrain(store, tmp_path / "run", small_run.settings(), tokenizer=words, resume=True, progress=said)
     assert said.warnings == ["no checkpoint is there: the run begins anew"]
@@ -430,7 +416,7 @@ def test_characters_that_are_masked_as_words_are_told(tmp_path: Path) -> None:
         ("words", found, True, 0),
         ("not asked", plain, False, 0),
     ):
-        said = Said()
+        said = Heard()
         settings = small_run.settings(steps=1, whole_word=whole_word)
         pretrain(store, tmp_path / name, settings, tokenizer=words, progress=said)
         found = [line for line in said.warnings if "whole_word: 100% of the tokens are Chinese" in line]
@@ -456,7 +442,7 @@ def test_resuming_a_finished_run_leaves_its_model_alone(unbroken: Path, tmp_path
 
 def test_a_library_was_upgraded_while_the_run_was_stopped(unbroken: Path, tmp_path: Path) -> None:
     shutil.copytree(unbroken, tmp_path / "run")
-    file, said = tmp_path / "run/run.json", Said()
+    file, said = tmp_path / "run/run.json", Heard()
     facts = json.loads(file.read_text())
     facts["libraries"]["numpy"] = "1.0"
     file.write_text(json.dumps(facts))

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from heard import Heard
 
 from bertwright.durable import UnfinishedWork
 from bertwright.errors import DiskError, Interrupted, OutputExistsError, ResumeError
@@ -106,20 +107,12 @@ def test_a_damaged_checkpoint_costs_what_is_newer(
     states = tmp_path.glob("model.partial/**/step-*/state.json")
     newest = max(states, key=lambda path: path.stat().st_mtime_ns)
     newest.write_bytes(newest.read_bytes()[:-1] + b"?")
-    told_of = Remarks()
+    told_of = Heard()
     summary = run(pretrained, review_files, output, resume=True, progress=told_of)
     passed_over = newest.parent.name.replace("-", " ") + " is damaged and passed over"
-    assert any(passed_over in remark for remark in told_of.remarks)
+    assert any(passed_over in remark for remark in told_of.said)
     assert same(output, unbroken.output)
     assert told(summary) == told(unbroken)
-
-
-class Remarks(Silent):
-    def __init__(self) -> None:
-        self.remarks: list[str] = []
-
-    def say(self, message: str) -> None:
-        self.remarks.append(message)
 
 
 def test_stopped_again_and_again(

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from heard import Heard
 
 from bertwright.checkpoints.model_folder import open_model
 from bertwright.errors import NonFiniteError, SettingsError
 from bertwright.model.classifier import SequenceClassifier
 from bertwright.model.config import BertConfig
 from bertwright.model.losses import classification_loss
-from bertwright.progress import Silent
 from bertwright.tasks import attempt
 from bertwright.tasks.classify.weighting import class_weights
 from bertwright.tasks.depth import depth_of, freeze_lowest
@@ -30,14 +30,6 @@ CONFIG = BertConfig(
     vocab_size=11, hidden_size=8, num_hidden_layers=3, num_attention_heads=2, intermediate_size=12
 )
 QUICK = FinetuneSettings(epochs=2, batch_size=32, learning_rate=2e-3, max_length=16, precision="fp32")
-
-
-class Notes(Silent):
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def say(self, message: str) -> None:
-        self.lines.append(message)
 
 
 def test_depth() -> None:
@@ -175,7 +167,7 @@ def test_a_diverging_point_is_named_and_left_out(
     monkeypatch.setattr(jobs, "run_seed", run_seed)
     train, dev = review_files
     grid = SearchSettings(learning_rates=[1e-3, 2e-3], batch_sizes=[32], epochs=[1])
-    notes = Notes()
+    notes = Heard()
     request = {"train": train, "dev": dev, "search": True, "progress": notes}
     settings = QUICK.model_copy(update={"search": grid})
     summary = finetune(pretrained, output=tmp_path / "out", settings=settings, seeds=[0, 1, 2], **request)
@@ -186,7 +178,7 @@ def test_a_diverging_point_is_named_and_left_out(
     assert summary.spread["loss"] == Spread.of(others) and summary.spread["loss"].mean == sum(others) / 2
     assert summary.to_dict()["search"][0]["metrics"] is None
     assert summary.learning_rate == 2e-3
-    assert any("learning_rate 0.001" in line and "loss nan" in line for line in notes.lines)
+    assert any("learning_rate 0.001" in line and "loss nan" in line for line in notes.said)
     only = QUICK.model_copy(update={"search": grid.model_copy(update={"learning_rates": [1e-3]})})
     with pytest.raises(NonFiniteError, match="no point of the search"):
         finetune(pretrained, output=tmp_path / "none", settings=only, **request)

@@ -8,15 +8,15 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from bertwright.errors import shortened
+
 _SPECIAL = re.compile(r"([\\`*_{}\[\]#|~$])")
 _LONGEST = 200
 
 
 def plain(value: object) -> str:
     """``value`` as one line of text that Markdown and HTML show letter for letter, cut at 200 characters."""
-    text = "".join(c if c.isprintable() else " " for c in str(value))
-    if len(text) > _LONGEST:
-        text = text[: _LONGEST - 1] + "…"
+    text = shortened("".join(c if c.isprintable() else " " for c in str(value)), _LONGEST)
     text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return _SPECIAL.sub(r"\\\1", text)
 

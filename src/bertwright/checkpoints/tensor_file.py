@@ -23,6 +23,7 @@ from torch import Tensor
 
 from bertwright import strict_json
 from bertwright.checkpoints.magic import refuse_foreign_format
+from bertwright.checkpoints.shapes import MOST_AXES, SIZE_LIMIT, is_countable
 from bertwright.errors import ModelError, shown_path
 
 HEADER_LIMIT = 10 << 20
@@ -194,11 +195,9 @@ def _entry(name: str, value: Any, path: Path) -> TensorEntry:
     if dtype is None:
         refuse("a dtype among " + ", ".join(_TYPES), value["dtype"])
     shape, offsets = value["shape"], value["data_offsets"]
-    if not _is_sizes(shape) or len(shape) > 8:
-        refuse("a shape of at most 8 whole numbers", shape)
-    if (
-        prod(size or 1 for size in shape) >= 2**63
-    ):  # torch counts so far, also where a size of 0 makes it none
+    if not _is_sizes(shape) or len(shape) > MOST_AXES:
+        refuse(f"a shape of at most {MOST_AXES} whole numbers", shape)
+    if not is_countable(shape):
         refuse("a shape of fewer than 2^63 numbers", shape)
     if not _is_sizes(offsets) or len(offsets) != 2 or offsets[0] > offsets[1]:
         refuse("two data_offsets, begin <= end", offsets)
@@ -209,7 +208,7 @@ def _entry(name: str, value: Any, path: Path) -> TensorEntry:
 
 
 def _is_sizes(value: Any) -> bool:
-    return isinstance(value, list) and all(type(item) is int and 0 <= item < 2**48 for item in value)
+    return isinstance(value, list) and all(type(item) is int and 0 <= item < SIZE_LIMIT for item in value)
 
 
 def _require_no_gaps(entries: Mapping[str, TensorEntry], size: int, path: Path) -> None:

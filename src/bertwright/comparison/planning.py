@@ -14,7 +14,7 @@ from bertwright.comparison.paper import PaperTable, published_name
 from bertwright.comparison.plan import Arm, Column, Draft, Encoder, Plan
 from bertwright.comparison.settings import ComparisonSettings
 from bertwright.comparison.tables import features, masking, pretraining, size, steps
-from bertwright.config.settings import load
+from bertwright.config.settings import load, reason_of
 from bertwright.data.objectives import OBJECTIVES, TWO_WAYS
 from bertwright.errors import SettingsError, UsageError, did_you_mean
 from bertwright.pretraining.config import LENGTHS, PretrainingSettings, meaningless
@@ -206,6 +206,5 @@ def _check_recipes(plan: Plan) -> None:
             try:
                 plan.finetuning_of(arm, column)
             except ValidationError as problem:
-                first = str(problem.errors(include_url=False)[0]["msg"])
-                wrong = first.removeprefix("Value error, ")
+                wrong = reason_of(problem.errors(include_url=False)[0])
                 raise SettingsError(f"{plan.place_of(arm, column)}: {wrong}") from None

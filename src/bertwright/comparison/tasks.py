@@ -11,7 +11,6 @@ from bertwright.errors import SettingsError
 from bertwright.model.config import BertConfig
 from bertwright.progress import Progress
 from bertwright.tasks.columns import Columns
-from bertwright.tasks.examples import overlap_warning
 from bertwright.tasks.kinds import task_kind
 from bertwright.tasks.presets import preset_of
 from bertwright.tasks.settings import check_recipe
@@ -59,8 +58,7 @@ def _read(
     dev = posed.task.read(Path(task.dev), format=task.format)
     for remark in posed.remarks:
         progress.say(f"{column.name}: {remark}")
-    found = [*posed.train.warnings, *posed.warnings, *dev.warnings, *overlap_warning(posed.train, dev)]
-    odd = [f"{column.name}: {warning}" for warning in found]
+    odd = [f"{column.name}: {warning}" for warning in posed.oddities(dev)]
     for warning in odd:
         progress.warn(warning)
     return posed.task, odd

@@ -213,6 +213,14 @@ def _inherited(name: str, origins: Mapping[str, str]) -> str:
     return "default"
 
 
+def reason_of(problem: Mapping[str, Any]) -> str:
+    """What is wrong, of one of pydantic's errors, without the words that it puts before ours."""
+    message: str = problem["msg"]
+    for prefix in ("Value error, ", "Input should be ", "Assertion failed, "):
+        message = message.removeprefix(prefix)
+    return message
+
+
 def _sentence(cls: type[BaseModel], problem: Any, origins: Mapping[str, str]) -> str:
     location = [str(part) for part in problem["loc"]]
     name = ".".join(location)
@@ -227,12 +235,7 @@ def _sentence(cls: type[BaseModel], problem: Any, origins: Mapping[str, str]) ->
     got = problem.get("input")
     if isinstance(got, float) and not math.isfinite(got):
         return f"{where}{name}: expected a finite number, got {got}"
-    message = (
-        problem["msg"]
-        .removeprefix("Value error, ")
-        .removeprefix("Input should be ")
-        .removeprefix("Assertion failed, ")
-    )
+    message = reason_of(problem)
     if problem["type"] == "value_error":
         return f"{where}{name + ': ' if name else ''}{message}"
     if problem["type"] == "missing":

@@ -25,7 +25,7 @@ from bertwright.data.sentences import check_language, split_sentences
 from bertwright.data.store import TokenStore
 from bertwright.data.store_doctor import examine_store
 from bertwright.data.text_sample import TextSample
-from bertwright.errors import CorpusError
+from bertwright.errors import CorpusError, shortened
 from bertwright.execution.local import default_workers, map_ordered
 from bertwright.progress import Progress, Silent
 from bertwright.tokenization.tokenizer import Tokenizer
@@ -240,9 +240,7 @@ def _of_repetition(survey: CorpusSurvey, documents: Repetition, lines: Repetitio
     severity = graded(lines.share, note=0.005, warning=0.05, error=0.3)
     if severity:
         line, times = survey.repeated.most_common(1)[0] if survey.repeated else ("", 0)
-        shown = (
-            f'; {times:,} times or more: "{line if len(line) <= 80 else line[:79] + "…"}"' if times else ""
-        )
+        shown = f'; {times:,} times or more: "{shortened(line, 80)}"' if times else ""
         yield Finding(
             severity,
             "duplicate_lines",

@@ -16,6 +16,7 @@ from bertwright.data.repetition import Repetition, repetition
 from bertwright.data.samples import decode_samples
 from bertwright.data.store import TokenStore
 from bertwright.data.store_survey import MANY_CHARACTERS, StoreSurvey, told_characters
+from bertwright.errors import shortened
 from bertwright.tokenization.vocabulary import UNK, Vocabulary
 
 _BATCH = 256
@@ -177,7 +178,7 @@ def _text(measured: Measured, sentence: int, limit: int = 80) -> str:
     start, stop = measured.store.sentence_offsets[sentence : sentence + 2].tolist()
     tokens = (measured.vocabulary.tokens[i] for i in measured.store.tokens(start, stop).tolist())
     text = " ".join(tokens).replace(" ##", "")
-    return f'"{text if len(text) <= limit else text[: limit - 1] + "…"}"'
+    return f'"{shortened(text, limit)}"'
 
 
 def _of_words(measured: Measured) -> Iterator[Finding]:

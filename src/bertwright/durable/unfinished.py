@@ -16,7 +16,7 @@ from typing import Any
 
 from bertwright import strict_json
 from bertwright.durable.abandoned import remove_abandoned, remove_stale, temporary_beside
-from bertwright.durable.files import reported, write_file
+from bertwright.durable.files import make_directory, reported, write_file
 from bertwright.durable.locks import lock
 from bertwright.durable.logs import LogFile
 from bertwright.durable.questions import require_absent
@@ -127,8 +127,7 @@ class UnfinishedWork:
         if (self.directory / _REQUEST).exists():
             self._take_up()
             return
-        with reported(self.directory, "create"):
-            self.directory.mkdir(exist_ok=True)
+        make_directory(self.directory)
         try:
             write_file(self.directory / _REQUEST, request)
         except BaseException:

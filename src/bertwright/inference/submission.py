@@ -62,10 +62,11 @@ def row_identities(
         TableError: a name is missing, stands twice, or would not come out of a table as it went in; or the
             questions of a table have no ids.
     """
-    stream = task.stream(file, columns, format=format)
+    if task.kind in BY_ROW:
+        return names_of_rows(file, task.stream(file, columns, format=format).columns, format=format)
     if task.kind == "answer":
-        _require_ids(file, stream)
-    return names_of_rows(file, stream.columns, format=format) if task.kind in BY_ROW else None
+        _require_ids(file, task.stream(file, columns, format=format))
+    return None
 
 
 def _require_ids(file: Path, questions: InputStream) -> None:

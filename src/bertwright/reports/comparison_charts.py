@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from bertwright.comparison.tables.steps import OBJECTIVES
+from bertwright.errors import shortened
 from bertwright.reports.comparison_table import paper_difference
 from bertwright.reports.drawing import BLUE, GREEN, GREY, ORANGE, SOFT, drawing
 
@@ -42,7 +43,9 @@ def apart(record: Mapping[str, Any], column: Mapping[str, Any]) -> str:
             if paper is not None:
                 label = "the paper" if not axes.get_legend_handles_labels()[0] else None
                 axes.plot([paper], [place], "D", color=ORANGE, markersize=5, mfc="none", mew=1.6, label=label)
-        axes.set_yticks(range(len(compared)), [_short(titles[name]) for name in compared], fontsize=8.5)
+        axes.set_yticks(
+            range(len(compared)), [shortened(titles[name], _LONGEST) for name in compared], fontsize=8.5
+        )
         axes.set_ylim(len(compared) - 0.5, -0.5)
         axes.set_xlabel(
             f"points of difference, {scores[compared[0]]['metric'].replace('_', ' ')}", color=SOFT
@@ -80,7 +83,3 @@ def _by_encoder(record: Mapping[str, Any]) -> dict[str, Sequence[Mapping[str, An
     for row in record["rows"]:
         found.setdefault(row["encoder"], []).append(row)
     return dict(found)
-
-
-def _short(title: str) -> str:
-    return title if len(title) <= _LONGEST else title[: _LONGEST - 1] + "…"

@@ -135,10 +135,11 @@ def _mistakes(result: page.Page, evaluation: Evaluation, analysis: Analysis) -> 
 def _mistake_list(mistakes: Sequence[Mistake], badness: str) -> str:
     parts = []
     for mistake in mistakes:
-        shown = [shortened(part, LONGEST_TEXT) for part in (mistake.text, mistake.truth, mistake.answer)]
-        facts = [("true", shown[1]), ("given", shown[2])]
+        parts_told = (mistake.text, mistake.truth, mistake.answer)
+        text, truth, answer = (shortened(part, LONGEST_TEXT) for part in parts_told)
+        facts = [("true", truth), ("given", answer)]
         if mistake.confidence is not None:
             facts.append(("sure", f"{mistake.confidence:.1%}"))
         facts += [(badness, f"{mistake.badness:.3g}"), ("line", f"{mistake.line:,}")]
-        parts.append(page.remark(shown[0], facts))
+        parts.append(page.remark(text, facts))
     return "".join(parts)

@@ -40,11 +40,8 @@ def write_model_report(model: Path, output: Path | None = None) -> Path:
     if folder.task is None or not provenance.get("seeds"):
         run = model.absolute().parent
         hint = f"give {shown_path(run)}" if (run / "metrics.jsonl").exists() else None
-        expected, got = (
-            "a fine-tuned model, or a run's own folder",
-            "a model with no record of its fine-tuning",
-        )
-        raise InputError.at(model, expected, got, hint=hint)
+        expected = "a fine-tuned model, or a run's own folder"
+        raise InputError.at(model, expected, "a model with no record of its fine-tuning", hint=hint)
     target = output or model / REPORT
     write_file(target, _render(model, folder.task, provenance), overwrite=True)
     return target

@@ -50,7 +50,7 @@ def differences_of_runs(
     if resamples < 2:
         raise ValueError(f"expected two resamples or more, got {resamples}")
     first, second = (_stacked([run.whole() for run in runs]) for runs in (one, other))
-    here, there = (_resampled(runs, resamples, seed) for runs in (one, other))
+    here, there = _resampled((one, other), resamples, seed)
     return {
         name: _compared(
             first[name][:, 0],
@@ -64,10 +64,16 @@ def differences_of_runs(
     }
 
 
-def _resampled(runs: Sequence[Measure], resamples: int, seed: int) -> Values:
-    """Every metric (K, R) of K runs on R choices of the rows, which are the same for every run."""
-    blocks = [_stacked([run.at(weights) for run in runs]) for weights in draws(runs[0].rows, resamples, seed)]
-    return {name: np.concatenate([block[name] for block in blocks], axis=1) for name in blocks[0]}
+def _resampled(ways: Sequence[Sequence[Measure]], resamples: int, seed: int) -> list[Values]:
+    """Of each way every metric (K, R) of its K runs, on R choices of the rows that are the same for all."""
+    blocks = [
+        [_stacked([run.at(weights) for run in runs]) for runs in ways]
+        for weights in draws(ways[0][0].rows, resamples, seed)
+    ]
+    return [
+        {name: np.concatenate([part[name] for part in parts], axis=1) for name in parts[0]}
+        for parts in zip(*blocks, strict=True)
+    ]
 
 
 def _variance_by_rows(one: Floats, other: Floats) -> float:

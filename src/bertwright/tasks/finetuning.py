@@ -22,7 +22,7 @@ from bertwright.progress import Progress, Silent
 from bertwright.tasks.batches import unknown_share
 from bertwright.tasks.columns import Columns
 from bertwright.tasks.devices import device_named
-from bertwright.tasks.examples import ExampleFile, overlap_warning
+from bertwright.tasks.examples import ExampleFile
 from bertwright.tasks.feature_based import VECTORS, FeatureResults, learn_on_features
 from bertwright.tasks.feature_model import FILE, METHOD
 from bertwright.tasks.jobs import Jobs, Results
@@ -196,7 +196,7 @@ def _tell(
     materials: Materials, posed: Posed[Any], dev: ExampleFile[Any], progress: Progress
 ) -> tuple[str, ...]:
     """Say what was guessed and what is odd; the warnings are also part of the summary."""
-    warnings = [*posed.train.warnings, *posed.warnings, *dev.warnings, *overlap_warning(posed.train, dev)]
+    warnings = posed.oddities(dev)
     unknown = unknown_share(materials.train, materials.task.tokenizer.vocabulary.unk_id)
     if unknown > MUCH_UNKNOWN:
         what = f"{unknown:.0%} of the pieces are unknown to the model's vocabulary"

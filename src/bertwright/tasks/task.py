@@ -20,7 +20,7 @@ from bertwright.checkpoints.model_folder import ModelFolder
 from bertwright.model.task_model import TaskModel
 from bertwright.tasks.batches import Features, TaskBatch
 from bertwright.tasks.columns import Columns
-from bertwright.tasks.examples import AnyExample, ExampleFile, InputStream, drawn
+from bertwright.tasks.examples import AnyExample, ExampleFile, InputStream, drawn, overlap_warning
 from bertwright.tokenization.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
@@ -50,6 +50,10 @@ class Posed(Generic[T]):
     def encoded(self) -> list[Features]:
         """The training rows for the model."""
         return self.task.encode(self.train.examples) if self.features is None else self.features
+
+    def oddities(self, dev: ExampleFile[Any]) -> list[str]:
+        """What is odd about the training rows, about those of ``dev``, and about both together."""
+        return [*self.train.warnings, *self.warnings, *dev.warnings, *overlap_warning(self.train, dev)]
 
     def drawn(self, count: int | None) -> Posed[T]:
         """With at most ``count`` of the training rows (None: all); see :func:`examples.drawn`."""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+from bertwright.checkpoints.shapes import MOST_AXES, SIZE_LIMIT, is_countable
 from bertwright.checkpoints.tensorflow.slices import Slice
 from bertwright.checkpoints.tensorflow.wire import (
     Message,
@@ -32,8 +33,6 @@ NUMBERS = {dtype: number for number, dtype in TYPES.items()}
 
 _HEADER = bytes_field(3, number_field(1, 1))
 """``VersionDef`` with ``producer: 1``, the only version there has been."""
-_SIZE_LIMIT = 2**48
-_MOST_AXES = 8
 _MOST_SHARDS = 1_000
 
 
@@ -114,11 +113,9 @@ def parse_header(data: bytes, path: Path) -> int:
 
 def _shape(message: Message, path: Path, name: str) -> tuple[int, ...]:
     shape = tuple(Message(axis, path).number(1) for axis in message.messages(2))
-    if len(shape) > _MOST_AXES or 3 in message or not all(size < _SIZE_LIMIT for size in shape):
+    if len(shape) > MOST_AXES or 3 in message or not all(size < SIZE_LIMIT for size in shape):
         got = "an unknown one" if 3 in message else str(list(shape))
-        raise ModelError.at(path, f"a shape of at most {_MOST_AXES} sizes", got, field=name)
-    if (
-        prod(size or 1 for size in shape) >= 2**63
-    ):  # torch counts so far, also where a size of 0 makes it none
+        raise ModelError.at(path, f"a shape of at most {MOST_AXES} sizes", got, field=name)
+    if not is_countable(shape):
         raise ModelError.at(path, "a shape of fewer than 2^63 numbers", str(list(shape)), field=name)
     return shape
