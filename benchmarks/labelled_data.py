@@ -11,7 +11,7 @@ from typing import Any
 
 from benchmarks.data import shared_path
 from bertwright.randomness import generator
-from bertwright.tasks.columns import Columns
+from bertwright.tables.columns import Columns
 
 GUESSED = Columns()
 

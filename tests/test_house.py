@@ -12,7 +12,7 @@ SOURCE = Path(__file__).resolve().parents[1] / "src" / "bertwright"
 FLOORS: list[set[str]] = [
     {"errors", "strict_json", "progress", "randomness"},
     {"durable", "config", "execution", "corpus", "statistics"},
-    {"tokenization"},
+    {"tokenization", "tables"},
     {"data", "model"},
     {"checkpoints"},
     {"export"},

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from bertwright.inference.model import Model, load
     from bertwright.pretraining.config import PretrainingSettings
     from bertwright.pretraining.run import pretrain
-    from bertwright.tasks.columns import Columns
+    from bertwright.tables.columns import Columns
     from bertwright.tasks.finetuning import finetune
     from bertwright.tasks.settings import FinetuneSettings
     from bertwright.tokenization.learning.learn import learn_vocabulary
@@ -39,7 +39,7 @@ __version__ = "0.1.0"
 
 _HOME = {
     "BertwrightError": "bertwright.errors",
-    "Columns": "bertwright.tasks.columns",
+    "Columns": "bertwright.tables.columns",
     "FinetuneSettings": "bertwright.tasks.settings",
     "Model": "bertwright.inference.model",
     "PretrainingSettings": "bertwright.pretraining.config",

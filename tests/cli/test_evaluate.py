@@ -11,8 +11,8 @@ from bertwright.checkpoints.model_folder import save_model
 from bertwright.cli.app import run
 from bertwright.model.classifier import SequenceClassifier
 from bertwright.model.config import BertConfig
+from bertwright.tables.columns import Columns
 from bertwright.tasks import precision as tasks_precision
-from bertwright.tasks.columns import Columns
 from bertwright.tokenization import Tokenizer, Vocabulary
 
 TOKENS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "good", "bad", "film"]

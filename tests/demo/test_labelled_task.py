@@ -18,8 +18,8 @@ from bertwright.demo.labelled_task import (
     file_label,
     passage,
 )
+from bertwright.tables.columns import Columns, choose_table
 from bertwright.tasks.classify.reading import read_examples
-from bertwright.tasks.columns import Columns, choose_table
 
 HELD_OUT = DEV_EACH + TEST_EACH
 NEEDED = HELD_OUT + TRAIN_EACH

@@ -21,9 +21,9 @@ from bertwright.inference.feature_request import FeatureRequest
 from bertwright.inference.inspection.detection import inspect_path
 from bertwright.inference.model import Model, load
 from bertwright.inference.prediction_file import predict_file
-from bertwright.tasks.comparison import compare
 from bertwright.tasks.evaluation import evaluate
 from bertwright.tasks.finetuning import finetune
+from bertwright.tasks.paired import compare
 
 TEXTS = [
     "the old man and the sea",

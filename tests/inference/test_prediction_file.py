@@ -16,7 +16,7 @@ from bertwright.errors import InputError, ModelError, RunError
 from bertwright.inference.model import Model
 from bertwright.inference.prediction_file import predict_file
 from bertwright.randomness import generator
-from bertwright.tasks.columns import Columns
+from bertwright.tables.columns import Columns
 
 
 def texts(count: int) -> list[str]:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from bertwright.errors import InputError, TableError, UsageError
 from bertwright.inference.submission import check_submission, names_of_rows, write_submission
-from bertwright.tasks.columns import Columns
+from bertwright.tables.columns import Columns
 
 
 def predictions(path: Path, rows: list[dict[str, Any]]) -> Path:

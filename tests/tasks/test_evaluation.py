@@ -12,9 +12,9 @@ from bertwright.checkpoints.model_folder import save_model
 from bertwright.errors import UsageError
 from bertwright.model.classifier import SequenceClassifier
 from bertwright.model.config import BertConfig
-from bertwright.tasks.comparison import compare
 from bertwright.tasks.evaluation import evaluate
 from bertwright.tasks.finetuning import finetune
+from bertwright.tasks.paired import compare
 from bertwright.tasks.settings import FinetuneSettings
 from bertwright.tokenization import Tokenizer
 

@@ -22,8 +22,8 @@ from bertwright.errors import Interrupted, ModelError, SettingsError, UsageError
 from bertwright.inference.model import load
 from bertwright.model.pretraining_model import BertForPreTraining
 from bertwright.statistics.measures import figures
+from bertwright.tables.columns import Columns
 from bertwright.tasks.batches import TrainingBatches
-from bertwright.tasks.columns import Columns
 from bertwright.tasks.evaluation import evaluate, run_model
 from bertwright.tasks.feature_model import stored_model
 from bertwright.tasks.feature_settings import FeatureSettings

@@ -22,8 +22,8 @@ from bertwright.errors import (
 from bertwright.model.config import BertConfig
 from bertwright.model.encoder import BertEncoder
 from bertwright.progress import Silent
+from bertwright.tables.columns import Columns
 from bertwright.tasks.classify.task import ClassifyTask
-from bertwright.tasks.columns import Columns
 from bertwright.tasks.evaluation import evaluate, run_model
 from bertwright.tasks.examples import ExampleFile, drawn
 from bertwright.tasks.finetuning import finetune

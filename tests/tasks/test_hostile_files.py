@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bertwright.errors import InputError
+from bertwright.tables.columns import Columns, choose_table
 from bertwright.tasks.classify.reading import read_examples
-from bertwright.tasks.columns import Columns, choose_table
 
 SEEDS = {
     "tsv": b"text\tlabel\nfine\t1\ndull\t0\n",

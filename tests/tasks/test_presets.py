@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from shared import shared_path
 
 from bertwright.errors import UsageError
+from bertwright.tables.columns import Columns
 from bertwright.tasks.classify.task import ClassifyTask
-from bertwright.tasks.columns import Columns
 from bertwright.tasks.kinds import KINDS, task_kind
 from bertwright.tasks.presets import PRESETS, preset_of
 from bertwright.tasks.regress.settings import RegressSettings

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from bertwright.cli.console import Console
-    from bertwright.tasks.columns import Columns
+    from bertwright.tables.columns import Columns
     from bertwright.tasks.evaluation import Evaluation
     from bertwright.tasks.precision import PrecisionName
 
@@ -72,7 +72,7 @@ def evaluate(
     from bertwright.cli.console import Console
     from bertwright.durable import check_new_file
     from bertwright.errors import UsageError
-    from bertwright.tasks.columns import Columns
+    from bertwright.tables.columns import Columns
 
     outputs = [path for path in (output, report) if path is not None]
     with Console(common) as console:
@@ -135,7 +135,7 @@ def _compare(
     device: str,
     precision: PrecisionName | None,
 ) -> None:
-    from bertwright.tasks.comparison import compare
+    from bertwright.tasks.paired import compare
 
     result = compare(
         model,

@@ -57,7 +57,7 @@ def finetune(
         bertwright finetune MODEL --task classify --train train.tsv --dev dev.tsv --seeds 3 -o classifier
     """
     from bertwright.cli.console import Console
-    from bertwright.tasks.columns import Columns
+    from bertwright.tables.columns import Columns
     from bertwright.tasks.finetuning import finetune as run
 
     settings = recipe.settings()

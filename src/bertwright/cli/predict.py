@@ -56,7 +56,7 @@ def predict(
     from bertwright.cli.loading import loaded
     from bertwright.inference.prediction_file import predict_file
     from bertwright.inference.submission import check_submission, row_identities, write_submission
-    from bertwright.tasks.columns import Columns
+    from bertwright.tables.columns import Columns
     from bertwright.tasks.presets import stored_preset
 
     with Console(common) as console, chosen_engine(engine, ray_address, console.say) as cluster:

@@ -13,7 +13,7 @@ from bertwright.data.prepare_settings import SegmenterName
 from bertwright.model.config import Size
 from bertwright.pretraining.config import LENGTHS as LENGTHS_OF_A_RUN
 from bertwright.pretraining.config import PretrainingSettings
-from bertwright.tasks.columns import Columns
+from bertwright.tables.columns import Columns
 from bertwright.tasks.settings import FinetuneSettings
 
 LENGTHS = ("tokens", *(f"pretraining.{name}" for name in LENGTHS_OF_A_RUN))

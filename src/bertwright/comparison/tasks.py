@@ -10,7 +10,7 @@ from bertwright.comparison.plan import Column, Plan
 from bertwright.errors import SettingsError
 from bertwright.model.config import BertConfig
 from bertwright.progress import Progress
-from bertwright.tasks.columns import Columns
+from bertwright.tables.columns import Columns
 from bertwright.tasks.kinds import task_kind
 from bertwright.tasks.presets import preset_of
 from bertwright.tasks.settings import check_recipe

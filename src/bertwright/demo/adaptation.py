@@ -9,7 +9,7 @@ from bertwright import durable, strict_json
 from bertwright.demo.labelled_task import LabelledTask, Row
 from bertwright.progress import Progress
 from bertwright.reports.run_records import Adaptation, AdaptationRow
-from bertwright.tasks.columns import Columns
+from bertwright.tables.columns import Columns
 from bertwright.tasks.evaluation import evaluate
 from bertwright.tasks.feature_settings import FeatureSettings
 from bertwright.tasks.finetuning import finetune

@@ -14,7 +14,7 @@ import numpy as np
 from bertwright.checkpoints.model_folder import ModelFolder
 from bertwright.export.folder import open_for_use
 from bertwright.inference.embedding import embed
-from bertwright.tasks.columns import Columns
+from bertwright.tables.columns import Columns
 from bertwright.tasks.evaluation import run_model
 from bertwright.tasks.feature_model import stored_model
 from bertwright.tasks.kinds import open_task

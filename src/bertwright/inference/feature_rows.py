@@ -9,7 +9,7 @@ from pathlib import Path
 from bertwright.errors import TableError, UsageError
 from bertwright.features.piece_rows import FeatureInput, GivenWords
 from bertwright.inference.texts import read_texts
-from bertwright.tasks.formats import is_table, open_table
+from bertwright.tables.formats import is_table, open_table
 
 _PAIR = re.compile(r"(.*) \|\|\| (.*)", re.DOTALL)
 

@@ -13,7 +13,7 @@ from bertwright.errors import InputError, TableError, UsageError
 from bertwright.execution.engine import Engine
 from bertwright.inference.blocks import BlockAnswer, Blocks, check_count, check_input, require_beside
 from bertwright.progress import Progress, Silent
-from bertwright.tasks.columns import Columns
+from bertwright.tables.columns import Columns
 from bertwright.tasks.examples import InputRow, InputStream
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def predict_file(
     """Write the answer for every row of ``file`` to ``output``, in the order of the file.
 
     Args:
-        file: a table; see :mod:`bertwright.tasks.formats`.
+        file: a table; see :mod:`bertwright.tables.formats`.
         output: a ``.jsonl`` file of ``{"row": 0, "label": ..., ...}``; rows count from 0. Unusable ones
             go to a file beside it, whose name ends in ``.errors.jsonl``.
         columns: where they are not those that the model was trained with.

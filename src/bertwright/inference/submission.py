@@ -15,9 +15,9 @@ from typing import Any
 
 from bertwright import durable, strict_json
 from bertwright.errors import InputError, TableError, UsageError
-from bertwright.tasks.columns import Columns
+from bertwright.tables.columns import Columns
+from bertwright.tables.formats import open_table
 from bertwright.tasks.examples import InputStream
-from bertwright.tasks.formats import open_table
 from bertwright.tasks.tag.submission import conll_lines
 from bertwright.tasks.task import Task
 

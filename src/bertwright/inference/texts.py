@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bertwright.errors import TableError, UsageError
-from bertwright.tasks.formats import is_table, open_table
-from bertwright.tasks.lines import read_lines
+from bertwright.tables.formats import is_table, open_table
+from bertwright.tables.lines import read_lines
 
 
 def read_texts(path: Path, column: str | None = None) -> Iterator[str]:
     """The texts in ``path``, in order.
 
-    A file whose name is that of a table (see :mod:`bertwright.tasks.formats`) gives one of its columns; any
+    A file whose name is that of a table (see :mod:`bertwright.tables.formats`) gives one of its columns; any
     other gives a text a line (blank lines too, so that row n of the answer is line n of the file).
 
     Args:

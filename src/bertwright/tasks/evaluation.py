@@ -21,11 +21,11 @@ from bertwright.export.batches import ask_groups, groups_for
 from bertwright.export.folder import open_for_use
 from bertwright.progress import Progress, Silent
 from bertwright.statistics.bootstrap import RESAMPLES, Interval, intervals
+from bertwright.tables.columns import Columns
 from bertwright.tasks.analyses import analyse
 from bertwright.tasks.analysis import Analysis, Answered
 from bertwright.tasks.batches import Features, collate
 from bertwright.tasks.breakdown import Breakdown, break_down, by_length, by_truncation
-from bertwright.tasks.columns import Columns
 from bertwright.tasks.devices import device_named
 from bertwright.tasks.kinds import open_task
 from bertwright.tasks.precision import Precision, PrecisionName, answering_model, chosen_precision

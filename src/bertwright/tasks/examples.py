@@ -9,8 +9,8 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from bertwright.errors import InputError, TableError, counted, quote
 from bertwright.randomness import generator
-from bertwright.tasks.columns import ChosenTable, Columns
-from bertwright.tasks.table import Row, Table
+from bertwright.tables.columns import ChosenTable, Columns
+from bertwright.tables.table import Row, Table
 
 Target = TypeVar("Target")
 ExampleType = TypeVar("ExampleType", bound="AnyExample")

@@ -19,8 +19,8 @@ from bertwright.durable import UnfinishedWork, digest_of_file, require_elsewhere
 from bertwright.errors import UsageError
 from bertwright.model.topped_model import ToppedModel
 from bertwright.progress import Progress, Silent
+from bertwright.tables.columns import Columns
 from bertwright.tasks.batches import unknown_share
-from bertwright.tasks.columns import Columns
 from bertwright.tasks.devices import device_named
 from bertwright.tasks.examples import ExampleFile
 from bertwright.tasks.feature_based import VECTORS, FeatureResults, learn_on_features

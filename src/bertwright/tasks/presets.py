@@ -13,8 +13,8 @@ from typing import Any
 
 from bertwright.checkpoints.model_folder import ModelFolder
 from bertwright.errors import UsageError, did_you_mean
-from bertwright.tasks.columns import Columns
-from bertwright.tasks.formats import open_table
+from bertwright.tables.columns import Columns
+from bertwright.tables.formats import open_table
 from bertwright.tasks.kinds import KINDS
 from bertwright.tasks.settings import FinetuneSettings
 

@@ -18,8 +18,8 @@ from torch import Tensor, nn
 
 from bertwright.checkpoints.model_folder import ModelFolder
 from bertwright.model.task_model import TaskModel
+from bertwright.tables.columns import Columns
 from bertwright.tasks.batches import Features, TaskBatch
-from bertwright.tasks.columns import Columns
 from bertwright.tasks.examples import AnyExample, ExampleFile, InputStream, drawn, overlap_warning
 from bertwright.tokenization.tokenizer import Tokenizer
 

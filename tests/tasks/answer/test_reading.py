@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from shared import shared_path
 
 from bertwright.errors import InputError, TableError, UsageError
+from bertwright.tables.columns import Columns
 from bertwright.tasks.answer.questions import Question, Reference, questions_of
 from bertwright.tasks.answer.reading import (
     for_scoring,
@@ -25,7 +26,6 @@ from bertwright.tasks.answer.reading import (
     open_questions,
     read_questions,
 )
-from bertwright.tasks.columns import Columns
 from bertwright.tasks.examples import ExampleFile
 
 CONTEXT = "The film 😀 was great, and the café was dull."

@@ -11,9 +11,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from bertwright.errors import TableError, UsageError
+from bertwright.tables.columns import Columns
 from bertwright.tasks.answer.questions import Question, Reference
 from bertwright.tasks.answer.reading import QuestionSource, open_questions, read_questions
-from bertwright.tasks.columns import Columns
 
 CONTEXT = "the film was great and the plot was dull"
 

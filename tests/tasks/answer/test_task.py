@@ -18,12 +18,12 @@ import bertwright
 from bertwright.checkpoints.model_folder import open_model, save_model
 from bertwright.errors import ModelError, SettingsError, TableError
 from bertwright.model.span_classifier import SpanClassifier
+from bertwright.tables.columns import Columns
 from bertwright.tasks.answer import task as task_module
 from bertwright.tasks.answer.questions import Question, Reference
 from bertwright.tasks.answer.settings import AnswerSettings
 from bertwright.tasks.answer.task import AnswerTask
 from bertwright.tasks.batches import collate
-from bertwright.tasks.columns import Columns
 from bertwright.tasks.evaluation import evaluate, run_model
 from bertwright.tasks.finetuning import finetune
 from bertwright.tasks.kinds import open_task

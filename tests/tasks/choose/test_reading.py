@@ -10,9 +10,9 @@ import pytest
 from shared import shared_path
 
 from bertwright.errors import InputError, TableError, UsageError
+from bertwright.tables.columns import Columns
 from bertwright.tasks.choose.question import questions_of
 from bertwright.tasks.choose.task import ChooseTask
-from bertwright.tasks.columns import Columns
 from bertwright.tasks.settings import FinetuneSettings
 from bertwright.tasks.task import Posed
 from bertwright.tokenization import Tokenizer

@@ -16,12 +16,12 @@ from bertwright.checkpoints.model_folder import open_model
 from bertwright.errors import ModelError
 from bertwright.inference.model import load
 from bertwright.inference.prediction_file import predict_file
+from bertwright.tables.columns import Columns
 from bertwright.tasks.batches import collate
 from bertwright.tasks.choose.answers import name_of, place_of
 from bertwright.tasks.choose.metrics import choice_metrics
 from bertwright.tasks.choose.question import Question
 from bertwright.tasks.choose.task import ChooseTask
-from bertwright.tasks.columns import Columns
 from bertwright.tasks.evaluation import evaluate
 from bertwright.tasks.finetuning import finetune
 from bertwright.tasks.settings import FinetuneSettings

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from small_models import tokenizer
 
+from bertwright.tables.columns import Columns
 from bertwright.tasks.batches import Features
 from bertwright.tasks.classify.task import ClassifyTask
-from bertwright.tasks.columns import Columns
 from bertwright.tasks.examples import Example
 
 

@@ -10,9 +10,9 @@ import torch
 from shared import shared_path
 
 from bertwright.checkpoints.model_folder import open_model
+from bertwright.tables.columns import Columns
 from bertwright.tasks.batches import TaskBatch
 from bertwright.tasks.classify.task import ClassifyTask
-from bertwright.tasks.columns import Columns
 from bertwright.training.optimizers import build_optimizer
 from bertwright.training.schedule import LinearSchedule
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from shared import shared_path
 
 from bertwright.errors import InputError, TableError, UsageError
+from bertwright.tables.columns import Columns, choose_table
 from bertwright.tasks.classify.reading import (
     check_labels,
     labels_of,
@@ -21,7 +22,6 @@ from bertwright.tasks.classify.reading import (
     rare_label_warning,
     read_examples,
 )
-from bertwright.tasks.columns import Columns, choose_table
 from bertwright.tasks.examples import ExampleFile, overlap_warning
 
 Write = Callable[[str, str], Path]

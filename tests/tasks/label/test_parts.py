@@ -15,8 +15,8 @@ from pydantic import ValidationError
 from sklearn.metrics import f1_score
 
 from bertwright.errors import TableError
+from bertwright.tables.columns import Columns, choose_table
 from bertwright.tasks.classify.settings import ClassifySettings
-from bertwright.tasks.columns import Columns, choose_table
 from bertwright.tasks.examples import Example, ExampleFile
 from bertwright.tasks.label.decoding import decode, probabilities
 from bertwright.tasks.label.metrics import NAMES, label_metrics

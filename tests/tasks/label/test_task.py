@@ -16,10 +16,10 @@ from bertwright.checkpoints.model_folder import open_model
 from bertwright.errors import ModelError, TableError
 from bertwright.inference.model import load
 from bertwright.inference.prediction_file import predict_file
+from bertwright.tables.columns import Columns
 from bertwright.tasks.batches import collate
 from bertwright.tasks.classify.settings import ClassifySettings
 from bertwright.tasks.classify.task import ClassifyTask
-from bertwright.tasks.columns import Columns
 from bertwright.tasks.evaluation import evaluate
 from bertwright.tasks.examples import Example
 from bertwright.tasks.finetuning import finetune

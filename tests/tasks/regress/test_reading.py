@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from bertwright.errors import InputError, TableError
-from bertwright.tasks.columns import Columns, choose_table
+from bertwright.tables.columns import Columns, choose_table
 from bertwright.tasks.examples import Example, ExampleFile
 from bertwright.tasks.regress.reading import (
     SCORES,

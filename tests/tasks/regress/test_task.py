@@ -16,7 +16,7 @@ from bertwright.errors import ModelError
 from bertwright.inference.model import load
 from bertwright.inference.prediction_file import predict_file
 from bertwright.model.classifier import SequenceClassifier
-from bertwright.tasks.columns import Columns
+from bertwright.tables.columns import Columns
 from bertwright.tasks.evaluation import evaluate
 from bertwright.tasks.examples import Example
 from bertwright.tasks.finetuning import finetune

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bertwright.errors import InputError
-from bertwright.tasks.columns import Columns
+from bertwright.tables.columns import Columns
 from bertwright.tasks.settings import FinetuneSettings
 from bertwright.tasks.tag.task import TagTask
 from bertwright.tokenization import Tokenizer, Vocabulary

@@ -10,7 +10,7 @@ import pytest
 from shared import shared_path
 
 from bertwright.errors import InputError, TableError, UsageError
-from bertwright.tasks.columns import Columns
+from bertwright.tables.columns import Columns
 from bertwright.tasks.examples import ExampleFile
 from bertwright.tasks.settings import FinetuneSettings
 from bertwright.tasks.tag.sentences import Sentence

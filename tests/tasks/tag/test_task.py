@@ -15,7 +15,7 @@ from bertwright.checkpoints.model_folder import open_model, save_model
 from bertwright.errors import InputError, ModelError
 from bertwright.inference.prediction_file import predict_file
 from bertwright.model.token_classifier import TokenClassifier
-from bertwright.tasks.columns import Columns
+from bertwright.tables.columns import Columns
 from bertwright.tasks.evaluation import evaluate
 from bertwright.tasks.finetuning import finetune
 from bertwright.tasks.kinds import open_task

@@ -8,13 +8,13 @@ from functools import partial
 from pathlib import Path
 
 from bertwright.errors import InputError, TableError, UsageError, counted, quote
+from bertwright.tables.columns import Columns
+from bertwright.tables.formats import suffix_of
 from bertwright.tasks.answer.alignment import misalignment
 from bertwright.tasks.answer.questions import Question
 from bertwright.tasks.answer.squad_json import SquadFile
 from bertwright.tasks.answer.tables import TableReader, choose_columns
-from bertwright.tasks.columns import Columns
 from bertwright.tasks.examples import ExampleFile, InputRow, blank_warning, conflicting
-from bertwright.tasks.formats import suffix_of
 
 SQUAD = "squad"
 """The name of the format, besides those of tables; files ending in ``.json`` have it."""

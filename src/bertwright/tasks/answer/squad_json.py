@@ -13,8 +13,8 @@ from typing import Any
 
 from bertwright import strict_json
 from bertwright.errors import InputError, TableError, quote
+from bertwright.tables.lines import JSON_LINES_HINT, read_json
 from bertwright.tasks.answer.questions import Question, Reference
-from bertwright.tasks.lines import JSON_LINES_HINT, read_json
 
 
 @dataclass(frozen=True, slots=True)

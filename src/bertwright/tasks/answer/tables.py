@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bertwright.errors import InputError, UsageError
+from bertwright.tables.columns import ChosenTable, Columns, choose_table, column_named
+from bertwright.tables.formats import open_table
+from bertwright.tables.table import Row
 from bertwright.tasks.answer.questions import Question, Reference
-from bertwright.tasks.columns import ChosenTable, Columns, choose_table, column_named
 from bertwright.tasks.examples import InputRow, input_row, text_cell
-from bertwright.tasks.formats import open_table
-from bertwright.tasks.table import Row
 
 QUESTIONS = ("question", "query")
 PASSAGES = ("context", "passage", "paragraph", "document", "text")

@@ -18,6 +18,7 @@ from bertwright.checkpoints.model_folder import ModelFolder
 from bertwright.errors import ModelError, SettingsError
 from bertwright.model.span_classifier import SpanClassifier
 from bertwright.model.task_model import TaskModel
+from bertwright.tables.columns import Columns
 from bertwright.tasks.adapted import AdaptedEncoder
 from bertwright.tasks.answer.baseline import text_free_baseline
 from bertwright.tasks.answer.decoding import Answer, best_spans, decode
@@ -35,7 +36,6 @@ from bertwright.tasks.answer.remarks import remarks_on, warnings_about
 from bertwright.tasks.answer.scoring import best_f1, fitted_threshold, metrics_of, span_loss
 from bertwright.tasks.answer.settings import AnswerSettings, Units
 from bertwright.tasks.batches import Features, TaskBatch
-from bertwright.tasks.columns import Columns
 from bertwright.tasks.examples import ExampleFile, InputStream
 from bertwright.tasks.settings import FinetuneSettings
 from bertwright.tasks.stored import stored_length

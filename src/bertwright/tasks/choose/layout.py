@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bertwright.errors import UsageError
-from bertwright.tasks.columns import Columns
-from bertwright.tasks.formats import format_of, open_table
-from bertwright.tasks.table import Table
+from bertwright.tables.columns import Columns
+from bertwright.tables.formats import format_of, open_table
+from bertwright.tables.table import Table
 
 QUESTIONS = ("question", "query", "sent2", "startphrase", "prompt")
 CONTEXTS = ("context", "passage", "paragraph", "article", "sent1")

@@ -10,13 +10,13 @@ from typing import Any, Protocol
 
 from bertwright import strict_json
 from bertwright.errors import InputError, TableError, UsageError, quote
+from bertwright.tables.columns import Columns
+from bertwright.tables.formats import suffix_of
+from bertwright.tables.lines import JSON_LINES_HINT, read_json
+from bertwright.tables.table import Row
 from bertwright.tasks.choose.layout import Layout, lay_out
 from bertwright.tasks.choose.question import Question, problem_of
-from bertwright.tasks.columns import Columns
 from bertwright.tasks.examples import text_cell
-from bertwright.tasks.formats import suffix_of
-from bertwright.tasks.lines import JSON_LINES_HINT, read_json
-from bertwright.tasks.table import Row
 
 C3 = "c3"
 """The name of the format, besides those of tables; files ending in ``.json`` have it."""

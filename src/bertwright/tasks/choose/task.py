@@ -20,6 +20,7 @@ from bertwright.checkpoints.model_folder import ModelFolder
 from bertwright.errors import ModelError, SettingsError
 from bertwright.model.choice_classifier import ChoiceClassifier
 from bertwright.model.task_model import TaskModel
+from bertwright.tables.columns import Columns
 from bertwright.tasks.adapted import AdaptedEncoder
 from bertwright.tasks.batches import Features, TaskBatch
 from bertwright.tasks.choose.answers import name_of
@@ -30,7 +31,6 @@ from bertwright.tasks.choose.question import Question, questions_of
 from bertwright.tasks.choose.raw import open_source
 from bertwright.tasks.choose.reading import answered, read_raw, settled_style, stream_of, unanswered
 from bertwright.tasks.choose.settings import AnswerStyle
-from bertwright.tasks.columns import Columns
 from bertwright.tasks.examples import ExampleFile, InputStream
 from bertwright.tasks.settings import FinetuneSettings
 from bertwright.tasks.stored import stored_length

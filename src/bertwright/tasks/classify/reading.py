@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Iterable
 
 from bertwright.errors import quote
-from bertwright.tasks.columns import ChosenTable
+from bertwright.tables.columns import ChosenTable
+from bertwright.tables.table import Table
 from bertwright.tasks.examples import Example, ExampleFile, labelled_rows
-from bertwright.tasks.table import Table
 
 ClassExample = Example[str]
 _DECIMAL = re.compile(r"[+-]?\d+\.\d*(?:[eE][+-]?\d+)?")

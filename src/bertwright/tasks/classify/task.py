@@ -17,6 +17,7 @@ from bertwright.checkpoints.model_folder import ModelFolder
 from bertwright.model.classifier import SequenceClassifier
 from bertwright.model.losses import classification_loss
 from bertwright.model.task_model import TaskModel
+from bertwright.tables.columns import Columns, choose_table
 from bertwright.tasks.adapted import AdaptedEncoder
 from bertwright.tasks.batches import Features, TaskBatch
 from bertwright.tasks.classify.decoding import Classification, decode, log_probabilities
@@ -30,7 +31,6 @@ from bertwright.tasks.classify.reading import (
     read_examples,
 )
 from bertwright.tasks.classify.weighting import class_weights
-from bertwright.tasks.columns import Columns, choose_table
 from bertwright.tasks.examples import (
     Example,
     ExampleFile,

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import ClassVar
 
 from bertwright.checkpoints.model_folder import ModelFolder
+from bertwright.tables.columns import Columns, choose_table
 from bertwright.tasks.classify.task import ClassifyTask
-from bertwright.tasks.columns import Columns, choose_table
 from bertwright.tasks.label.reading import holds_lists
 from bertwright.tasks.label.task import LabelTask
 from bertwright.tasks.settings import FinetuneSettings

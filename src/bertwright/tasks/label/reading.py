@@ -6,10 +6,10 @@ from functools import partial
 from itertools import chain
 
 from bertwright.errors import quote
+from bertwright.tables.columns import ChosenTable
+from bertwright.tables.table import Table
 from bertwright.tasks.classify.reading import label_cell, order_labels
-from bertwright.tasks.columns import ChosenTable
 from bertwright.tasks.examples import Example, ExampleFile, labelled_rows
-from bertwright.tasks.table import Table
 
 LabelExample = Example[tuple[str, ...]]
 SEPARATOR = ","

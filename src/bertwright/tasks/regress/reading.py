@@ -7,10 +7,10 @@ import re
 from statistics import fmean
 
 from bertwright.errors import counted, quote
-from bertwright.tasks.columns import ChosenTable
+from bertwright.tables.columns import ChosenTable
+from bertwright.tables.table import Table
 from bertwright.tasks.examples import Example, ExampleFile, labelled_rows
 from bertwright.tasks.regress.settings import RegressSettings
-from bertwright.tasks.table import Table
 
 NumberExample = Example[float]
 SCORES = (

@@ -23,10 +23,10 @@ from bertwright.checkpoints.model_folder import ModelFolder
 from bertwright.errors import ModelError
 from bertwright.model.classifier import SequenceClassifier
 from bertwright.model.task_model import TaskModel
+from bertwright.tables.columns import Columns, choose_table
 from bertwright.tasks.adapted import AdaptedEncoder
 from bertwright.tasks.batches import Features, TaskBatch
 from bertwright.tasks.classify.encoding import TextRow, encode_rows
-from bertwright.tasks.columns import Columns, choose_table
 from bertwright.tasks.examples import Example, ExampleFile, InputStream, text_inputs, text_stream
 from bertwright.tasks.regress.decoding import Estimate, values
 from bertwright.tasks.regress.metrics import regression_metrics

@@ -19,9 +19,9 @@ from itertools import islice
 from pathlib import Path
 
 from bertwright.errors import InputError, TableError, UsageError, quote
-from bertwright.tasks.columns import Columns
+from bertwright.tables.columns import Columns
+from bertwright.tables.lines import is_blank, read_lines
 from bertwright.tasks.examples import InputRow
-from bertwright.tasks.lines import is_blank, read_lines
 from bertwright.tasks.tag.sentences import Sentence
 
 DOCUMENT_START = "-DOCSTART-"

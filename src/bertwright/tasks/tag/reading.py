@@ -9,10 +9,10 @@ from itertools import islice
 from pathlib import Path
 
 from bertwright.errors import TableError, UsageError
-from bertwright.tasks.columns import Columns
+from bertwright.tables.columns import Columns
+from bertwright.tables.formats import FORMATS, suffix_of
+from bertwright.tables.lines import is_blank, read_lines
 from bertwright.tasks.examples import ExampleFile, InputRow
-from bertwright.tasks.formats import FORMATS, suffix_of
-from bertwright.tasks.lines import is_blank, read_lines
 from bertwright.tasks.tag.conll import ConllFile
 from bertwright.tasks.tag.remarks import warnings_about
 from bertwright.tasks.tag.schemes import repaired

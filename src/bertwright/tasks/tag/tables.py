@@ -7,10 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from bertwright.tasks.columns import ChosenTable, Columns, choose_table, column_named
+from bertwright.tables.columns import ChosenTable, Columns, choose_table, column_named
+from bertwright.tables.formats import open_table
+from bertwright.tables.table import Row, Table
 from bertwright.tasks.examples import InputRow, input_row, text_cell
-from bertwright.tasks.formats import open_table
-from bertwright.tasks.table import Row, Table
 from bertwright.tasks.tag.sentences import Sentence
 from bertwright.tasks.tag.spans import SpanTags, tags_of_spans
 

@@ -19,10 +19,10 @@ from bertwright.checkpoints.model_folder import ModelFolder
 from bertwright.errors import ModelError
 from bertwright.model.task_model import TaskModel
 from bertwright.model.token_classifier import TokenClassifier
+from bertwright.tables.columns import Columns
 from bertwright.tasks.adapted import AdaptedEncoder
 from bertwright.tasks.batches import Features, TaskBatch
 from bertwright.tasks.classify.decoding import log_probabilities
-from bertwright.tasks.columns import Columns
 from bertwright.tasks.examples import ExampleFile, InputStream
 from bertwright.tasks.settings import FinetuneSettings
 from bertwright.tasks.stored import stored_labels, stored_length

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from bertwright.errors import UsageError
-from bertwright.tasks.delimited import open_csv, open_tsv
-from bertwright.tasks.table import Table
+from bertwright.tables.delimited import open_csv, open_tsv
+from bertwright.tables.table import Table
 
 COMPRESSIONS = (".gz", ".xz", ".zst")
 SUFFIXES = {
@@ -70,14 +70,14 @@ def is_table(path: Path) -> bool:
 
 
 def _open_json_lines(path: Path, names: Sequence[str] | None) -> Table:
-    from bertwright.tasks.json_lines import JsonLinesTable
+    from bertwright.tables.json_lines import JsonLinesTable
 
     _refuse_names(path, names, "JSON lines")
     return JsonLinesTable(path)
 
 
 def _open_parquet(path: Path, names: Sequence[str] | None) -> Table:
-    from bertwright.tasks.parquet import ParquetTable
+    from bertwright.tables.parquet import ParquetTable
 
     _refuse_names(path, names, "Parquet")
     return ParquetTable(path)

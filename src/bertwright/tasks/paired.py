@@ -12,7 +12,7 @@ from bertwright.export.folder import open_for_use
 from bertwright.progress import Progress
 from bertwright.statistics.bootstrap import RESAMPLES
 from bertwright.statistics.paired import Difference, McNemar, differences, mcnemar, significant
-from bertwright.tasks.columns import Columns
+from bertwright.tables.columns import Columns
 from bertwright.tasks.evaluation import Evaluation, evaluate
 from bertwright.tasks.kinds import open_task
 from bertwright.tasks.precision import PrecisionName

@@ -18,8 +18,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bertwright.errors import InputError, TableError, UsageError
-from bertwright.tasks import lines, parquet
-from bertwright.tasks.formats import open_table
+from bertwright.tables import lines, parquet
+from bertwright.tables.formats import open_table
 
 Write = Callable[[str, str | bytes], Path]
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from bertwright.errors import UsageError
-from bertwright.tasks.formats import open_table
-from bertwright.tasks.table import Table
+from bertwright.tables.formats import open_table
+from bertwright.tables.table import Table
 
 LABELS = (
     "label",

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from bertwright.errors import InputError
-from bertwright.tasks.lines import check_file
-from bertwright.tasks.table import Row, Table, check_names
+from bertwright.tables.lines import check_file
+from bertwright.tables.table import Row, Table, check_names
 
 BATCH_ROWS = 4096
 _UNREADABLE = (pa.ArrowException, OSError, ValueError)

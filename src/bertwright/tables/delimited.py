@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from bertwright.errors import InputError, TableError
-from bertwright.tasks.lines import is_blank, read_any_lines
-from bertwright.tasks.table import Row, Table, check_names
+from bertwright.tables.lines import is_blank, read_any_lines
+from bertwright.tables.table import Row, Table, check_names
 
 Lines = Iterator[tuple[int, str]]
 Cells = Callable[[Path, int, str, Lines], list[str]]

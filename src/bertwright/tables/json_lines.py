@@ -8,8 +8,8 @@ from typing import Any
 
 from bertwright import strict_json
 from bertwright.errors import InputError, TableError
-from bertwright.tasks.lines import MAX_LINE_BYTES, is_blank, read_any_lines
-from bertwright.tasks.table import Row, Table, check_names
+from bertwright.tables.lines import MAX_LINE_BYTES, is_blank, read_any_lines
+from bertwright.tables.table import Row, Table, check_names
 
 
 class JsonLinesTable(Table):
