@@ -20,7 +20,7 @@ FLOORS: list[set[str]] = [
     {"pretraining", "tasks", "looking"},
     {"comparison"},
     {"inference", "reports"},
-    {"demo", "exchange"},
+    {"demo", "exchange", "serving"},
     {"cli"},
 ]
 FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}

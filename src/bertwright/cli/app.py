@@ -36,6 +36,7 @@ COMMANDS = {
     "generate": ("bertwright.cli.generate:generate", "Using a model"),
     "embed": ("bertwright.cli.embed:embed", "Using a model"),
     "features": ("bertwright.cli.features:features", "Using a model"),
+    "serve": ("bertwright.cli.serve:serve", "Using a model"),
     "convert": ("bertwright.cli.convert:convert", "Using a model"),
     "look": ("bertwright.cli.look:look", "Looking"),
     "inspect": ("bertwright.cli.inspect:inspect", "Looking"),

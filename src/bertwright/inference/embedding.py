@@ -32,8 +32,15 @@ class Embedded:
 
     vectors: NDArray[np.float32]
     """(N, D) float32, in the order of the texts."""
-    truncated: int
-    """Texts that were cut to the longest sequence."""
+    tokens: tuple[int, ...]
+    """That the network saw of each text, ``[CLS]`` and ``[SEP]`` included."""
+    cut: tuple[bool, ...]
+    """Whether a text had more than that."""
+
+    @property
+    def truncated(self) -> int:
+        """Texts that were cut to the longest sequence."""
+        return sum(self.cut)
 
 
 def changed(
@@ -100,7 +107,8 @@ def embed(
     pooled = extract(
         encoder, rows, pool=recipe.pooling, batch_tokens=tokens_per_batch, progress=Inner.of(progress)
     )
-    return Embedded(_finished(pooled, recipe), sum(row.truncated for row in rows))
+    lengths, cut = tuple(map(len, rows)), tuple(row.truncated for row in rows)
+    return Embedded(_finished(pooled, recipe), lengths, cut)
 
 
 def _finished(pooled: NDArray[np.float32], recipe: SentenceRecipe) -> NDArray[np.float32]:

@@ -1,0 +1,73 @@
+"""One connection of a client: uvicorn's, with an end to what may be slow, large or malformed in a head.
+
+What comes behind the head, :mod:`bertwright.serving.gate` bounds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from contextlib import suppress
+from http import HTTPStatus
+from typing import ClassVar
+
+import h11
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from bertwright.serving.limits import Limits
+from bertwright.serving.refusals import error_response
+
+
+class Connection(H11Protocol):
+    """Closes when there are too many, or when the head of a request takes too long."""
+
+    limits: ClassVar[Limits] = Limits()
+    _late: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        if len(self.connections) > self.limits.connections:
+            transport.abort()
+        else:
+            self._expect_head()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self.conn.their_state is h11.IDLE and not self.transport.is_closing():
+            self._expect_head()
+        else:
+            self._forget()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._forget()
+        super().connection_lost(exc)
+
+    def send_400_response(self, msg: str) -> None:
+        """In our words, and with the status that fits; nothing where an answer is already on its way."""
+        problem = sys.exc_info()[1]  # that the base class is handling
+        status = HTTPStatus(getattr(problem, "error_status_hint", HTTPStatus.BAD_REQUEST))
+        too_large = status == HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+        said = "expected smaller headers" if too_large else "expected a request of HTTP/1.1"
+        answer = error_response(status, "BadRequest", said, headers={"Connection": "close"})
+        with suppress(h11.LocalProtocolError):
+            head = h11.Response(status_code=status, headers=answer.raw_headers, reason=status.phrase.encode())
+            for event in (head, h11.Data(data=bytes(answer.body)), h11.EndOfMessage()):
+                self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
+
+    def _expect_head(self) -> None:
+        if self._late is None:
+            self._late = self.loop.call_later(self.limits.head_seconds, self._give_up)
+
+    def _give_up(self) -> None:
+        self.transport.close()
+
+    def _forget(self) -> None:
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None
+
+
+def bounded(limits: Limits) -> type[Connection]:
+    """Connections that keep to ``limits``."""
+    return type("BoundedConnection", (Connection,), {"limits": limits})

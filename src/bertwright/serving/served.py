@@ -1,0 +1,168 @@
+"""One model that is served: its name, what it can, its waiting room and its thread."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from bertwright.errors import InputError, NonFiniteError
+from bertwright.inference.fill_mask import MASK
+from bertwright.inference.model import Model
+from bertwright.progress import Silent
+from bertwright.serving.answering import Answerer, Told
+from bertwright.serving.limits import Limits
+from bertwright.serving.questions import (
+    Blanks,
+    Continuation,
+    Embedding,
+    Following,
+    Likelihood,
+    Prediction,
+    Question,
+    Vector,
+)
+from bertwright.serving.waiting import Waiter, WaitingRoom
+
+_LEAST_BATCH = 512  # tokens
+_BATCH_SECONDS = 1.0
+_TEXT = "A sentence of the usual kind, neither very short nor very long. " * 4
+_PAIR = (_TEXT, _TEXT)
+_ROWS: dict[str, Any] = {
+    "tag": _TEXT,
+    "answer": _PAIR,
+    "choose": (_TEXT, ("this", "that")),
+}
+"""An input for each kind of task that takes neither texts nor pairs."""
+
+
+class Served:
+    """A model behind a queue.
+
+    Every answer it can give is tried once, which also builds its networks and compiles what is compiled.
+
+    Args:
+        name: by which requests ask for it.
+        told: hears of every batch.
+
+    Raises:
+        NonFiniteError: the weights give no finite numbers.
+        InputError: there is nothing that the model can answer.
+    """
+
+    def __init__(self, name: str, model: Model, limits: Limits, told: Told) -> None:
+        self.name, self.model = name, model
+        self._trials = {question.ability: question for question in _trials(model) if _works(question, model)}
+        if not self._trials:
+            raise InputError.at(
+                model.folder.path, "a model with something to answer", "none that can be asked"
+            )
+        again = next(iter(self._trials.values()))
+        begun = time.monotonic()
+        first = again.answers(model, again.rows, Silent())[0]
+        pace = again.tokens(self.longest) / max(time.monotonic() - begun, 1e-6)
+        self._dimensions = len(first.numbers) if isinstance(first, Vector) else None
+        self._limits = replace(limits, batch_tokens=_batch_tokens(model, pace, limits.batch_tokens))
+        self.room = WaitingRoom(self._limits)
+        self.answerer = Answerer(model, self.room, told)
+        self.sound = True
+        """Whether the model answered when it was last tried."""
+
+    @property
+    def abilities(self) -> tuple[str, ...]:
+        """What can be asked: the last parts of the addresses."""
+        return tuple(self._trials)
+
+    @property
+    def longest(self) -> int:
+        """Tokens of the longest row that the network sees."""
+        return self.model.config.max_position_embeddings
+
+    def ask(self, question: Question) -> Waiter:
+        """Let ``question`` wait for its answer.
+
+        Raises:
+            InputError: it is none for this model.
+            Full, Closed: it may not wait.
+        """
+        question.require(self.model, self._limits)
+        tokens = question.tokens(self.longest)
+        if tokens > self._limits.waiting_tokens:
+            most = self._limits.waiting_tokens
+            raise InputError(f"input: expected work for at most about {most:,} tokens, got {tokens:,}")
+        return self.room.enter(question, tokens)
+
+    def probe(self) -> Waiter:
+        """Ask what was asked when the model was loaded."""
+        return self.ask(next(iter(self._trials.values())))
+
+    @property
+    def ready(self) -> bool:
+        """Whether it is likely to answer now."""
+        silent = self.answerer.silent_seconds
+        return self.answerer.alive and self.sound and silent < self._limits.stuck_seconds
+
+    def to_dict(self) -> dict[str, Any]:
+        """As ``/v1/models`` has it."""
+        task = self.model.folder.task
+        return {
+            "id": self.name,
+            "object": "model",
+            "owned_by": "bertwright",
+            "abilities": list(self.abilities),
+            "task": _task(self.model) if task is not None and Prediction.ability in self._trials else None,
+            "dimensions": self._dimensions,
+            "max_length": self.model.sentence_recipe().max_length or self.longest,
+            "precision": self.model.precision,
+        }
+
+
+def named(served: Mapping[str, Served], name: str | None) -> Served | None:
+    """The model called so; the only one where no name is given."""
+    if name is None and len(served) == 1:
+        return next(iter(served.values()))
+    return served.get(name or "")
+
+
+def _trials(model: Model) -> Iterable[Question]:
+    """One question of every kind."""
+    yield Embedding((_TEXT,))
+    if model.folder.task is not None:
+        yield Prediction((_row(model),))
+    yield Blanks((MASK,))
+    yield Following((_PAIR,))
+    yield Likelihood(("A sentence.",))
+    yield Continuation(("A sentence",), max_tokens=1)
+
+
+def _row(model: Model) -> Any:
+    pairs = model.task.columns.text_pair is not None
+    return _ROWS.get(model.task.kind, _PAIR if pairs else _TEXT)
+
+
+def _batch_tokens(model: Model, pace: float, most: int) -> int:
+    """As many as take a second at a ``pace`` in tokens a second; on a GPU as many as may be."""
+    if model.device.type != "cpu":
+        return most
+    return min(most, max(_LEAST_BATCH, round(pace * _BATCH_SECONDS)))
+
+
+def _works(question: Question, model: Model) -> bool:
+    try:
+        question.answers(model, question.rows, Silent())
+    except NonFiniteError:
+        raise
+    except InputError:  # a head that is not there
+        return False
+    return True
+
+
+def _task(model: Model) -> dict[str, Any]:
+    stored = model.task.to_dict()
+    return {
+        "kind": stored["kind"],
+        "pairs": model.task.columns.text_pair is not None,
+        "labels": stored.get("labels"),
+        "problem_type": stored.get("problem_type"),
+    }

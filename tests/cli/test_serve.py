@@ -1,0 +1,96 @@
+"""``bertwright serve``: a real process from its first line to its end, and what it refuses."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from cli.conftest import Command
+
+KEY = "0123456789abcdef"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_process_serves_until_it_is_told_to_end(
+    number: signal.Signals, classifier_folder: Path, pretrained_folder: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "key").write_text(KEY + "\n")
+    arguments = [f"sentiment={classifier_folder}", str(pretrained_folder), "--port", "0", "--json"]
+    arguments += ["--api-key-file", str(tmp_path / "key")]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bertwright", "serve", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    told = json.loads(process.stdout.readline())
+    assert told["models"] == ["sentiment", pretrained_folder.name]
+    headers = {"Authorization": f"Bearer {KEY}"}
+    with httpx.Client(base_url=told["url"], headers=headers, timeout=60, trust_env=False) as client:
+        answer = client.post("/v1/predict", json={"model": "sentiment", "input": "a fine film"})
+        assert answer.status_code == 200
+        assert client.get("/v1/models", headers={"Authorization": ""}).status_code == 401
+        process.send_signal(number)
+        out, err = process.communicate(timeout=30)
+    assert (process.returncode, out) == (0, ""), err
+    assert "stopped" in err and "Traceback" not in err and KEY not in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "at least one model folder"),
+        (["{model}", "--port", "70000"], "0 to 65535"),
+        (["{model}", "--port", "http"], "whole number"),
+        (["{model}", "--port", "-1"], "at least 0"),
+        (["{model}", "--host", "0.0.0.0"], "--api-key-file and --allow-host"),
+        (["{model}", "--host", "0.0.0.0", "--allow-host", "me.example"], "--api-key-file and --allow-host"),
+        (["{model}", "--host", "nowhere.invalid"], "--api-key-file and --allow-host"),
+        (["{model}", "{model}"], "each name once"),
+        (["a={model}", "a={model}"], "each name once"),
+        (["nothing-there"], "nothing-there"),
+        (["a=nothing-there"], "nothing-there"),
+        (["{model}", "--api-key-file", "{folder}/none"], "a file with a key"),
+        (["{model}", "--api-key-file", "{folder}/short"], "at least 16"),
+        (["{model}", "--api-key-file", "{folder}/two"], "one key"),
+        (["{model}", "--port", "{taken}"], "--port 0"),
+        (
+            ["{model}", "--host", "192.0.2.1", "--allow-host", "a", "--api-key-file", "{folder}/key"],
+            "192.0.2.1",
+        ),
+    ],
+)
+def test_what_is_refused_before_anything_listens(
+    arguments: list[str], said: str, command: Command, classifier_folder: Path, tmp_path: Path
+) -> None:
+    for name, text in {"short": "abc", "two": f"{KEY} {KEY}", "key": KEY}.items():
+        (tmp_path / name).write_text(text)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        values = {"model": classifier_folder, "folder": tmp_path, "taken": taken.getsockname()[1]}
+        answer = command("serve", *(argument.format(**values) for argument in arguments))
+    assert answer.code == 2, answer
+    assert said in answer.err and answer.err.count("\n") <= 2
+    assert KEY not in answer.err and "abc" not in answer.err
+
+
+def test_what_serving_needs_is_named(
+    command: Command, classifier_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = importlib.util.find_spec
+
+    def without_uvicorn(name: str, *rest: Any) -> Any:
+        return None if name == "uvicorn" else found(name, *rest)
+
+    monkeypatch.setattr(importlib.util, "find_spec", without_uvicorn)
+    answer = command("serve", classifier_folder)
+    assert answer.code == 2
+    assert "pip install 'bertwright[serve]'" in answer.err

@@ -1,0 +1,334 @@
+"""Too many questions, questions that fail, clients that leave or dawdle, and the end."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+import pytest
+from serving.conftest import error_of, running
+
+from bertwright.errors import NonFiniteError
+from bertwright.inference.model import Model, load
+from bertwright.serving.answering import Answerer
+from bertwright.serving.limits import Limits
+from bertwright.serving.questions import Embedding, Question
+from bertwright.serving.server import Place
+from bertwright.serving.waiting import Closed, Full, WaitingRoom
+
+E = "/v1/embeddings"
+
+
+class Held:
+    """Holds up every answer until it is let go; counts the texts that reached the model."""
+
+    def __init__(self) -> None:
+        self.gate = threading.Event()
+        self.seen: list[str] = []
+        self._embed = Model.embed_texts
+
+    def install(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def embed_texts(model: Model, texts: Sequence[str], **options: Any) -> Any:
+            assert self.gate.wait(60)
+            self.seen += texts
+            if any("poison" in text for text in texts):
+                raise NonFiniteError("poisoned")
+            return self._embed(model, texts, **options)
+
+        monkeypatch.setattr(Model, "embed_texts", embed_texts)
+
+
+@pytest.fixture
+def held(monkeypatch: pytest.MonkeyPatch) -> Iterator[Held]:
+    found = Held()
+    found.gate.set()  # the server's own trial
+    found.install(monkeypatch)
+    yield found
+    found.gate.set()
+
+
+@pytest.fixture
+def model(models: dict[str, Model]) -> Model:
+    return models["pretrained"]
+
+
+def until(condition: Callable[[], object], seconds: float = 20.0) -> None:
+    """Wait for something that is to happen."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.01)
+
+
+def test_overload_is_refused_at_once_and_the_rest_is_answered(model: Model, held: Held) -> None:
+    limits = Limits(waiting_requests=4)
+    with running({"m": model}, limits=limits) as server, ThreadPoolExecutor(20) as pool:
+        held.gate.clear()
+        asked = [pool.submit(server.post, E, input=f"the old man {n}") for n in range(20)]
+        until(lambda: sum(one.done() for one in asked) == 16)
+        refused = [one.result() for one in asked if one.done()]
+        assert {one.status_code for one in refused} == {429}
+        assert all(int(one.headers["retry-after"]) >= 1 for one in refused)
+        assert {error_of(one)["type"] for one in refused} == {"Overloaded"}
+        held.gate.set()
+        good = [one.result() for one in asked if one.result().status_code != 429]
+        assert [one.status_code for one in good] == 4 * [200]
+        until(lambda: server.server.served["m"].room.requests == 0)
+        assert server.server.served["m"].room.tokens == 0
+
+
+def test_work_that_is_too_much_altogether_is_refused_by_its_size(model: Model, held: Held) -> None:
+    limits = Limits(waiting_tokens=400)
+    with running({"m": model}, limits=limits) as server:
+        status, error = server.refusal(E, input=32 * [100 * "a"])
+        assert status == 422 and "400 tokens" in error["message"]
+        assert server.post(E, input="a").status_code == 200
+
+
+def test_an_answer_that_does_not_come_is_told_in_time(model: Model, held: Held) -> None:
+    limits = Limits(answer_seconds=0.3, waiting_requests=2)
+    with running({"m": model}, limits=limits) as server:
+        held.gate.clear()
+        for _ in range(4):  # those that wait behind the first give their place back
+            status, error = server.refusal(E, input="a")
+            assert (status, error["type"]) == (503, "TooLate")
+        held.gate.set()
+        until(lambda: server.post(E, input="b").status_code == 200)
+        assert held.seen.count("a") == 1, "what nobody waits for any more is not computed"
+
+
+def test_clients_that_leave_cost_nothing(model: Model, held: Held) -> None:
+    with running({"m": model}) as server:
+        held.gate.clear()
+        blocker = threading.Thread(target=server.post, args=(E,), kwargs={"input": "first"})
+        blocker.start()
+        room = server.server.served["m"].room
+        until(lambda: room.requests == 1)
+        body = json.dumps({"input": "gone"}).encode()
+        head = f"POST {E} HTTP/1.1\r\nHost: localhost:{server.server.port}\r\n"
+        head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        clients = []
+        for _ in range(20):
+            client = socket.create_connection(("127.0.0.1", server.server.port))
+            client.sendall(head.encode() + body)
+            clients.append(client)
+        until(lambda: room.requests == 21)
+        for client in clients:
+            client.close()
+        until(lambda: room.requests == 1)
+        held.gate.set()
+        blocker.join()
+        assert server.post(E, input="after").status_code == 200
+        assert "gone" not in held.seen
+
+
+def test_one_poison_hurts_only_itself(model: Model, held: Held) -> None:
+    words = ("old", "good", "bad", "dull", "great", "poison", "night", "day", "sea")
+    texts = [f"the {word} man" for word in words]
+    expected = {text: model.embed([text])[0] for text in texts if "poison" not in text}
+    with running({"m": model}) as server, ThreadPoolExecutor(20) as pool:
+        held.gate.clear()
+        asked = {text: pool.submit(server.post, E, input=text) for text in texts}
+        until(lambda: server.server.served["m"].room.requests == len(texts))
+        held.gate.set()
+        for text, answer in asked.items():
+            response = answer.result()
+            if "poison" in text:
+                assert response.status_code == 500
+                assert error_of(response)["type"] == "InternalError"
+            else:
+                found = response.json()["data"][0]["embedding"]
+                np.testing.assert_allclose(found, expected[text], atol=1e-5)
+        assert server.client.get("/health/ready").status_code == 200
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_thread_that_dies_is_replaced(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    with running({"m": model}) as server:
+        whole = Answerer._answer
+
+        def die(answerer: Answerer, batch: Any) -> None:
+            monkeypatch.setattr(Answerer, "_answer", whole)
+            raise SystemExit
+
+        monkeypatch.setattr(Answerer, "_answer", die)
+        assert server.post(E, input="a").status_code == 500
+        until(lambda: server.client.get("/health/ready").status_code == 200, 5)
+        assert server.post(E, input="a").status_code == 200
+
+
+def test_a_model_that_is_stuck_is_not_ready_and_then_the_end(model: Model, held: Held) -> None:
+    limits = Limits(stuck_seconds=0.3, hopeless_seconds=2.0, answer_seconds=0.5)
+    with (
+        pytest.raises(AssertionError, match="no sign of life"),
+        running({"m": model}, limits=limits) as server,
+    ):
+        held.gate.clear()
+        assert server.refusal(E, input="a")[0] == 503
+        until(lambda: server.client.get("/health/ready").status_code == 503, 5)
+        assert server.client.get("/health/live").status_code == 200
+        until(lambda: server.server.served["m"].room.closed, 10)
+
+
+def test_an_idle_server_asks_itself(model: Model, held: Held) -> None:
+    with running({"m": model}, limits=Limits(probe_seconds=0.2)) as server:
+        before = len(held.seen)
+        until(lambda: len(held.seen) > before)
+        assert server.client.get("/health/ready").json() == {"status": "ready", "models": {"m": True}}
+
+
+def test_what_was_accepted_is_answered_at_the_end(model: Model, held: Held) -> None:
+    with running({"m": model}) as server, ThreadPoolExecutor(8) as pool:
+        held.gate.clear()
+        asked = [pool.submit(server.post, E, input="a") for _ in range(8)]
+        room = server.server.served["m"].room
+        until(lambda: room.requests == 8)
+        server.server.stop()
+        until(lambda: room.closed)
+        with pytest.raises(Closed):
+            room.enter(Embedding(("b",)), 3)
+        held.gate.set()
+        assert [one.result().status_code for one in asked] == 8 * [200]
+
+
+def test_clients_that_dawdle_are_left(model: Model) -> None:
+    limits = Limits(head_seconds=0.3, body_seconds=0.5)
+    with running({"m": model}, limits=limits) as server:
+        address = ("127.0.0.1", server.server.port)
+        host = f"Host: localhost:{server.server.port}\r\n".encode()
+        with socket.create_connection(address, timeout=10) as silent:
+            assert silent.recv(1) == b""
+        slow = socket.create_connection(address, timeout=10)
+        with slow, pytest.raises((BrokenPipeError, ConnectionResetError)):
+            for byte in b"GET / HTTP/1.1\r\n" + 400 * b"X: y\r\n":
+                slow.sendall(bytes([byte]))
+                time.sleep(0.02)
+        with socket.create_connection(address, timeout=10) as slow:
+            head = (
+                b"POST /v1/embeddings HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: 999\r\n"
+            )
+            slow.sendall(head + host + b"\r\n")
+            received = b""
+            for _ in range(100):
+                slow.sendall(b" ")
+                slow.settimeout(0.02)
+                try:
+                    received += slow.recv(4096)
+                    break
+                except TimeoutError:
+                    continue
+            assert b" 408 " in received
+        with socket.create_connection(address, timeout=10) as second:  # behind a good request, too
+            second.sendall(b"GET /health/live HTTP/1.1\r\n" + host + b"\r\n")
+            assert b" 200 " in second.recv(4096)
+            second.sendall(b"GET /heal")
+            assert second.recv(1) == b""
+
+
+def test_too_many_connections_are_closed(model: Model) -> None:
+    with running({"m": model}, limits=Limits(connections=4)) as server:
+        address = ("127.0.0.1", server.server.port)
+        clients = [socket.create_connection(address, timeout=10) for _ in range(4)]
+        with socket.create_connection(address, timeout=10) as fifth, suppress(ConnectionResetError):
+            assert fifth.recv(1) == b""
+        for client in clients:
+            client.close()
+        until(lambda: server.client.get("/health/live").status_code == 200)
+
+
+class TestWaitingRoom:
+    """By itself, without a server."""
+
+    def question(self, *rows: str, pooling: Any = None) -> Question:
+        return Embedding(rows, pooling)
+
+    def test_first_come_first_served_and_alike_together(self) -> None:
+        room = WaitingRoom(Limits(batch_tokens=10))
+        entered = [
+            room.enter(self.question("a"), 4),
+            room.enter(self.question("b", pooling="cls"), 1),
+            room.enter(self.question("c"), 4),
+            room.enter(self.question("d"), 4),
+            room.enter(self.question("e"), 2),
+        ]
+        assert room.take(0) == [entered[0], entered[2], entered[4]]
+        assert room.take(0) == [entered[1]]
+        assert room.take(0) == [entered[3]]
+        assert room.take(0) == []
+        assert (room.requests, room.tokens) == (5, 15), "they hold their places until they are answered"
+        for waiter in entered:
+            waiter.answer.set_result([])
+        assert (room.requests, room.tokens) == (0, 0)
+
+    def test_one_that_is_larger_than_a_batch_goes_alone(self) -> None:
+        room = WaitingRoom(Limits(batch_tokens=10))
+        large, small = room.enter(self.question("a"), 100), room.enter(self.question("b"), 1)
+        assert room.take(0) == [large]
+        assert room.take(0) == [small]
+
+    def test_places_are_given_back(self) -> None:
+        room = WaitingRoom(Limits(waiting_requests=2, waiting_tokens=10))
+        first, second = room.enter(self.question("a"), 1), room.enter(self.question("b"), 1)
+        with pytest.raises(Full):
+            room.enter(self.question("c"), 1)
+        assert first.answer.cancel()
+        third = room.enter(self.question("c"), 9)
+        assert room.take(0) == [second, third]
+
+    def test_closed(self) -> None:
+        room = WaitingRoom(Limits())
+        waiter = room.enter(self.question("a"), 1)
+        room.close()
+        with pytest.raises(Closed):
+            room.enter(self.question("b"), 1)
+        assert room.take(5) == [waiter]
+        assert room.take(5) == []
+
+
+def test_a_key_is_wanted(model: Model) -> None:
+    key = "0123456789abcdef"
+    with running({"m": model}, place=Place(port=0, key=key)) as server:
+        good = {"Authorization": f"Bearer {key}"}
+        for headers in ({}, {"Authorization": "Bearer x"}, {"Authorization": f"Basic {key}"}, {"X": key}):
+            for method, address in (("POST", E), ("GET", "/v1/models"), ("GET", "/metrics"), ("GET", "/x")):
+                response = server.client.request(method, address, headers=headers, json={"input": "a"})
+                assert response.status_code == 401, (method, address)
+                assert response.headers["www-authenticate"] == "Bearer"
+                error_of(response)
+        for address in ("/", "/page.js", "/health/ready", "/health/live"):
+            assert server.client.get(address).status_code == 200
+        for headers in (good, {"Authorization": f"bearer  {key}"}):
+            assert server.client.post(E, json={"input": "a"}, headers=headers).status_code == 200
+        long = {"Authorization": "Bearer " + 10_000 * "é"}
+        raw_headers = [(b"authorization", long["Authorization"].encode("latin-1"))]
+        assert server.client.get("/v1/models", headers=raw_headers).status_code == 401  # type: ignore[arg-type]
+
+
+def test_a_name_that_is_allowed(model: Model) -> None:
+    place = Place(port=0, allowed_hosts=("Model.example", "other.example:443"))
+    with running({"m": model}, place=place) as server:
+        port = server.server.port
+        for host, status in (
+            ("model.example", 200),
+            (f"model.example:{port}", 200),
+            ("other.example:443", 200),
+            ("other.example", 421),
+            (f"other.example:{port}", 421),
+            ("model.example:1", 421),
+        ):
+            assert server.client.get("/health/live", headers={"Host": host}).status_code == status, host
+
+
+def test_nothing_of_the_machine_is_shown(model: Model) -> None:
+    with running({"m": load(model.folder.path)}) as server:
+        for address in ("/v1/models", "/health/ready", "/metrics", "/openapi.json", "/nothing", "/"):
+            assert str(model.folder.path) not in server.client.get(address).text
+        told = server.client.get("/metrics").text
+        assert "bertwright_ready" in told and "python_info" not in told
