@@ -161,6 +161,18 @@ def inference_rows(result: dict[str, Any]) -> Iterator[list[str]]:
     ]
 
 
+def serving_rows(result: dict[str, Any]) -> Iterator[list[str]]:
+    """Single requests to a server."""
+    for case in result["results"]:
+        ours, theirs = list(case["requests_per_second"].values())[:2]
+        yield [
+            f"serving: vectors of single sentences, clients: {case['clients']}",
+            f"{ours:,} requests/s",
+            f"{theirs:,} (FastAPI and sentence-transformers)",
+            f"{case['ratio']:.2f} times",
+        ]
+
+
 def gpu_rows(result: dict[str, Any]) -> Iterator[list[str]]:
     """A pre-training step on a GPU."""
     for case in result["results"]:
@@ -195,6 +207,7 @@ BENCHMARKS: Mapping[str, Callable[[dict[str, Any]], Iterator[list[str]]]] = {
     "finetuning_speed": finetuning_rows,
     "loading": loading_rows,
     "inference": inference_rows,
+    "serving": serving_rows,
     **({"gpu_step": gpu_rows} if torch.cuda.is_available() else {}),
 }
 

@@ -151,7 +151,8 @@ const cosine = (a, b) => dot(a, b) / (Math.sqrt(dot(a, a) * dot(b, b)) || 1);
 function similarityTable(texts, vectors) {
   const values = vectors.map((a) => vectors.map((b) => cosine(a, b)));
   const least = Math.min(...values.flat());
-  const cell = (value) => tint(el('td', { className: 'tint' }, value.toFixed(2).replace('-0.00', '0.00')), (value - least) / (1 - least || 1));
+  const shown = (value) => value.toFixed(2).replace('-0.00', '0.00');
+  const cell = (value) => tint(el('td', { className: 'tint' }, shown(value)), (value - least) / (1 - least || 1));
   const row = (text, at) => el('tr', {},
     el('th', { scope: 'row', dir: 'auto', title: text }, `${at + 1}. ${text}`), ...values[at].map(cell));
   const head = el('tr', {}, el('td'), ...texts.map((_, at) => el('th', { scope: 'col' }, String(at + 1))));
