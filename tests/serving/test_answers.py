@@ -19,6 +19,7 @@ from bertwright.inference.model import Model
 TEXTS = ["The old man saw the sea.", "never", "A " + "very " * 60 + "long story", "[CLS] [SEP] \u202e ☃"]
 PAIR = {"text": "He opened the door.", "text_pair": "The room was dark."}
 
+NAMES = tuple(f'bertwright_batch_rows_{what}{{ability="embeddings"}}' for what in ("sum", "count"))
 ROWS: dict[str, tuple[Any, Any]] = {
     "classifier": ("a fine film", "a fine film"),
     "pairs": (PAIR, (PAIR["text"], PAIR["text_pair"])),
@@ -170,11 +171,11 @@ def test_many_clients_get_their_own_answers(served: Running, models: dict[str, M
             (answer,) = served.answers("/v1/predict", model="classifier", input=text)["answers"]
             assert answer["label"] == labels[number % len(texts)]["label"]
 
+    before = {name: _figure(served, name) for name in NAMES}
     with ThreadPoolExecutor(16) as pool:
         list(pool.map(ask, range(3 * len(texts))))
-    together = _figure(served, 'bertwright_batch_rows_sum{ability="embeddings"}')
-    batches = _figure(served, 'bertwright_batch_rows_count{ability="embeddings"}')
-    assert together > batches, "nothing was answered together"
+    together, batches = (_figure(served, name) - before[name] for name in NAMES)
+    assert together == 3 * len(texts) / 2 > batches, "nothing was answered together"
 
 
 def _figure(served: Running, name: str) -> float:

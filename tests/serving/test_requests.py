@@ -104,6 +104,7 @@ def test_the_usual_request_is_answered(served: Running) -> None:
         (400, ["Content-Length: 5", "Content-Length: 6"]),
         (400, ["Transfer-Encoding: chunked", "Content-Length: 36"]),
         (400, ["X-Folded: a\r\n b: c\x00"]),
+        (400, ["Transfer-Encoding: gzip, chunked", "Content-Length:"]),
         (431, ["X-Large: " + 20_000 * "a"]),
     ],
     ids=lambda value: " ".join(value)[:60] if isinstance(value, list) else str(value),
@@ -133,12 +134,15 @@ def test_many_headers_are_too_many(served: Running) -> None:
         (404, "GET /%2e%2e/%2e%2e/etc/passwd HTTP/1.1"),
         (404, "GET /page/index.html HTTP/1.1"),
         (404, "GET /docs HTTP/1.1"),
+        (404, "GET /v1/models/ HTTP/1.1"),
+        (404, "GET /v1/models/nobody HTTP/1.1"),
+        (431, f"GET /{20_000 * 'a'} HTTP/1.1"),
         (405, "TRACE / HTTP/1.1"),
         (405, "CONNECT /x HTTP/1.1"),
         (405, "OPTIONS /v1/embeddings HTTP/1.1"),
         (405, "DELETE /v1/embeddings HTTP/1.1"),
         (405, "GET /v1/embeddings HTTP/1.1"),
-        (505, "GET / HTTP/9.9"),
+        (400, "GET / HTTP/9.9"),
         (400, "\x16\x03\x01\x02\x00\x01"),
         (400, "GET  /  HTTP/1.1"),
     ],
@@ -165,6 +169,11 @@ def test_chunks(served: Running) -> None:
     assert raw(served, chunked(3 * part + b"0\r\n\r\n"))[0] in (413, 0)
 
 
+def test_a_body_where_none_belongs(served: Running) -> None:
+    lines = ["GET / HTTP/1.1", f"Host: localhost:{served.server.port}", "Content-Length: 5", "", "hello"]
+    assert raw(served, "\r\n".join(lines).encode())[0] == 413
+
+
 def test_pipelined_requests_are_answered_in_order(served: Running) -> None:
     bodies = [json.dumps({"model": "pretrained", "input": n * "a "}).encode() for n in range(1, 21)]
     requests = [post(served, body, "Connection: keep-alive") for body in bodies[:-1]]
@@ -176,7 +185,7 @@ def test_pipelined_requests_are_answered_in_order(served: Running) -> None:
 @pytest.mark.parametrize(
     ("status", "body"),
     [
-        (422, b""),
+        (400, b""),
         (400, GOOD + b"x"),
         (400, b'{"input": "a'),
         (400, b'{"input": "\xff"}'),
@@ -202,6 +211,8 @@ def test_bodies_that_are_no_json_object(served: Running, status: int, body: byte
 
 
 E = "/v1/embeddings"
+PAIR = {"text": "a", "text_pair": "b"}
+LARGE = 10 * "[MASK]" + 5_000 * "a "
 CASES: list[tuple[int, str, str | None, dict[str, Any]]] = [
     (422, E, "input", {"model": "pretrained"}),
     (422, E, "input", {"model": "pretrained", "input": None}),
@@ -221,7 +232,7 @@ CASES: list[tuple[int, str, str | None, dict[str, Any]]] = [
     (422, E, "dimensions", {"model": "pretrained", "input": "a", "dimensions": 0}),
     (422, E, "dimensions", {"model": "pretrained", "input": "a", "dimensions": -1}),
     (422, E, "dimensions", {"model": "pretrained", "input": "a", "dimensions": True}),
-    (422, E, "input", {"model": "pretrained", "input": "a", "dimensions": 9999}),
+    (422, E, "dimensions", {"model": "pretrained", "input": "a", "dimensions": 9999}),
     (404, E, "model", {"model": "nobody", "input": "a"}),
     (404, E, "model", {"model": "/etc/passwd", "input": "a"}),
     (422, E, "model", {"input": "a"}),
@@ -229,22 +240,31 @@ CASES: list[tuple[int, str, str | None, dict[str, Any]]] = [
     (404, "/v1/fill-mask", "model", {"model": "classifier", "input": "[MASK]"}),
     (404, "/v1/predict", "model", {"model": "pretrained", "input": "a"}),
     (404, "/v1/generate", "model", {"model": "pretrained", "input": "a"}),
-    (422, "/v1/fill-mask", "input", {"model": "pretrained", "input": "no blank"}),
-    (422, "/v1/fill-mask", "input", {"model": "pretrained", "input": 11 * "[MASK] "}),
+    (422, "/v1/fill-mask", "input.0", {"model": "pretrained", "input": "no blank"}),
+    (422, "/v1/fill-mask", "input.0", {"model": "pretrained", "input": 11 * "[MASK] "}),
     (422, "/v1/fill-mask", "top_k", {"model": "pretrained", "input": "[MASK]", "top_k": 0}),
     (422, "/v1/fill-mask", "top_k", {"model": "pretrained", "input": "[MASK]", "top_k": -1}),
     (422, "/v1/fill-mask", "top_k", {"model": "pretrained", "input": "[MASK]", "top_k": 10**9}),
     (422, "/v1/fill-mask", "top_k", {"model": "pretrained", "input": "[MASK]", "top_k": "5"}),
     (422, "/v1/fill-mask", "top_k", {"model": "pretrained", "input": "[MASK]", "top_k": True}),
-    (422, "/v1/predict", "input", {"model": "pairs", "input": "one text"}),
-    (422, "/v1/predict", "input", {"model": "classifier", "input": {"text": "a", "text_pair": "b"}}),
-    (422, "/v1/predict", "input", {"model": "classifier", "input": {"words": ["a"]}}),
-    (422, "/v1/predict", "input", {"model": "classifier", "input": {}}),
+    (
+        422,
+        "/v1/fill-mask",
+        "input",
+        {"model": "pretrained", "input": 10 * "[MASK]" + 5_000 * "a ", "top_k": 100},
+    ),
+    (422, E, None, {"model": "pretrained", "input": "a", **{str(number): 1 for number in range(100)}}),
+    (422, E, "x" * 59 + "…", {"model": "pretrained", "input": "a", "x" * 1000: 1}),
+    (422, "/v1/predict", "input.1", {"model": "pairs", "input": [PAIR, "one text"]}),
+    (422, "/v1/predict", "input.0", {"model": "pairs", "input": "one text"}),
+    (422, "/v1/predict", "input.0", {"model": "classifier", "input": {"text": "a", "text_pair": "b"}}),
+    (422, "/v1/predict", "input.0", {"model": "classifier", "input": {"words": ["a"]}}),
+    (422, "/v1/predict", "input.0", {"model": "classifier", "input": {}}),
     (422, "/v1/predict", "input.label", {"model": "classifier", "input": {"text": "a", "label": "b"}}),
-    (422, "/v1/predict", "input", {"model": "tag", "input": {"text": "a", "text_pair": "b"}}),
+    (422, "/v1/predict", "input.0", {"model": "tag", "input": {"text": "a", "text_pair": "b"}}),
     (422, "/v1/predict", "input.words.1", {"model": "tag", "input": {"words": ["a", ""]}}),
-    (422, "/v1/predict", "input", {"model": "tag", "input": {"words": 300 * [100 * "a"]}}),
-    (422, "/v1/predict", "input", {"model": "answer", "input": {"question": "who ?"}}),
+    (422, "/v1/predict", "input.0", {"model": "tag", "input": {"words": 300 * [100 * "a"]}}),
+    (422, "/v1/predict", "input.0", {"model": "answer", "input": {"question": "who ?"}}),
     (422, "/v1/predict", "input.choices", {"model": "choose", "input": {"question": "a", "choices": ["b"]}}),
     (422, "/v1/next-sentence", "input.text_pair", {"model": "pretrained", "input": {"text": "a"}}),
     (
@@ -256,7 +276,7 @@ CASES: list[tuple[int, str, str | None, dict[str, Any]]] = [
     (422, "/v1/score", "input", {"model": "pretrained", "input": 32 * [9_000 * "ab "[:2]]}),
     (422, "/v1/generate", "top_p", {"model": "left-to-right", "input": "a", "top_p": 0}),
     (422, "/v1/generate", "max_tokens", {"model": "left-to-right", "input": "a", "max_tokens": 10_000}),
-    (422, "/v1/generate", "input", {"model": "left-to-right", "input": "a", "max_tokens": 100}),
+    (422, "/v1/generate", "max_tokens", {"model": "left-to-right", "input": "a", "max_tokens": 100}),
     (422, "/v1/generate", "seed", {"model": "left-to-right", "input": "a", "seed": -1}),
 ]
 
@@ -276,8 +296,8 @@ def test_texts_that_are_long_to_read_are_read_quickly(served: Running) -> None:
         texts = [(20_000 // len(unit)) * unit for _ in range(4)]
         begun = time.process_time()
         response = served.post(E, model="pretrained", input=["a" + text[:-1] for text in texts])
-        assert response.status_code == 200, response.text
-        assert time.process_time() - begun < 20, unit
+        assert response.status_code in (200, 422), response.text  # 422: more than is done in 30 s here
+        assert time.process_time() - begun < 20, unit  # to read them; what is quadratic takes minutes
 
 
 def test_special_tokens_in_a_text_are_text(served: Running) -> None:
@@ -303,7 +323,7 @@ def test_random_bytes_are_never_our_mistake(served: Running) -> None:
     for _ in range(300):
         request = changed(good, chance)
         status, answer = raw(served, request, leave=True)
-        assert status < 500 or status == 505, (request, answer)
+        assert status < 500, (request, answer)
         assert b"Traceback" not in answer
         answered += status != 0
     assert answered > 100, "most changes break a request, and that is told"
@@ -340,6 +360,7 @@ def test_the_description(served: Running) -> None:
         "/v1/score",
         "/v1/generate",
         "/v1/models",
+        "/v1/models/{name}",
     }
     body = told["components"]["schemas"]["FillMaskRequest"]
     assert body["properties"]["top_k"] == {

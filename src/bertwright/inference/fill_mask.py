@@ -13,6 +13,7 @@ from torch import Tensor
 from bertwright.errors import InputError, UsageError, quote
 from bertwright.model.input_tensors import InputTensors
 from bertwright.model.pretraining_model import BertForPreTraining
+from bertwright.progress import Progress, Silent
 from bertwright.tokenization.encoding import ModelInput
 from bertwright.tokenization.tokenizer import Tokenizer
 
@@ -57,7 +58,12 @@ class Window:
 
 
 def fill_mask(
-    model: BertForPreTraining, tokenizer: Tokenizer, text: str, *, top_k: int = 5
+    model: BertForPreTraining,
+    tokenizer: Tokenizer,
+    text: str,
+    *,
+    top_k: int = 5,
+    progress: Progress | None = None,
 ) -> tuple[FilledMask, ...]:
     """The likeliest tokens for every ``[MASK]`` in ``text``, in the order of the text.
 
@@ -67,6 +73,7 @@ def fill_mask(
         model: in evaluation mode.
         text: with ``[MASK]`` for each blank.
         top_k: candidates a blank; at most the size of the vocabulary are given.
+        progress: advances by blanks; its stage is begun and ended by the caller.
 
     Raises:
         InputError: there is no blank, or there are more than 100.
@@ -80,12 +87,14 @@ def fill_mask(
     room = model.config.max_position_embeddings - 2
     windows = plan_windows(len(encoding.ids), masks, room)
     answers: list[FilledMask] = []
+    watch = progress or Silent()
     for window in windows:
         logits = _ask(model, tokenizer, encoding.ids, window)  # (P, V)
         for mask, row in zip(window.masks, logits, strict=True):
             offsets = encoding.offsets[mask]
             candidates = _candidates(row, tokenizer, text, offsets, top_k)
             answers.append(FilledMask(mask + 1, (offsets[0], offsets[1]), candidates))
+        watch.advance(len(window.masks))
     return tuple(answers)
 
 

@@ -121,6 +121,7 @@ def generate(
                 break
             for text, shares in reader.next_shares():
                 _grow(text, _chosen(shares, top_p, seed, text.number, step), tokenizer.vocabulary.sep_id)
+            watch.advance(0)  # a sign of life
         watch.advance(len(group))
     return [_finished(text, tokenizer, max_tokens) for text in growing]
 

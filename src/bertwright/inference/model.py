@@ -126,8 +126,15 @@ class Model:
 
         return open_task(self.folder)
 
-    def fill_mask(self, text: str, top_k: int = 5) -> tuple[FilledMask, ...]:
+    def fill_mask(
+        self, text: str, top_k: int = 5, *, progress: Progress | None = None
+    ) -> tuple[FilledMask, ...]:
         """The ``top_k`` likeliest tokens for every ``[MASK]`` in ``text``, in the order of the text.
+
+        Args:
+            text: with ``[MASK]`` for each blank.
+            top_k: candidates a blank.
+            progress: advances by blanks.
 
         Raises:
             ModelError: the model has no masked-language head, or is left-to-right.
@@ -140,7 +147,8 @@ class Model:
                 "a left-to-right one",
                 hint="it does not see what stands behind a blank; bertwright generate continues a text",
             )
-        return fill_mask(self._pretraining("masked_language"), self.tokenizer, text, top_k=top_k)
+        model, watch = self._pretraining("masked_language"), Inner.of(progress)
+        return fill_mask(model, self.tokenizer, text, top_k=top_k, progress=watch)
 
     def next_sentence(self, a: str, b: str) -> float:
         """Probability that ``b`` is what followed ``a``.

@@ -13,6 +13,11 @@ from bertwright.progress import Silent
 from bertwright.serving.questions import Question
 from bertwright.serving.waiting import Waiter, WaitingRoom
 
+
+class Abandoned(RunError):
+    """Nobody waits for the answer any more."""
+
+
 Told = Callable[[Question, int, float], None]
 """Hears of every batch: its question, how many rows, and the seconds that it took."""
 
@@ -28,6 +33,8 @@ class Answerer:
         self._model, self._room, self._told = model, room, told
         self._heart = _Heart()
         self._thread: threading.Thread | None = None
+        self.answered = time.monotonic()
+        """When the model last answered, or was tried before this began."""
 
     def start(self) -> None:
         """Begin, or begin again where the thread has ended."""
@@ -44,11 +51,6 @@ class Answerer:
         """Since the last sign of life while it is answering; 0 while it waits."""
         return self._heart.silent_seconds
 
-    @property
-    def rested_seconds(self) -> float:
-        """Since it last answered or began."""
-        return time.monotonic() - self._heart.last
-
     def _run(self) -> None:
         while not (self._room.closed and not self._room.requests):
             if batch := self._room.take(seconds=1.0):
@@ -64,44 +66,49 @@ class Answerer:
         """Answer ``batch``; where that fails, its halves, so that one question fails alone."""
         first = batch[0].question
         rows = [row for waiter in batch for row in waiter.question.rows]
-        begun = time.monotonic()
+        begun, self._heart.batch = time.monotonic(), batch
         try:
             answers = first.answers(self._model, rows, self._heart)
             if len(answers) != len(rows):
                 raise RunError(f"expected {len(rows)} answers, got {len(answers)}")
         except Exception as problem:
-            if len(batch) == 1:
-                _settle(batch[0], problem)
+            if len(batch) == 1 or isinstance(problem, Abandoned):
+                for waiter in batch:
+                    _settle(waiter, problem)
                 return
             for half in (batch[: len(batch) // 2], batch[len(batch) // 2 :]):
                 self._answer(half)
             return
-        self._told(first, len(rows), time.monotonic() - begun)
+        self.answered = time.monotonic()
+        self._told(first, len(rows), self.answered - begun)
         place = iter(answers)
         for waiter in batch:
             _settle(waiter, [next(place) for _ in waiter.question.rows])
 
 
 class _Heart(Silent):
-    """Beats while an answer is being made."""
+    """Beats while an answer is being made, and stops where nobody waits for it."""
 
     def __init__(self) -> None:
-        self.last = time.monotonic()
-        self._busy = False
+        self.batch: Sequence[Waiter] = ()
+        self._last: float | None = None  # None while it rests
 
     def __enter__(self) -> _Heart:
-        self.last, self._busy = time.monotonic(), True
+        self._last = time.monotonic()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.last, self._busy = time.monotonic(), False
+        self._last, self.batch = None, ()
 
     def advance(self, amount: float = 1, note: str = "") -> None:
-        self.last = time.monotonic()
+        self._last = time.monotonic()
+        if not any(waiter.wanted for waiter in self.batch):
+            raise Abandoned("nobody waits for the answer")
 
     @property
     def silent_seconds(self) -> float:
-        return time.monotonic() - self.last if self._busy else 0.0
+        last = self._last
+        return 0.0 if last is None else time.monotonic() - last
 
 
 def _settle(waiter: Waiter, result: list[Any] | Exception) -> None:

@@ -32,20 +32,30 @@ from bertwright.serving.questions import (
     Question,
     Vector,
 )
-from bertwright.serving.refusals import BUSY_SECONDS, Refusal, json_response
+from bertwright.serving.refusals import LATER, Refusal, json_response
 from bertwright.serving.routes import counted_route, response_of
 from bertwright.serving.rows import task_rows
 from bertwright.serving.served import Served, named
-from bertwright.serving.waiting import Waiter
+from bertwright.serving.waiting import Closed, Waiter
 
 
 def application(served: Mapping[str, Served], access: Access, limits: Limits, figures: Figures) -> ASGIApp:
     """Everything that is answered, behind the gate."""
-    app = FastAPI(title="bertwright", version=bertwright.__version__, docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title="bertwright",
+        version=bertwright.__version__,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,  # behind a proxy the address of a redirection would be a wrong one
+    )
     app.include_router(_asking(Asking(served, limits), figures))
     app.include_router(_looking(served, figures))
-    app.add_exception_handler(HTTPException, lambda _, problem: response_of(problem))
-    return Gate(app, access, limits)
+    app.add_exception_handler(HTTPException, _not_found)
+    return Gate(app, access, limits, figures.refused)
+
+
+async def _not_found(_: Request, problem: Exception) -> Response:
+    return response_of(problem)
 
 
 class Asking:
@@ -58,6 +68,7 @@ class Asking:
         """A vector for every text, as OpenAI's API gives them."""
         one, rows = self._model(asked, Embedding), _rows(asked.input)
         question = Embedding(rows, asked.pooling, asked.normalize)
+        _require_dimensions(asked.dimensions, one.dimensions)
         vectors: list[Vector] = await self._answers(request, one, question)
         numbers = [_shortened(vector.numbers, asked.dimensions) for vector in vectors]
         encode = _base64 if asked.encoding_format == "base64" else _list
@@ -72,7 +83,7 @@ class Asking:
         ]
         tokens = sum(vector.tokens for vector in vectors)
         usage = {"prompt_tokens": tokens, "total_tokens": tokens}
-        return json_response({"object": "list", "data": data, "model": one.name, "usage": usage})
+        return await _written({"object": "list", "data": data, "model": one.name, "usage": usage})
 
     async def predict(self, request: Request, asked: schema.PredictRequest) -> Response:
         """The fine-tuned answer for every row."""
@@ -121,7 +132,7 @@ class Asking:
 
     async def _answered(self, request: Request, one: Served, question: Question, **more: Any) -> Response:
         answers = await self._answers(request, one, question)
-        return json_response({"model": one.name, **more, "answers": answers})
+        return await _written({"model": one.name, **more, "answers": answers})
 
     async def _answers(self, request: Request, one: Served, question: Question) -> list[Any]:
         """Wait for the answers, as long as they may take and somebody wants them.
@@ -130,9 +141,7 @@ class Asking:
             InputError, RunError: there are none.
             Refusal: it took too long, or the client has gone.
         """
-        # What is checked first may take a while for a large text: the other connections go on.
-        waiter = await asyncio.to_thread(one.ask, question)
-        return await _outcome(waiter, request.receive, self._limits.answer_seconds)
+        return await _outcome(one.ask(question), request.receive, self._limits.answer_seconds)
 
 
 def _asking(asking: Asking, figures: Figures) -> APIRouter:
@@ -161,17 +170,20 @@ def _looking(served: Mapping[str, Served], figures: Figures) -> APIRouter:
         """What is served."""
         return json_response({"object": "list", "data": [one.to_dict() for one in served.values()]})
 
+    async def model(name: str) -> Response:
+        """One of them."""
+        if name not in served:
+            raise HTTPException(404, "expected a model that is served")
+        return json_response(served[name].to_dict())
+
     async def live() -> Response:
         """The process answers."""
         return json_response({"status": "live"})
 
     async def ready() -> Response:
         """Every model has answered lately, and is not stuck."""
-        each = {name: one.ready and not one.room.closed for name, one in served.items()}
-        good = all(each.values())
-        return json_response(
-            {"status": "ready" if good else "not ready", "models": each}, 200 if good else 503
-        )
+        good = all(one.ready and not one.room.closed for one in served.values())
+        return json_response({"status": "ready" if good else "not ready"}, 200 if good else 503)
 
     async def metrics() -> Response:
         """For Prometheus."""
@@ -179,6 +191,7 @@ def _looking(served: Mapping[str, Served], figures: Figures) -> APIRouter:
 
     for address, endpoint in (
         ("/v1/models", models),
+        ("/v1/models/{name}", model),
         ("/health/live", live),
         ("/health/ready", ready),
         ("/metrics", metrics),
@@ -206,11 +219,12 @@ async def _outcome(waiter: Waiter, receive: Receive, seconds: float) -> list[Any
             return answer.result()
         if gone.done():
             raise Refusal(499, "ClientGone", "nobody waits for the answer")
-        later = {"Retry-After": str(BUSY_SECONDS)}
-        raise Refusal(503, "TooLate", f"no answer within {seconds:g} s", headers=later)
+        raise Refusal(503, "TooLate", f"no answer within {seconds:g} s", headers=LATER)
+    except asyncio.CancelledError:  # the server does not wait for it any longer
+        raise Closed("the server is being stopped") from None
     finally:
         gone.cancel()
-        answer.cancel()  # gives the place in the queue back, where it is still waiting
+        waiter.leave()
 
 
 async def _gone(receive: Receive) -> None:
@@ -222,16 +236,23 @@ def _rows(given: Any) -> tuple[Any, ...]:
     return tuple(given) if isinstance(given, list) else (given,)
 
 
-def _shortened(numbers: NDArray[np.float32], dimensions: int | None) -> NDArray[np.float32]:
-    """The first ``dimensions`` of a vector (D,), at the length that the whole one had.
+async def _written(answer: dict[str, Any]) -> Response:
+    """A long one is written elsewhere: the other connections go on."""
+    return await asyncio.to_thread(json_response, answer)
 
-    Raises:
-        InputError: it has fewer.
+
+def _require_dimensions(asked: int | None, there: int | None) -> None:
+    """Raises:
+    InputError: there are fewer than ``asked``.
     """
+    if asked is not None and there is not None and asked > there:
+        raise InputError(f"dimensions: expected at most {there}, got {asked}")
+
+
+def _shortened(numbers: NDArray[np.float32], dimensions: int | None) -> NDArray[np.float32]:
+    """The first ``dimensions`` of a vector (D,), at the length that the whole one had."""
     if dimensions is None or dimensions == len(numbers):
         return numbers
-    if dimensions > len(numbers):
-        raise InputError(f"dimensions: expected at most {len(numbers)}, got {dimensions}")
     first = numbers[:dimensions]
     size = np.linalg.norm(first)
     return first if size == 0 else (first * (np.linalg.norm(numbers) / size)).astype(np.float32)

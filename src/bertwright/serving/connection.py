@@ -14,15 +14,17 @@ from typing import ClassVar
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from bertwright.serving.gate import SECURITY
 from bertwright.serving.limits import Limits
 from bertwright.serving.refusals import error_response
 
 
 class Connection(H11Protocol):
-    """Closes when there are too many, or when the head of a request takes too long."""
+    """Closes when there are too many, when the head of a request takes too long, or an answer is not read."""
 
     limits: ClassVar[Limits] = Limits()
     _late: asyncio.TimerHandle | None = None
+    _unread: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -40,15 +42,34 @@ class Connection(H11Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._forget()
+        self.resume_writing()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """The client does not read: it has the time for an answer to begin again."""
+        super().pause_writing()
+        self._unread = self.loop.call_later(self.limits.answer_seconds, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Closing would wait for a client that does not read."""
+        if self.transport.get_write_buffer_size():
+            self.transport.abort()
+        else:
+            super().timeout_keep_alive_handler()
 
     def send_400_response(self, msg: str) -> None:
         """In our words, and with the status that fits; nothing where an answer is already on its way."""
-        problem = sys.exc_info()[1]  # that the base class is handling
-        status = HTTPStatus(getattr(problem, "error_status_hint", HTTPStatus.BAD_REQUEST))
-        too_large = status == HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+        hint = getattr(sys.exc_info()[1], "error_status_hint", 0)  # of what the base class is handling
+        too_large = hint == HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+        status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE if too_large else HTTPStatus.BAD_REQUEST
         said = "expected smaller headers" if too_large else "expected a request of HTTP/1.1"
-        answer = error_response(status, "BadRequest", said, headers={"Connection": "close"})
+        answer = error_response(status, "BadRequest", said, headers={**SECURITY, "Connection": "close"})
         with suppress(h11.LocalProtocolError):
             head = h11.Response(status_code=status, headers=answer.raw_headers, reason=status.phrase.encode())
             for event in (head, h11.Data(data=bytes(answer.body)), h11.EndOfMessage()):
@@ -60,7 +81,7 @@ class Connection(H11Protocol):
             self._late = self.loop.call_later(self.limits.head_seconds, self._give_up)
 
     def _give_up(self) -> None:
-        self.transport.close()
+        self.transport.abort()
 
     def _forget(self) -> None:
         if self._late is not None:

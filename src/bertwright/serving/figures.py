@@ -50,6 +50,10 @@ class Figures:
         self._requests.labels(ability, str(status)).inc()
         self._seconds.labels(ability).observe(seconds)
 
+    def refused(self, status: int) -> None:
+        """A request was turned away before it was looked at."""
+        self._requests.labels("", str(status)).inc()
+
     def answered(self, question: Question, rows: int, seconds: float) -> None:
         """A batch has its answers."""
         self._batch_rows.labels(question.ability).observe(rows)

@@ -8,21 +8,21 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bertwright.serving.limits import Limits
-from bertwright.serving.refusals import Refusal
+from bertwright.serving.refusals import LATER, Refusal
 
 OPEN = frozenset({"/", "/page.js", "/page.css", "/icon.svg", "/health/live", "/health/ready"})
 """What is answered without a key."""
 _CHANGING = frozenset({"POST"})
 _VERSIONS = ("1.0", "1.1")
 _KNOWN = frozenset({"GET", "HEAD", "POST"})
-_SECURITY = {
+SECURITY = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
     "img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
@@ -30,6 +30,7 @@ _SECURITY = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
 }
+"""Headers of every answer."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class Access:
         local = [f"{name}:{port}" for name in ("localhost", "127.0.0.1", "[::1]")]
         local += ["localhost", "127.0.0.1", "[::1]"] if port == 80 else []
         given = [name.lower() for name in names]
-        with_port = [f"{name}:{port}" for name in given if not _has_port(name)]
+        with_port = [f"{name}:{port}" for name in given if not has_port(name)]
         return cls(frozenset([*local, *given, *with_port]), key)
 
     def admits(self, authorization: str | None) -> bool:
@@ -63,37 +64,42 @@ class Access:
 class Gate:
     """Lets through what may be asked, with its whole body read."""
 
-    def __init__(self, app: ASGIApp, access: Access, limits: Limits) -> None:
-        self._app, self._access, self._limits = app, access, limits
+    def __init__(self, app: ASGIApp, access: Access, limits: Limits, refused: Callable[[int], None]) -> None:
+        self._app, self._access, self._limits, self._refused = app, access, limits, refused
+        self._held = 0  # bytes of bodies
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
+        assert scope["type"] == "http", "the server speaks nothing else"
 
         async def guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
-                secured = [(name.lower().encode(), value.encode()) for name, value in _SECURITY.items()]
+                secured = [(name.lower().encode(), value.encode()) for name, value in SECURITY.items()]
                 message["headers"] = [*message.get("headers", ()), *secured]
             await send(message)
 
         try:
             headers = Headers(scope=scope)
             self._check(scope, headers)
-            body = await self._body(headers, receive)
+            body = await self._body(scope, headers, receive)
         except Refusal as refusal:
+            self._refused(refusal.status)
             # What follows on the connection may be the rest of what was refused.
             refusal.headers["Connection"] = "close"
             await refusal.response(scope, receive, guarded)
             return
-        await self._app(scope, _replay(body, receive), guarded)
+        self._held += len(body)
+        try:
+            await self._app(scope, _replay(body, receive), guarded)
+        finally:
+            self._held -= len(body)
 
     def _check(self, scope: Scope, headers: Headers) -> None:
-        size = sum(len(name) + len(value) for name, value in headers.raw)
+        size = len(scope["raw_path"]) + len(scope["query_string"])
+        size += sum(len(name) + len(value) for name, value in headers.raw)
         if size > self._limits.head_bytes or len(headers.raw) > self._limits.headers:
             raise Refusal(431, "BadRequest", "expected smaller headers")
         if scope["http_version"] not in _VERSIONS:
-            raise Refusal(505, "BadRequest", "expected HTTP/1.1")
+            raise Refusal(400, "BadRequest", "expected HTTP/1.1")
         if not scope["raw_path"].startswith(b"/"):
             raise Refusal(400, "BadRequest", "expected an address that begins with /")
         if scope["method"] not in _KNOWN:
@@ -126,33 +132,42 @@ class Gate:
         if headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
             raise Refusal(403, "ForeignOrigin", "Sec-Fetch-Site: expected this server's own page")
 
-    async def _body(self, headers: Headers, receive: Receive) -> bytes:
+    async def _body(self, scope: Scope, headers: Headers, receive: Receive) -> bytes:
         """All of it.
 
         Raises:
-            Refusal: it is too large (at once, where the client says so), too slow, or of two lengths.
+            Refusal: it is too large (at once, where the client says so), too slow, of two lengths, or there.
         """
         if "content-length" in headers and "transfer-encoding" in headers:
             raise Refusal(400, "BadRequest", "expected Content-Length or Transfer-Encoding, got both")
-        most = self._limits.body_bytes
+        asks = scope["method"] in _CHANGING
+        most = self._limits.body_bytes if asks else 0
         too_large = Refusal(413, "TooLarge", f"expected a body of at most {most:,} bytes")
         if int(headers.get("content-length", 0)) > most:
             raise too_large
-        body = bytearray()
+        parts: list[bytes] = []
+        size, more = 0, True
         try:
             async with asyncio.timeout(self._limits.body_seconds):
-                while True:
+                while more:
                     message = await receive()
                     if message["type"] == "http.disconnect":
                         raise Refusal(400, "Disconnected", "expected the rest of the body")
-                    body += message.get("body", b"")
-                    if len(body) > most:
+                    part, more = message.get("body", b""), message.get("more_body", False)
+                    if size + len(part) > most:
                         raise too_large
-                    if not message.get("more_body", False):
-                        return bytes(body)
+                    if self._held + len(part) > self._limits.held_bytes:
+                        raise Refusal(429, "Overloaded", "too many bodies are being read", headers=LATER)
+                    parts.append(part)
+                    size, self._held = size + len(part), self._held + len(part)
         except TimeoutError:
             seconds = self._limits.body_seconds
             raise Refusal(408, "TooSlow", f"expected the whole body within {seconds:g} s") from None
+        finally:
+            self._held -= size
+        if asks and not size:
+            raise Refusal(400, "BadRequest", "expected a body in JSON, got none")
+        return b"".join(parts)
 
 
 def _check_type(headers: Headers) -> None:
@@ -176,5 +191,6 @@ def _replay(body: bytes, receive: Receive) -> Receive:
     return again
 
 
-def _has_port(name: str) -> bool:
+def has_port(name: str) -> bool:
+    """Whether ``name``, as in ``Host``, says a port."""
     return name.rpartition("]")[2].count(":") == 1

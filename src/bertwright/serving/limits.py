@@ -1,4 +1,4 @@
-"""How much a client may ask for, and how long anything may take."""
+"""How much work a server takes, and how long anything may last."""
 
 from __future__ import annotations
 
@@ -9,28 +9,26 @@ from dataclasses import dataclass
 class Limits:
     """Sizes in bytes, characters or tokens as named; times in seconds.
 
-    What is beyond them is refused at once, before the model or even the tokenizer sees it.
+    What is beyond them is refused at once, before the model or even the tokenizer sees it. How much one
+    request may hold is the same for every server: :mod:`bertwright.serving.schema`.
     """
 
     head_bytes: int = 16 << 10
+    """Of the address and the headers."""
     headers: int = 100
     body_bytes: int = 2 << 20
-    rows: int = 32
-    """Of one request."""
-    characters: int = 20_000
-    """Of one row, all of its texts together."""
-    choices: int = 26
-    top_k: int = 100
+    held_bytes: int = 64 << 20
+    """Of all bodies that are being read or answered."""
+    answer_characters: int = 4 << 20
+    """Of the texts that the candidates for blanks stand in."""
     masks: int = 10
     """Blanks in one text."""
-    new_tokens: int = 512
-    """That ``generate`` may add."""
     waiting_requests: int = 512
     waiting_tokens: int = 1 << 20
-    """Of all requests that wait or are being answered, counted as :attr:`Question.tokens`."""
+    """Of all requests that wait or are being answered, counted as :meth:`Question.tokens`."""
     batch_tokens: int = 16_384
     """That are answered together."""
-    connections: int = 1_024
+    connections: int = 512
     head_seconds: float = 5.0
     """From the first to the last byte of a request's headers."""
     body_seconds: float = 15.0
@@ -38,7 +36,7 @@ class Limits:
     idle_seconds: float = 15.0
     """That a connection is kept open between requests."""
     answer_seconds: float = 30.0
-    """From a whole request to its answer."""
+    """From a whole request to its answer, and from an answer until the client has read it."""
     drain_seconds: float = 9.0
     """For the requests that are there when the server is told to stop."""
     stuck_seconds: float = 5.0
@@ -46,4 +44,4 @@ class Limits:
     hopeless_seconds: float = 60.0
     """and after which it ends."""
     probe_seconds: float = 10.0
-    """Between questions that an idle server asks its models, to know that they answer."""
+    """Without an answer, after which the server asks a model itself, to know whether it does."""

@@ -6,7 +6,7 @@ Questions that are alike are answered by one call, their rows one after the othe
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar
 
@@ -19,6 +19,8 @@ from bertwright.inference.fill_mask import MASK
 from bertwright.inference.model import Model
 from bertwright.progress import Progress
 from bertwright.serving.limits import Limits
+from bertwright.serving.schema import CHARACTERS
+from bertwright.serving.sizes import characters, tokens_of
 
 
 @dataclass(frozen=True)
@@ -35,21 +37,19 @@ class Question(ABC):
         """Equal for questions that may be answered together."""
         return replace(self, rows=())
 
-    def tokens(self, longest: int) -> int:
-        """About how many tokens the network sees, of which the longest row has ``longest``."""
-        return sum(min(longest, tokens_of(row)) for row in self.rows)
+    def tokens(self, model: Model) -> int:
+        """About how many tokens the network reads for the answers."""
+        return sum(min(_longest(model), tokens_of(row)) for row in self.rows)
 
     def require(self, model: Model, limits: Limits) -> None:
-        """Refuse what can be seen to be wrong before it is this question's turn.
+        """Refuse what can be seen to be wrong before it is this question's turn; takes no time.
 
         Raises:
-            InputError: naming the row.
+            InputError: naming the row, or the field.
         """
         for number, row in enumerate(self.rows):
-            if (size := characters(row)) > limits.characters:
-                raise InputError(
-                    f"row {number}: expected at most {limits.characters:,} characters, got {size:,}"
-                )
+            if (size := characters(row)) > CHARACTERS:
+                raise InputError(f"row {number}: expected at most {CHARACTERS:,} characters, got {size:,}")
 
     @abstractmethod
     def answers(self, model: Model, rows: Sequence[Any], heard: Progress) -> list[Any]:
@@ -96,14 +96,20 @@ class Prediction(Question):
 
     ability: ClassVar[str] = "predict"
 
-    def tokens(self, longest: int) -> int:
-        """A long passage is read through windows that overlap."""
-        sizes = map(tokens_of, self.rows)
-        return sum(size if size <= longest else 3 * size for size in sizes)
+    def tokens(self, model: Model) -> int:
+        """Texts are cut, choices are read one by one, and passages and sentences through windows."""
+        longest = min(_longest(model), model.task.max_length)
+        if model.task.kind == "choose":
+            return sum(_choices(row) * min(longest, tokens_of(row)) for row in self.rows)
+        if model.task.kind in ("answer", "tag"):
+            sizes = map(tokens_of, self.rows)
+            return sum(size if size <= longest else 3 * size for size in sizes)
+        return sum(min(longest, tokens_of(row)) for row in self.rows)
 
     def require(self, model: Model, limits: Limits) -> None:
         super().require(model, limits)
-        model.task.inputs(self.rows)
+        if model.task.kind != "tag":  # which cuts a text into words; that is done where it is answered
+            model.task.inputs(self.rows)
 
     def answers(self, model: Model, rows: Sequence[Any], heard: Progress) -> list[dict[str, Any]]:
         return [answer.to_dict() for answer in model.predict(rows, progress=heard)]
@@ -117,21 +123,28 @@ class Blanks(Question):
 
     ability: ClassVar[str] = "fill-mask"
 
-    def tokens(self, longest: int) -> int:
-        blanks = {row: row.count(MASK) if tokens_of(row) > longest else 1 for row in self.rows}
-        return sum(min(longest, tokens_of(row)) * blanks[row] for row in self.rows)
+    def tokens(self, model: Model) -> int:
+        """A text that is too long is read once for every blank."""
+        longest, total = _longest(model), 0
+        for row in self.rows:
+            size = tokens_of(row)
+            total += size if size <= longest else longest * row.count(MASK)
+        return total
 
     def require(self, model: Model, limits: Limits) -> None:
         super().require(model, limits)
         for number, row in enumerate(self.rows):
             if not 1 <= row.count(MASK) <= limits.masks:
                 raise InputError(f"row {number}: expected 1 to {limits.masks} {MASK}, got {row.count(MASK)}")
+        most = limits.answer_characters  # each candidate shows the whole text
+        if (size := self.top_k * sum(len(row) * row.count(MASK) for row in self.rows)) > most:
+            raise InputError(f"top_k: expected answers of at most {most:,} characters, got {size:,}")
 
     def answers(self, model: Model, rows: Sequence[Any], heard: Progress) -> list[dict[str, Any]]:
         found = []
         for text in rows:
-            found.append({"masks": [asdict(mask) for mask in model.fill_mask(text, self.top_k)]})
-            heard.advance()
+            masks = model.fill_mask(text, self.top_k, progress=heard)
+            found.append({"masks": [asdict(mask) for mask in masks]})
         return found
 
 
@@ -157,9 +170,11 @@ class Likelihood(Question):
 
     ability: ClassVar[str] = "score"
 
-    def tokens(self, longest: int) -> int:
-        """A masked model reads a text once for every token of it."""
-        return sum(min(longest, tokens_of(row)) * tokens_of(row) for row in self.rows)
+    def tokens(self, model: Model) -> int:
+        """A masked model reads a text once for every token of it, any other once."""
+        if model.score_kind == "log-likelihood":
+            return sum(map(tokens_of, self.rows))
+        return sum(min(_longest(model), size) * size for size in map(tokens_of, self.rows))
 
     def answers(self, model: Model, rows: Sequence[Any], heard: Progress) -> list[dict[str, Any]]:
         scores = model.score(rows, progress=heard)
@@ -181,9 +196,9 @@ class Continuation(Question):
         """Nothing is: what is drawn for a text goes by its number in the request."""
         return object()
 
-    def tokens(self, longest: int) -> int:
+    def tokens(self, model: Model) -> int:
         """Every token is read once, the new ones one after the other."""
-        return super().tokens(longest) + len(self.rows) * self.max_tokens
+        return super().tokens(model) + len(self.rows) * self.max_tokens
 
     def require(self, model: Model, limits: Limits) -> None:
         super().require(model, limits)
@@ -198,20 +213,9 @@ class Continuation(Question):
         return [text.to_dict() for text in found]
 
 
-def texts_of(row: Any) -> Iterator[str]:
-    """All texts of a row."""
-    if isinstance(row, str):
-        yield row
-    elif row is not None:
-        for part in row.values() if isinstance(row, dict) else row:
-            yield from texts_of(part)
+def _longest(model: Model) -> int:
+    return model.config.max_position_embeddings
 
 
-def characters(row: Any) -> int:
-    """Of all texts of a row."""
-    return sum(map(len, texts_of(row)))
-
-
-def tokens_of(row: Any) -> int:
-    """About how many tokens a row has: one for three bytes is right for Chinese, and too many for English."""
-    return sum(len(text.encode()) // 3 + 3 for text in texts_of(row))
+def _choices(row: Any) -> int:
+    return len(row["choices"] if isinstance(row, dict) else row[-1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,8 +12,9 @@ from bertwright import strict_json
 from bertwright.errors import InputError, one_line
 from bertwright.serving.waiting import Closed, Full
 
-BUSY_SECONDS = 1
-"""After which a client that was turned away may come again."""
+LATER = {"Retry-After": "1"}
+"""Seconds after which a client that was turned away may come again."""
+_FIELDS = ("pooling", "max_tokens", "top_p", "top_k", "dimensions")
 
 
 class Refusal(Exception):
@@ -65,14 +67,22 @@ def json_response(value: Any, status: int = 200, headers: Mapping[str, str] | No
 
 def refusal_of(problem: Exception) -> Refusal | None:
     """What a client is told of an error that is expected; None of one that is a mistake of ours."""
-    later = {"Retry-After": str(BUSY_SECONDS)}
     match problem:
         case Refusal():
             return problem
         case Full():
-            return Refusal(429, "Overloaded", str(problem), headers=later)
+            return Refusal(429, "Overloaded", str(problem), headers=LATER)
         case Closed():
-            return Refusal(503, "ShuttingDown", str(problem), headers=later)
+            return Refusal(503, "ShuttingDown", str(problem), headers=LATER)
         case InputError():
-            return Refusal(422, type(problem).__name__, problem.message, param="input")
+            return Refusal(422, type(problem).__name__, problem.message, param=_field(problem.message))
     return None
+
+
+def _field(message: str) -> str:
+    """Where an error in the words of the model is: most begin with it."""
+    row = re.match(r"row (\d+): ", message)
+    if row is not None:
+        return f"input.{row[1]}"
+    name = message.partition(": ")[0]
+    return name if name in _FIELDS else "input"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import secrets
 import time
@@ -19,10 +20,11 @@ from bertwright import strict_json
 from bertwright.errors import InputError
 from bertwright.serving.figures import Figures
 from bertwright.serving.refusals import Refusal, error_response, refusal_of
-from bertwright.serving.schema import LIMITS, place_of
+from bertwright.serving.schema import FIELDS, oversized, place_of
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
+_LARGE = 32 << 10  # bytes
 _log = logging.getLogger("bertwright.serving")
 
 
@@ -31,9 +33,18 @@ class StrictRequest(Request):
 
     async def json(self) -> Any:
         try:
-            return strict_json.parse(await self.body(), "body", max_bytes=LIMITS.body_bytes, surrogates=False)
+            body = await self.body()
+            # What is large is read elsewhere: the other connections go on.
+            value = await asyncio.to_thread(_parsed, body) if len(body) > _LARGE else _parsed(body)
         except InputError as problem:
             raise HTTPException(400, problem.message) from None
+        if oversized(value):
+            raise HTTPException(422, f"body: expected objects of at most {FIELDS} fields")
+        return value
+
+
+def _parsed(body: bytes) -> Any:
+    return strict_json.parse(body, "body", max_bytes=len(body), surrogates=False)
 
 
 def counted_route(figures: Figures) -> type[APIRoute]:

@@ -7,16 +7,22 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
+from bertwright.errors import escaped, shortened
 from bertwright.features.pooling import SentencePoolingName
 from bertwright.inference.scoring import ScoreKind
-from bertwright.serving.limits import Limits
 
-LIMITS = Limits()
-"""What the schema says of sizes is what every server holds."""
+ROWS = 32
+"""Of one request."""
+CHARACTERS = 20_000
+"""Of one row, all of its texts together."""
+CHOICES = 26
+"""As many as have a letter."""
+TOP_K = 100
+NEW_TOKENS = 512
+FIELDS = 32
+"""Of an object: with more it is refused before they are looked at."""
 
-Text = Annotated[str, Field(max_length=LIMITS.characters, pattern=r"\S")]
-
-
+Text = Annotated[str, Field(max_length=CHARACTERS, pattern=r"\S")]
 Value = TypeVar("Value")
 
 
@@ -27,7 +33,7 @@ def _rows_or_row(value: object) -> str:
 # Tags let an error name one way of reading only; those of :func:`place_of` are left out there.
 OneOrMore = Annotated[
     Annotated[Value, Tag("(row)")]
-    | Annotated[list[Value], Field(min_length=1, max_length=LIMITS.rows), Tag("(rows)")],
+    | Annotated[list[Value], Field(min_length=1, max_length=ROWS, fail_fast=True), Tag("(rows)")],
     Discriminator(_rows_or_row),
 ]
 """``input`` as it may be: one row, or a list of them."""
@@ -36,7 +42,14 @@ OneOrMore = Annotated[
 def place_of(location: Sequence[int | str]) -> str:
     """Where an error is, as ``input.3.text``; the name of a tag is no part of it."""
     parts = [str(part) for part in location if not str(part).startswith("(")]
-    return ".".join(parts[1:] if parts[:1] == ["body"] else parts)
+    return shortened(escaped(".".join(parts[1:] if parts[:1] == ["body"] else parts)), 60)
+
+
+def oversized(body: object) -> bool:
+    """Whether an object in ``body`` has more fields than any that is known."""
+    rows = body.get("input") if isinstance(body, dict) else None
+    objects = [body, *(rows if isinstance(rows, list) else [rows])]
+    return any(isinstance(one, dict) and len(one) > FIELDS for one in objects)
 
 
 class Body(BaseModel):
@@ -58,10 +71,12 @@ class Row(Body):
 
     text: Text | None = None
     text_pair: Text | None = None
-    words: Annotated[list[Text], Field(min_length=1, max_length=LIMITS.characters // 2)] | None = None
+    words: Annotated[list[Text], Field(min_length=1, max_length=CHARACTERS // 2, fail_fast=True)] | None = (
+        None
+    )
     question: Text | None = None
     context: Text | None = None
-    choices: Annotated[list[Text], Field(min_length=2, max_length=LIMITS.choices)] | None = None
+    choices: Annotated[list[Text], Field(min_length=2, max_length=CHOICES)] | None = None
 
 
 def _text_or_row(value: object) -> str:
@@ -102,7 +117,7 @@ class FillMaskRequest(Asked):
     """Texts with blanks."""
 
     input: OneOrMore[Text]
-    top_k: Annotated[int, Field(ge=1, le=LIMITS.top_k)] = 5
+    top_k: Annotated[int, Field(ge=1, le=TOP_K)] = 5
 
 
 class NextSentenceRequest(Asked):
@@ -122,7 +137,7 @@ class GenerateRequest(Asked):
     """Beginnings of texts."""
 
     input: OneOrMore[Text]
-    max_tokens: Annotated[int, Field(ge=1, le=LIMITS.new_tokens)] = 40
+    max_tokens: Annotated[int, Field(ge=1, le=NEW_TOKENS)] = 40
     top_p: Annotated[float, Field(gt=0, le=1)] | None = None
     seed: Annotated[int, Field(ge=0, lt=1 << 63)] = 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -23,7 +24,7 @@ from bertwright.serving.questions import (
     Question,
     Vector,
 )
-from bertwright.serving.waiting import Waiter, WaitingRoom
+from bertwright.serving.waiting import Closed, Full, Waiter, WaitingRoom
 
 _LEAST_BATCH = 512  # tokens
 _BATCH_SECONDS = 1.0
@@ -52,7 +53,7 @@ class Served:
     """
 
     def __init__(self, name: str, model: Model, limits: Limits, told: Told) -> None:
-        self.name, self.model = name, model
+        self.name, self.model, self._created = name, model, round(time.time())
         self._trials = {question.ability: question for question in _trials(model) if _works(question, model)}
         if not self._trials:
             raise InputError.at(
@@ -61,13 +62,15 @@ class Served:
         again = next(iter(self._trials.values()))
         begun = time.monotonic()
         first = again.answers(model, again.rows, Silent())[0]
-        pace = again.tokens(self.longest) / max(time.monotonic() - begun, 1e-6)
-        self._dimensions = len(first.numbers) if isinstance(first, Vector) else None
-        self._limits = replace(limits, batch_tokens=_batch_tokens(model, pace, limits.batch_tokens))
+        pace = again.tokens(model) / max(time.monotonic() - begun, 1e-6)
+        self.dimensions = len(first.numbers) if isinstance(first, Vector) else None
+        """Of a vector; None where it gives none."""
+        self._limits = _limits_at(pace, limits) if model.device.type == "cpu" else limits
         self.room = WaitingRoom(self._limits)
         self.answerer = Answerer(model, self.room, told)
-        self.sound = True
-        """Whether the model answered when it was last tried."""
+        self._failed = 0.0  # when it was last tried in vain
+        self.probing = False
+        """Whether a :meth:`probe` is under way."""
 
     @property
     def abilities(self) -> tuple[str, ...]:
@@ -87,21 +90,37 @@ class Served:
             Full, Closed: it may not wait.
         """
         question.require(self.model, self._limits)
-        tokens = question.tokens(self.longest)
+        tokens = question.tokens(self.model)
         if tokens > self._limits.waiting_tokens:
             most = self._limits.waiting_tokens
-            raise InputError(f"input: expected work for at most about {most:,} tokens, got {tokens:,}")
+            raise InputError(
+                f"input: expected work for at most about {most:,} tokens, as much as is done in the time "
+                f"for an answer, got {tokens:,}"
+            )
         return self.room.enter(question, tokens)
 
-    def probe(self) -> Waiter:
-        """Ask what was asked when the model was loaded."""
-        return self.ask(next(iter(self._trials.values())))
+    @property
+    def rested(self) -> bool:
+        """Whether it is time to :meth:`probe`."""
+        return not self.probing and time.monotonic() - self.answerer.answered > self._limits.probe_seconds
+
+    async def probe(self) -> None:
+        """Ask what was asked when the model was loaded, to know whether it still answers."""
+        self.probing = True
+        try:
+            await asyncio.wrap_future(self.ask(next(iter(self._trials.values()))).answer)
+        except (Full, Closed):
+            pass  # others ask enough
+        except Exception:  # whatever it is: it does not answer
+            self._failed = time.monotonic()
+        finally:
+            self.probing = False
 
     @property
     def ready(self) -> bool:
         """Whether it is likely to answer now."""
-        silent = self.answerer.silent_seconds
-        return self.answerer.alive and self.sound and silent < self._limits.stuck_seconds
+        sound = self.answerer.answered > self._failed
+        return self.answerer.alive and sound and self.answerer.silent_seconds < self._limits.stuck_seconds
 
     def to_dict(self) -> dict[str, Any]:
         """As ``/v1/models`` has it."""
@@ -110,9 +129,10 @@ class Served:
             "id": self.name,
             "object": "model",
             "owned_by": "bertwright",
+            "created": self._created,
             "abilities": list(self.abilities),
             "task": _task(self.model) if task is not None and Prediction.ability in self._trials else None,
-            "dimensions": self._dimensions,
+            "dimensions": self.dimensions,
             "max_length": self.model.sentence_recipe().max_length or self.longest,
             "precision": self.model.precision,
         }
@@ -141,11 +161,15 @@ def _row(model: Model) -> Any:
     return _ROWS.get(model.task.kind, _PAIR if pairs else _TEXT)
 
 
-def _batch_tokens(model: Model, pace: float, most: int) -> int:
-    """As many as take a second at a ``pace`` in tokens a second; on a GPU as many as may be."""
-    if model.device.type != "cpu":
-        return most
-    return min(most, max(_LEAST_BATCH, round(pace * _BATCH_SECONDS)))
+def _limits_at(pace: float, limits: Limits) -> Limits:
+    """A second's work together, and no question that takes more than the time for an answer.
+
+    Args:
+        pace: in tokens a second.
+    """
+    together = min(limits.batch_tokens, max(_LEAST_BATCH, round(pace * _BATCH_SECONDS)))
+    waiting = min(limits.waiting_tokens, max(together, round(pace * limits.answer_seconds)))
+    return replace(limits, batch_tokens=together, waiting_tokens=waiting)
 
 
 def _works(question: Question, model: Model) -> bool:

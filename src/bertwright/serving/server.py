@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import logging
+import re
 import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 
 import uvicorn
@@ -22,13 +24,13 @@ from bertwright.progress import Progress, Silent
 from bertwright.serving.app import application
 from bertwright.serving.connection import bounded
 from bertwright.serving.figures import Figures
-from bertwright.serving.gate import Access
+from bertwright.serving.gate import Access, has_port
 from bertwright.serving.limits import Limits
 from bertwright.serving.served import Served
-from bertwright.serving.waiting import Closed, Full
 
 LEAST_KEY = 16
 """Characters of a key."""
+_NAME = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?")
 
 
 @dataclass(frozen=True)
@@ -52,22 +54,28 @@ class Place:
             raise UsageError(f"--port: expected a number from 0 to 65535, got {self.port}")
         if self.key is not None and (len(self.key) < LEAST_KEY or not _is_key(self.key)):
             raise UsageError(f"API key: expected at least {LEAST_KEY} letters, digits and signs of ASCII")
+        for name in self.allowed_hosts:
+            if not _NAME.fullmatch(name):
+                raise UsageError(f"--allow-host: expected a name, perhaps with :PORT, got {quote(name)}")
         if not _is_local(self.host) and (self.key is None or not self.allowed_hosts):
             raise UsageError(
                 f"--host {self.host}: expected --api-key-file and --allow-host with an address that others "
                 "can reach (127.0.0.1 is this machine alone)"
             )
 
-    def listening(self) -> socket.socket:
-        """A socket there.
+    def bound(self) -> socket.socket:
+        """A socket there, at which nobody listens yet.
 
         Raises:
             UsageError: it is taken, or no address of this machine.
         """
-        family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
+        found = socket.socket(socket.AF_INET6 if ":" in self.host else socket.AF_INET)
         try:
-            return socket.create_server((self.host, self.port), family=family, backlog=1024)
+            found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            found.bind((self.host, self.port))
+            return found  # clients are refused until the models answer
         except (OSError, UnicodeError) as problem:
+            found.close()
             said = getattr(problem, "strerror", None) or str(problem)
             raise UsageError(
                 f"{quote(self.host)}, port {self.port}: expected an address to listen at, got: {said} "
@@ -97,7 +105,7 @@ class ModelServer:
     ) -> None:
         self._place, limits, progress = place or Place(), limits or Limits(), progress or Silent()
         self._place.require_safe()
-        self._listener = self._place.listening()
+        self._listener = self._place.bound()
         figures = Figures()
         self.served: dict[str, Served] = {}
         try:
@@ -120,8 +128,11 @@ class ModelServer:
 
     @property
     def url(self) -> str:
-        """Its address."""
+        """Its address, by a name that it goes by."""
         host = self._place.host
+        if not _is_local(host):
+            host = self._place.allowed_hosts[0]
+            return f"http://{host}" if has_port(host) else f"http://{host}:{self.port}"
         return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
     def run(self, listening: Callable[[], None] | None = None) -> None:
@@ -157,8 +168,8 @@ def _config(app: ASGIApp, limits: Limits) -> uvicorn.Config:
         access_log=False,
         proxy_headers=False,
         server_header=False,
-        timeout_keep_alive=round(limits.idle_seconds),
-        timeout_graceful_shutdown=round(limits.drain_seconds),
+        timeout_keep_alive=ceil(limits.idle_seconds),
+        timeout_graceful_shutdown=ceil(limits.drain_seconds),
         h11_max_incomplete_event_size=limits.head_bytes,
     )
 
@@ -209,36 +220,25 @@ class _Server(uvicorn.Server):
                 self.failure = f"{one.name}: no sign of life for {answerer.silent_seconds:.0f} s"
             elif not answerer.alive:
                 answerer.start()
-            elif answerer.rested_seconds > self._limits.probe_seconds and not one.room.requests:
-                probe = asyncio.create_task(_probe(one))
+            elif one.rested:
+                probe = asyncio.create_task(one.probe())
                 self._probes.add(probe)
                 probe.add_done_callback(self._probes.discard)
 
 
-async def _probe(one: Served) -> None:
-    """Find out whether a model still answers."""
-    with suppress(Full, Closed):
-        waiter = one.probe()
-        try:
-            await asyncio.wrap_future(waiter.answer)
-            one.sound = True
-        except Exception:  # whatever it is: it does not answer
-            one.sound = False
-
-
 def read_key(path: Path) -> str:
-    """The key in a file: its only line.
+    """The key in a file: its only word.
 
     Raises:
-        UsageError: it cannot be read, or has another number of lines.
+        UsageError: it cannot be read, or has another number of words.
     """
     try:
-        lines = path.read_text(encoding="utf-8").split()
+        words = path.read_text(encoding="utf-8").split()
     except (OSError, UnicodeError) as problem:
         raise UsageError.at(path, "a file with a key", getattr(problem, "strerror", None)) from None
-    if len(lines) != 1:
-        raise UsageError.at(path, "one key", f"{len(lines)} words")
-    return lines[0]
+    if len(words) != 1:
+        raise UsageError.at(path, "one key", f"{len(words)} words")
+    return words[0]
 
 
 def _is_key(text: str) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections import deque
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -29,7 +28,13 @@ class Waiter:
     question: Question
     tokens: int
     answer: Future[list[Any]] = field(default_factory=Future)
-    since: float = field(default_factory=time.monotonic)
+    wanted: bool = True
+    """Whether somebody still waits for it."""
+
+    def leave(self) -> None:
+        """Nobody waits any more: it is not begun, and what is begun may be given up."""
+        self.wanted = False
+        self.answer.cancel()
 
 
 class WaitingRoom:
@@ -56,13 +61,7 @@ class WaitingRoom:
             Closed: nothing is taken any more.
         """
         with self._changed:
-            if self._closed:
-                raise Closed("the server is being stopped")
-            if (
-                self.requests >= self._limits.waiting_requests
-                or self.tokens + tokens > self._limits.waiting_tokens
-            ):
-                raise Full("too many requests wait for an answer")
+            self.require_room(tokens)
             waiter = Waiter(question, tokens)
             self.requests += 1
             self.tokens += tokens
@@ -70,6 +69,18 @@ class WaitingRoom:
             self._changed.notify()
         waiter.answer.add_done_callback(lambda answer: self._leave(waiter, answer.cancelled()))
         return waiter
+
+    def require_room(self, tokens: int) -> None:
+        """As :meth:`enter`, without entering.
+
+        Raises:
+            Full, Closed: see there.
+        """
+        if self._closed:
+            raise Closed("the server is being stopped")
+        most = self._limits
+        if self.requests >= most.waiting_requests or self.tokens + tokens > most.waiting_tokens:
+            raise Full("too many requests wait for an answer")
 
     def take(self, seconds: float) -> list[Waiter]:
         """The question that came first, and others that are alike, as many as are answered together.

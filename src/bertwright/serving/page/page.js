@@ -352,9 +352,9 @@ function select(ability) {
 }
 
 function showModel(model) {
-  const { id, task, dimensions, max_length: longest, parameters, precision } = model;
+  const { id, task, dimensions, max_length: longest, precision } = model;
   const facts = [task?.kind, dimensions && `${grouped(dimensions)} dimensions`, `up to ${grouped(longest)} tokens`,
-    parameters && `${number(parameters / 1e6, 3)} million parameters`, precision];
+    precision];
   byId('facts').replaceChildren(el('bdi', {}, id), ...facts.filter(Boolean).map((fact) => ` · ${fact}`));
   const abilities = abilitiesOf(model);
   byId('tabs').replaceChildren(...abilities.map(tabOf));
