@@ -24,7 +24,7 @@ PAGES = ["", *COMMANDS, "config show", "config check", "config schema"]
 
 
 def test_sweep_is_complete() -> None:
-    assert len(COMMANDS) == 21
+    assert len(COMMANDS) == 22
     assert len(PAGES) == 25
 
 

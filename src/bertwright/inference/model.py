@@ -84,14 +84,8 @@ class Model:
 
     def __reduce__(self) -> tuple[Any, ...]:
         place = str(self.folder.path.absolute())
-        return _opened_again, (
-            place,
-            self.digest,
-            self.device.type,
-            self.precision,
-            self._lower_case,
-            torch.get_num_threads(),
-        )
+        way = (self.device.type, self.precision, self._lower_case, torch.get_num_threads())
+        return _opened_again, (place, self.digest, *way)
 
     @property
     def need(self) -> Need:
@@ -127,14 +121,9 @@ class Model:
         return open_task(self.folder)
 
     def fill_mask(
-        self, text: str, top_k: int = 5, *, progress: Progress | None = None
+        self, text: str, top_k: int = 5, progress: Progress | None = None
     ) -> tuple[FilledMask, ...]:
         """The ``top_k`` likeliest tokens for every ``[MASK]`` in ``text``, in the order of the text.
-
-        Args:
-            text: with ``[MASK]`` for each blank.
-            top_k: candidates a blank.
-            progress: advances by blanks.
 
         Raises:
             ModelError: the model has no masked-language head, or is left-to-right.
@@ -147,8 +136,8 @@ class Model:
                 "a left-to-right one",
                 hint="it does not see what stands behind a blank; bertwright generate continues a text",
             )
-        model, watch = self._pretraining("masked_language"), Inner.of(progress)
-        return fill_mask(model, self.tokenizer, text, top_k=top_k, progress=watch)
+        model = self._pretraining("masked_language")
+        return fill_mask(model, self.tokenizer, text, top_k=top_k, progress=Inner.of(progress))
 
     def next_sentence(self, a: str, b: str) -> float:
         """Probability that ``b`` is what followed ``a``.
