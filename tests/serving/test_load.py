@@ -120,9 +120,9 @@ def test_what_nobody_waits_for_is_given_up(model: Model, monkeypatch: pytest.Mon
     with running({"m": model}, limits=Limits(answer_seconds=0.3)) as server:
         monkeypatch.setattr(Model, "embed_texts", embed_texts)
         assert server.refusal(E, input="long")[0] == 503
-        until(lambda: server.server.served["m"].room.requests == 0, 2)
+        until(lambda: server.server.served["m"].room.requests == 0, 4)
         assert 0 < steps < 500
-        assert server.post(E, input="short").status_code == 200
+        until(lambda: server.post(E, input="short").status_code == 200)
 
 
 def test_signs_of_life_while_an_answer_is_made(models: dict[str, Model]) -> None:
@@ -313,7 +313,7 @@ def test_what_was_accepted_is_answered_at_the_end(model: Model, held: Held) -> N
 
 
 def test_clients_that_dawdle_are_left(model: Model) -> None:
-    limits = Limits(head_seconds=0.3, body_seconds=0.5)
+    limits = Limits(head_seconds=1.0, body_seconds=1.0)
     with running({"m": model}, limits=limits) as server:
         address = ("127.0.0.1", server.server.port)
         host = f"Host: localhost:{server.server.port}\r\n".encode()
@@ -330,7 +330,7 @@ def test_clients_that_dawdle_are_left(model: Model) -> None:
             )
             slow.sendall(head + host + b"\r\n")
             received = b""
-            for _ in range(100):
+            for _ in range(400):
                 slow.sendall(b" ")
                 slow.settimeout(0.02)
                 try:
