@@ -25,7 +25,7 @@ PAGES = ["", *COMMANDS, "config show", "config check", "config schema"]
 
 def test_sweep_is_complete() -> None:
     assert len(COMMANDS) == 22
-    assert len(PAGES) == 25
+    assert len(PAGES) == 26
 
 
 @pytest.mark.parametrize("page", PAGES)

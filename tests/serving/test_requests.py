@@ -250,7 +250,7 @@ CASES: list[tuple[int, str, str | None, dict[str, Any]]] = [
     (
         422,
         "/v1/fill-mask",
-        "input",
+        "top_k",
         {"model": "pretrained", "input": 10 * "[MASK]" + 5_000 * "a ", "top_k": 100},
     ),
     (422, E, None, {"model": "pretrained", "input": "a", **{str(number): 1 for number in range(100)}}),

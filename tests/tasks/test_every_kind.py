@@ -198,8 +198,8 @@ def test_it_opens_in_transformers_with_equal_outputs(request_of: dict[str, Any],
 def assert_metrics(found: Mapping[str, float], expected: Mapping[str, float]) -> None:
     assert expected
     for name, value in expected.items():
-        # Rows that are all but equal may change places in a rank correlation.
-        bound = 1e-3 if "spearman" in name else 1e-4
+        # Answers that are all but equal may change places, and their differences are mostly rounding.
+        bound = 1e-3 if "spearman" in name or "pearson" in name else 1e-4
         assert found[name] == pytest.approx(value, abs=bound), name
 
 
