@@ -224,6 +224,7 @@ async def _outcome(waiter: Waiter, receive: Receive, seconds: float) -> list[Any
         raise Closed("the server is being stopped") from None
     finally:
         gone.cancel()
+        answer.cancel()
         waiter.leave()
 
 
