@@ -157,7 +157,7 @@ def test_clients_that_leave_cost_nothing(model: Model, held: Held) -> None:
         blocker = threading.Thread(target=server.post, args=(E,), kwargs={"input": "first"})
         blocker.start()
         room = server.server.served["m"].room
-        until(lambda: room.requests == 1)
+        until(lambda: room.requests == 1 and not room._waiting)  # it is being answered, alone
         body = json.dumps({"input": "gone"}).encode()
         head = f"POST {E} HTTP/1.1\r\nHost: localhost:{server.server.port}\r\n"
         head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
