@@ -10,7 +10,7 @@ import pytest
 SOURCE = Path(__file__).resolve().parents[1] / "src" / "bertwright"
 
 FLOORS: list[set[str]] = [
-    {"errors", "strict_json", "progress", "randomness"},
+    {"errors", "extras", "strict_json", "progress", "randomness"},
     {"durable", "config", "execution", "corpus", "statistics"},
     {"tokenization", "tables"},
     {"data", "model"},

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import signal
 import socket
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -85,12 +83,9 @@ def test_what_is_refused_before_anything_listens(
 def test_what_serving_needs_is_named(
     command: Command, classifier_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = importlib.util.find_spec
-
-    def without_uvicorn(name: str, *rest: Any) -> Any:
-        return None if name == "uvicorn" else found(name, *rest)
-
-    monkeypatch.setattr(importlib.util, "find_spec", without_uvicorn)
+    for name in [name for name in sys.modules if name.startswith("bertwright.serving")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
     answer = command("serve", classifier_folder)
     assert answer.code == 2
     assert "pip install 'bertwright[serve]'" in answer.err

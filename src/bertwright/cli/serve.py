@@ -41,10 +41,11 @@ def serve(
         bertwright serve search=all-minilm sentiment=my-classifier --port 9000
     """
     named = _named(models)
-    _require_extra()
     from bertwright.cli.loading import loaded
-    from bertwright.serving.server import ModelServer, Place, read_key
+    from bertwright.extras import needed
 
+    with needed("fastapi, uvicorn or prometheus-client", extra="serve", purpose="serve"):
+        from bertwright.serving.server import ModelServer, Place, read_key
     key = os.environ.get(KEY_VARIABLE) if api_key_file is None else read_key(api_key_file)
     place = Place(host, port, tuple(allow_host), key)
     place.require_safe()
@@ -82,16 +83,3 @@ def _named(models: Sequence[str]) -> dict[str, Path]:
             raise UsageError(f"MODEL: expected each name once, got {quote(name)} twice (give NAME=FOLDER)")
         found[name] = path
     return found
-
-
-def _require_extra() -> None:
-    """Raises:
-    UsageError: what serving needs is not installed.
-    """
-    from importlib.util import find_spec
-
-    for package in ("fastapi", "uvicorn", "prometheus_client"):
-        if find_spec(package) is None:
-            raise UsageError(
-                f"serve: expected the package {package}, got none (pip install 'bertwright[serve]')"
-            )

@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from bertwright.data.prepare_settings import SegmenterName
 from bertwright.errors import RunError, UsageError, quote
+from bertwright.extras import needed
 from bertwright.tokenization.basic import BasicTokenizer
 from bertwright.tokenization.characters import SEPARATORS, is_ideograph
 from bertwright.tokenization.settings import TokenizerSettings
@@ -114,10 +115,5 @@ def _with_stand_ins(codes: npt.NDArray[np.uint32], kinds: npt.NDArray[np.uint8])
 
 def _imported(name: str) -> tuple[Any, str]:
     """The package ``name`` and its version; one that is not installed, but only lies about, has none."""
-    try:
+    with needed(name, extra="chinese", purpose="words"):
         return importlib.import_module(name), importlib.metadata.version(name)
-    except ImportError as problem:
-        raise UsageError(
-            f"words: expected the package {name}, got none that can be imported: {problem} "
-            "(pip install 'bertwright[chinese]')"
-        ) from None

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from bertwright.errors import UsageError, quote
+from bertwright.extras import needed
 
 ADDRESS_VARIABLE = "RAY_ADDRESS"
 
@@ -90,13 +91,8 @@ def imported() -> Any:
     Raises:
         UsageError: it is not installed.
     """
-    try:
+    with needed("ray", extra="ray", purpose="engine"):
         ray = importlib.import_module("ray")
-    except ImportError as problem:
-        raise UsageError(
-            f"engine: expected the package ray, got none that can be imported: {problem} "
-            "(pip install 'bertwright[ray]')"
-        ) from None
     # Ray prints the end of a lost machine's log, to the standard output: this is its own switch for that.
     importlib.import_module("ray._private.worker")._worker_logs_enabled = False  # type: ignore[attr-defined]
     return ray

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from bertwright.errors import UsageError
+from bertwright.extras import needed
 
 
 def onnx() -> Any:
@@ -29,10 +29,5 @@ def onnxruntime() -> Any:
 
 
 def _imported(name: str) -> Any:
-    try:
+    with needed(name, extra="onnx", purpose="ONNX models"):
         return importlib.import_module(name)
-    except ImportError as problem:
-        raise UsageError(
-            f"ONNX models: expected the package {name}, got none that can be imported: {problem} "
-            "(pip install 'bertwright[onnx]')"
-        ) from None

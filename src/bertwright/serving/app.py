@@ -238,7 +238,7 @@ def _rows(given: Any) -> tuple[Any, ...]:
 
 
 async def _written(answer: dict[str, Any]) -> Response:
-    """A long one is written elsewhere: the other connections go on."""
+    """Written elsewhere, since it may be long: the other connections go on."""
     return await asyncio.to_thread(json_response, answer)
 
 

@@ -16,7 +16,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from bertwright.serving.gate import SECURITY
 from bertwright.serving.limits import Limits
-from bertwright.serving.refusals import error_response
+from bertwright.serving.refusals import Refusal
 
 
 class Connection(H11Protocol):
@@ -69,7 +69,7 @@ class Connection(H11Protocol):
         too_large = hint == HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
         status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE if too_large else HTTPStatus.BAD_REQUEST
         said = "expected smaller headers" if too_large else "expected a request of HTTP/1.1"
-        answer = error_response(status, "BadRequest", said, headers={**SECURITY, "Connection": "close"})
+        answer = Refusal(status, "BadRequest", said, headers={**SECURITY, "Connection": "close"}).response
         with suppress(h11.LocalProtocolError):
             head = h11.Response(status_code=status, headers=answer.raw_headers, reason=status.phrase.encode())
             for event in (head, h11.Data(data=bytes(answer.body)), h11.EndOfMessage()):

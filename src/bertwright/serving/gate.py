@@ -31,6 +31,7 @@ SECURITY = {
     "Cross-Origin-Opener-Policy": "same-origin",
 }
 """Headers of every answer."""
+_SECURED = [(name.lower().encode(), value.encode()) for name, value in SECURITY.items()]
 
 
 @dataclass(frozen=True)
@@ -73,8 +74,7 @@ class Gate:
 
         async def guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
-                secured = [(name.lower().encode(), value.encode()) for name, value in SECURITY.items()]
-                message["headers"] = [*message.get("headers", ()), *secured]
+                message["headers"] = [*message.get("headers", ()), *_SECURED]
             await send(message)
 
         try:

@@ -42,21 +42,9 @@ class Refusal(Exception):
 
     @property
     def response(self) -> Response:
-        """As it is sent."""
-        return error_response(self.status, self.kind, str(self), param=self.param, headers=self.headers)
-
-
-def error_response(
-    status: int,
-    kind: str,
-    message: str,
-    *,
-    param: str | None = None,
-    headers: Mapping[str, str] | None = None,
-) -> Response:
-    """``{"error": {"type", "message", "param"}}``."""
-    error = {"type": kind, "message": one_line(message), "param": param}
-    return json_response({"error": error}, status, headers)
+        """As it is sent: ``{"error": {"type", "message", "param"}}``."""
+        error = {"type": self.kind, "message": one_line(str(self)), "param": self.param}
+        return json_response({"error": error}, self.status, self.headers)
 
 
 def json_response(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

@@ -19,7 +19,7 @@ from starlette.responses import Response
 from bertwright import strict_json
 from bertwright.errors import InputError
 from bertwright.serving.figures import Figures
-from bertwright.serving.refusals import Refusal, error_response, refusal_of
+from bertwright.serving.refusals import Refusal, refusal_of
 from bertwright.serving.schema import FIELDS, oversized, place_of
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -74,10 +74,10 @@ def response_of(problem: Exception) -> Response:
         first = problem.errors()[0]
         place = place_of(first["loc"])
         where = f"{place}: " if place else "body: "
-        return error_response(422, "InvalidRequest", f"{where}{first['msg']}", param=place or None)
+        return Refusal(422, "InvalidRequest", f"{where}{first['msg']}", param=place or None).response
     if isinstance(problem, HTTPException):
         kind = {404: "NotFound", 405: "MethodNotAllowed"}.get(problem.status_code, "BadRequest")
-        return error_response(problem.status_code, kind, problem.detail, headers=problem.headers)
+        return Refusal(problem.status_code, kind, problem.detail, headers=problem.headers).response
     if refusal := refusal_of(problem):
         return refusal.response
     number = secrets.token_hex(6)

@@ -54,15 +54,17 @@ class Served:
 
     def __init__(self, name: str, model: Model, limits: Limits, told: Told) -> None:
         self.name, self.model, self._created = name, model, round(time.time())
-        self._trials = {question.ability: question for question in _trials(model) if _works(question, model)}
-        if not self._trials:
+        trials = [question for question in _trials(model) if _works(question, model)]
+        if not trials:
             raise InputError.at(
                 model.folder.path, "a model with something to answer", "none that can be asked"
             )
-        again = next(iter(self._trials.values()))
+        self.abilities = tuple(question.ability for question in trials)
+        """What can be asked: the last parts of the addresses."""
+        self._trial = trials[0]
         begun = time.monotonic()
-        first = again.answers(model, again.rows, Silent())[0]
-        pace = again.tokens(model) / max(time.monotonic() - begun, 1e-6)
+        first = self._trial.answers(model, self._trial.rows, Silent())[0]
+        pace = self._trial.tokens(model) / max(time.monotonic() - begun, 1e-6)
         self.dimensions = len(first.numbers) if isinstance(first, Vector) else None
         """Of a vector; None where it gives none."""
         self._limits = _limits_at(pace, limits) if model.device.type == "cpu" else limits
@@ -71,16 +73,6 @@ class Served:
         self._failed = 0.0  # when it was last tried in vain
         self.probing = False
         """Whether a :meth:`probe` is under way."""
-
-    @property
-    def abilities(self) -> tuple[str, ...]:
-        """What can be asked: the last parts of the addresses."""
-        return tuple(self._trials)
-
-    @property
-    def longest(self) -> int:
-        """Tokens of the longest row that the network sees."""
-        return self.model.config.max_position_embeddings
 
     def ask(self, question: Question) -> Waiter:
         """Let ``question`` wait for its answer.
@@ -108,7 +100,7 @@ class Served:
         """Ask what was asked when the model was loaded, to know whether it still answers."""
         self.probing = True
         try:
-            await asyncio.wrap_future(self.ask(next(iter(self._trials.values()))).answer)
+            await asyncio.wrap_future(self.ask(self._trial).answer)
         except (Full, Closed):
             pass  # others ask enough
         except Exception:  # whatever it is: it does not answer
@@ -124,16 +116,16 @@ class Served:
 
     def to_dict(self) -> dict[str, Any]:
         """As ``/v1/models`` has it."""
-        task = self.model.folder.task
+        positions = self.model.config.max_position_embeddings
         return {
             "id": self.name,
             "object": "model",
             "owned_by": "bertwright",
             "created": self._created,
             "abilities": list(self.abilities),
-            "task": _task(self.model) if task is not None and Prediction.ability in self._trials else None,
+            "task": _task(self.model) if Prediction.ability in self.abilities else None,
             "dimensions": self.dimensions,
-            "max_length": self.model.sentence_recipe().max_length or self.longest,
+            "max_length": self.model.sentence_recipe().max_length or positions,
             "precision": self.model.precision,
         }
 

@@ -61,7 +61,7 @@ class WaitingRoom:
             Closed: nothing is taken any more.
         """
         with self._changed:
-            self.require_room(tokens)
+            self._require_room(tokens)
             waiter = Waiter(question, tokens)
             self.requests += 1
             self.tokens += tokens
@@ -69,18 +69,6 @@ class WaitingRoom:
             self._changed.notify()
         waiter.answer.add_done_callback(lambda answer: self._leave(waiter, answer.cancelled()))
         return waiter
-
-    def require_room(self, tokens: int) -> None:
-        """As :meth:`enter`, without entering.
-
-        Raises:
-            Full, Closed: see there.
-        """
-        if self._closed:
-            raise Closed("the server is being stopped")
-        most = self._limits
-        if self.requests >= most.waiting_requests or self.tokens + tokens > most.waiting_tokens:
-            raise Full("too many requests wait for an answer")
 
     def take(self, seconds: float) -> list[Waiter]:
         """The question that came first, and others that are alike, as many as are answered together.
@@ -121,3 +109,10 @@ class WaitingRoom:
             self.tokens -= waiter.tokens
             if cancelled and waiter in self._waiting:
                 self._waiting.remove(waiter)
+
+    def _require_room(self, tokens: int) -> None:
+        if self._closed:
+            raise Closed("the server is being stopped")
+        most = self._limits
+        if self.requests >= most.waiting_requests or self.tokens + tokens > most.waiting_tokens:
+            raise Full("too many requests wait for an answer")
