@@ -6,11 +6,18 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from bertwright.model import linear
 from bertwright.model.bilm import BilmForPreTraining
 from bertwright.model.bilm_config import BilmConfig
 from bertwright.model.config import BertConfig
 from bertwright.model.pretraining_model import BertForPreTraining
 from bertwright.pretraining.flops import forward_flops, training_flops
+
+
+@pytest.fixture(autouse=True)
+def _by_pytorch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Products that PyTorch's counter knows, on any processor."""
+    monkeypatch.setattr(linear, "runs_mkl_slowly", lambda: False)
 
 
 @pytest.mark.parametrize(("rows", "length", "masked"), [(3, 16, 7), (1, 8, 1), (5, 24, 0)])

@@ -39,13 +39,15 @@ def test_precision_by_name() -> None:
     ("flags", "chosen"),
     [
         ({"avx512_bf16": True, "amx_bf16": True}, "bf16"),
-        ({"avx512_bf16": True, "amx_bf16": False}, "fp32"),  # vector instructions alone are slower than fp32
+        ({"cpu_name": "Intel(R) Xeon(R)", "avx512_bf16": True}, "fp32"),  # there slower than fp32
+        ({"cpu_name": "AMD EPYC 9B45", "avx512_bf16": True}, "bf16"),
+        ({"cpu_name": "AMD EPYC 7B13", "avx512_bf16": False}, "fp32"),
         ({"bf16": True}, "bf16"),  # an Arm processor
         ({}, "fp32"),
     ],
 )
-def test_bf16_by_default_where_matrix_units_have_it(
-    flags: dict[str, bool], chosen: str, monkeypatch: pytest.MonkeyPatch
+def test_bf16_by_default_where_it_is_faster(
+    flags: dict[str, object], chosen: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: flags, raising=False)
     assert precision.resolve("auto", torch.device("cpu")) == chosen

@@ -80,7 +80,7 @@ PrecisionChoice = Literal["auto", "fp32", "bf16", "int8"]
 Precision = Annotated[
     PrecisionChoice,
     Parameter(
-        help="Of the matrix products; auto takes bf16 where there are matrix units for it, else fp32. "
+        help="Of the matrix products; auto takes bf16 where the device is faster at it, else fp32. "
         "int8 is fastest on processors with VNNI, and rounds."
     ),
 ]

@@ -365,7 +365,7 @@ def load(
         path: the folder.
         device: where to compute: ``"cpu"``, ``"cuda"``, ``"cuda:1"``; ``"auto"`` is a GPU where there is one.
         precision: of the matrix products of ``embed`` and ``predict``: ``"fp32"``, ``"bf16"`` or, on a
-            processor, ``"int8"``; ``"auto"`` is bf16 where the device has matrix units for it, else fp32.
+            processor, ``"int8"``; ``"auto"`` is bf16 where the device is faster at it, else fp32.
             None leaves the network as it is stored.
         lower_case: overrides the casing that is stored.
 

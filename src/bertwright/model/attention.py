@@ -16,6 +16,7 @@ from torch.nn import functional as F
 
 from bertwright.model.config import BertConfig
 from bertwright.model.host_attention import host_attention
+from bertwright.model.linear import Linear
 from bertwright.model.packing import Layout
 
 MASKED_SCORE = -10000.0
@@ -68,8 +69,8 @@ class SelfAttention(nn.Module):
         self.num_heads = config.num_attention_heads
         self.causal = config.is_decoder
         self.dropout_probability = config.attention_probs_dropout_prob
-        self.query_key_value = nn.Linear(config.hidden_size, 3 * config.hidden_size)
-        self.output = nn.Linear(config.hidden_size, config.hidden_size)
+        self.query_key_value = Linear(config.hidden_size, 3 * config.hidden_size)
+        self.output = Linear(config.hidden_size, config.hidden_size)
 
     def forward(
         self,

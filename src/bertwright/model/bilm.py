@@ -18,7 +18,6 @@ from functools import cache
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from bertwright.errors import ModelError
 from bertwright.model.activations import identity
@@ -27,6 +26,7 @@ from bertwright.model.bilstm import initialize_uniform
 from bertwright.model.dropout import Dropout
 from bertwright.model.encoder import EncoderOutput, last_positions
 from bertwright.model.initialization import allocate, initialize, without_numbers
+from bertwright.model.linear import linear
 from bertwright.model.pretraining_model import PretrainingOutput
 from bertwright.model.turned_rows import at_positions, turned_positions
 
@@ -183,7 +183,7 @@ class BilmForPreTraining(nn.Module):
         return self._logits(self.encoder.read_forward(input_ids).flatten(0, 1).index_select(0, positions))
 
     def _logits(self, hidden: Tensor) -> Tensor:
-        return F.linear(self.dropout(hidden), self.encoder.word_embeddings.weight, self.softmax_bias)
+        return linear(self.dropout(hidden), self.encoder.word_embeddings.weight, self.softmax_bias)
 
 
 @cache

@@ -17,6 +17,7 @@ from bertwright.model.config import BertConfig
 from bertwright.model.embeddings import BertEmbeddings
 from bertwright.model.initialization import initialize, without_numbers
 from bertwright.model.layer import BertLayer
+from bertwright.model.linear import Linear
 from bertwright.model.packing import packing_of
 
 
@@ -36,7 +37,7 @@ class Pooler(nn.Module):
 
     def __init__(self, config: BertConfig) -> None:
         super().__init__()
-        self.dense = nn.Linear(config.hidden_size, config.hidden_size)
+        self.dense = Linear(config.hidden_size, config.hidden_size)
 
     def forward(self, chosen: Tensor) -> Tensor:
         """(B, H), one position of every row -> (B, H)."""

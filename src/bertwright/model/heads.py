@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from bertwright.model.activations import activation
 from bertwright.model.config import BertConfig
 from bertwright.model.dropout import Dropout
+from bertwright.model.linear import Linear, linear
 
 
 class MaskedLanguageHead(nn.Module):
@@ -24,7 +24,7 @@ class MaskedLanguageHead(nn.Module):
 
     def __init__(self, config: BertConfig) -> None:
         super().__init__()
-        self.transform = nn.Linear(config.hidden_size, config.hidden_size)
+        self.transform = Linear(config.hidden_size, config.hidden_size)
         self.activation = activation(config.hidden_act)
         self.layer_norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
         self.bias = nn.Parameter(torch.empty(config.vocab_size))
@@ -35,7 +35,7 @@ class MaskedLanguageHead(nn.Module):
         """(P, H) and (V, H) -> logits (P, V)."""
         transformed = self.layer_norm(self.activation(self.transform(hidden)))  # (P, H)
         words = word_embeddings if self.decoder is None else self.decoder
-        return F.linear(transformed, words, self.bias)  # (P, V)
+        return linear(transformed, words, self.bias)  # (P, V)
 
 
 class NextSentenceHead(nn.Module):
@@ -43,7 +43,7 @@ class NextSentenceHead(nn.Module):
 
     def __init__(self, config: BertConfig) -> None:
         super().__init__()
-        self.output = nn.Linear(config.hidden_size, 2)
+        self.output = Linear(config.hidden_size, 2)
 
     def forward(self, pooled: Tensor) -> Tensor:
         """(B, H) -> logits (B, 2)."""
@@ -61,7 +61,7 @@ class ClassHead(nn.Module):
     def __init__(self, config: BertConfig, num_labels: int, *, width: int | None = None) -> None:
         super().__init__()
         self.dropout = Dropout(config.hidden_dropout_prob)
-        self.output = nn.Linear(width or config.hidden_size, num_labels)
+        self.output = Linear(width or config.hidden_size, num_labels)
 
     def forward(self, hidden: Tensor) -> Tensor:
         """(..., H or ``width``) -> logits (..., C)."""
@@ -74,7 +74,7 @@ class SpanHead(nn.Module):
 
     def __init__(self, config: BertConfig) -> None:
         super().__init__()
-        self.output = nn.Linear(config.hidden_size, 2)
+        self.output = Linear(config.hidden_size, 2)
 
     def forward(self, hidden: Tensor) -> Tensor:
         """(..., H) -> logits (..., 2): start, end."""

@@ -12,6 +12,7 @@ from bertwright.model.activations import activation
 from bertwright.model.attention import SelfAttention
 from bertwright.model.config import BertConfig
 from bertwright.model.dropout import Dropout
+from bertwright.model.linear import Linear
 from bertwright.model.packing import Layout
 
 
@@ -25,9 +26,9 @@ class BertLayer(nn.Module):
         super().__init__()
         self.attention = SelfAttention(config)
         self.attention_layer_norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
-        self.intermediate = nn.Linear(config.hidden_size, config.intermediate_size)
+        self.intermediate = Linear(config.hidden_size, config.intermediate_size)
         self.activation = activation(config.hidden_act)
-        self.output = nn.Linear(config.intermediate_size, config.hidden_size)
+        self.output = Linear(config.intermediate_size, config.hidden_size)
         self.output_layer_norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
         self.dropout = Dropout(config.hidden_dropout_prob)
 

@@ -183,7 +183,7 @@ class PretrainingSettings(Settings):
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """auto is the GPU where there is one."""
     precision: PrecisionName = "auto"
-    """Of matrix products: auto is bf16 where the hardware has matrix units; weights are always fp32."""
+    """Of matrix products: auto is bf16 where the hardware is faster at it; weights are always fp32."""
     compile: Literal["auto", "on", "off"] = "auto"
     """torch.compile; auto is on for GPUs."""
 

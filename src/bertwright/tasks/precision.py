@@ -31,7 +31,7 @@ def stored_precision(folder: ModelFolder) -> Precision:
 
 
 def chosen_precision(folder: ModelFolder, name: PrecisionName | None, device: torch.device) -> Precision:
-    """What to compute in: ``auto`` as in training, bf16 where ``device`` has matrix units for it.
+    """What to compute in: ``auto`` as in training, bf16 where ``device`` is faster at it.
 
     Args:
         name: None for what is stored.

@@ -6,20 +6,17 @@ import contextlib
 
 import torch
 
-from bertwright.execution.processor import has_instructions
+from bertwright.execution.processor import multiplies_bf16
 from bertwright.training.choices import Precision, PrecisionName
 
 
 def resolve(name: PrecisionName, device: torch.device) -> Precision:
-    """``auto`` is bf16 where the hardware has matrix units for it (about twice as fast), else fp32.
-
-    The vector instructions of AVX-512 BF16 do not count: with them products in bf16 take longer than in fp32.
-    """
+    """``auto`` is bf16 where products in it are faster (about twice, a whole step), else fp32."""
     if name != "auto":
         return name
     if device.type == "cuda":
         return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
-    return "bf16" if has_instructions("amx_bf16", "bf16") else "fp32"
+    return "bf16" if multiplies_bf16() else "fp32"
 
 
 def autocast(precision: Precision, device: torch.device) -> contextlib.AbstractContextManager[object]:

@@ -1,0 +1,85 @@
+"""Linear layers by the library that multiplies faster on this processor.
+
+PyTorch gives products in float32 to MKL, which takes AVX2 on AMD's processors, half of what AVX-512 could do;
+oneDNN, which PyTorch brings along for bf16 and convolutions, takes all of it.
+
+Axes: T rows, however many axes they lie on, I inputs, O outputs.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from bertwright.execution.processor import runs_mkl_slowly
+
+_FEWEST = 8
+"""Rows; with fewer MKL is as fast."""
+
+
+class Linear(nn.Linear):
+    """x W^T + b: as :class:`torch.nn.Linear`, often faster."""
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """(..., I) -> (..., O)."""
+        return linear(inputs, self.weight, self.bias)
+
+
+def linear(inputs: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """x W^T + b, as :func:`torch.nn.functional.linear`; not for gradients of gradients.
+
+    Args:
+        inputs: (..., I).
+        weight: (O, I).
+        bias: (O,).
+
+    Returns:
+        (..., O).
+    """
+    if not _is_for_onednn(inputs, weight):
+        return F.linear(inputs, weight, bias)
+    if not torch.is_grad_enabled():
+        return _product(inputs, weight, bias)
+    outputs: Tensor = _OneDnnLinear.apply(inputs, weight, bias)  # type: ignore[no-untyped-call]
+    return outputs
+
+
+def _is_for_onednn(inputs: Tensor, weight: Tensor) -> bool:
+    return (
+        not torch.compiler.is_compiling()
+        and runs_mkl_slowly()
+        and torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+        and inputs.device.type == weight.device.type == "cpu"
+        and inputs.dtype == weight.dtype == torch.float32
+        and inputs.numel() >= _FEWEST * weight.shape[1]
+        and not torch.is_autocast_enabled("cpu")
+    )
+
+
+def _product(left: Tensor, right: Tensor, bias: Tensor | None = None) -> Tensor:
+    """(..., K) and (N, K) -> left right^T + bias (..., N), in one pass, by oneDNN."""
+    result: Tensor = torch.ops.mkldnn._linear_pointwise(left, right, bias, "none", [], "")
+    return result
+
+
+class _OneDnnLinear(torch.autograd.Function):
+    """Y = X W^T + b; with the gradient G of Y, those of X, W and b are G W, G^T X and the sum of G's rows."""
+
+    @staticmethod
+    def forward(ctx: Any, inputs: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        ctx.save_for_backward(inputs, weight)
+        return _product(inputs, weight, bias)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
+        inputs, weight = ctx.saved_tensors
+        wanted = ctx.needs_input_grad
+        gradient = gradients[0]  # (..., O)
+        rows = gradient.flatten(0, -2)  # (T, O)
+        d_inputs = _product(gradient, weight.t()) if wanted[0] else None
+        d_weight = _product(rows.t(), inputs.flatten(0, -2).t()) if wanted[1] else None
+        d_bias = rows.sum(0) if wanted[2] else None
+        return d_inputs, d_weight, d_bias
