@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bertwright.execution.threads import map_threads
+from bertwright.execution.threads import computing_with, map_threads, over_spans
 
 
 @given(items=st.lists(st.integers(), max_size=30), threads=st.integers(0, 4))
@@ -59,3 +59,21 @@ def test_the_first_error_ends_it() -> None:
     with pytest.raises(ValueError, match="two"):
         list(map_threads(work, range(200), 2))
     assert len(done) < 150
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5])
+@pytest.mark.parametrize("count", [0, 1, 4, 11])
+def test_spans_are_all_there_is_once(threads: int, count: int) -> None:
+    done: list[int] = []
+    with computing_with(threads):
+        over_spans(lambda begin, end: done.extend(range(begin, end)), count)
+    assert sorted(done) == list(range(count))
+
+
+def test_what_goes_wrong_in_a_span_is_raised() -> None:
+    def fail(begin: int, _end: int) -> None:
+        if begin:
+            raise ValueError(f"at {begin}")
+
+    with computing_with(2), pytest.raises(ValueError, match="at 2"):
+        over_spans(fail, 4)

@@ -23,8 +23,8 @@ def compiled(function: Kernel) -> Kernel:
 
     The code is kept on disk beside the source, or in the user's cache folder. Where neither can be written
     (a read-only installation without a home directory) it is compiled anew in every process. The kept code is
-    renewed when any file with kernels in its folder changes, since kernels are compiled into those that call
-    them.
+    renewed when any file with kernels in its folder or in this one changes, since kernels are compiled into
+    those that call them.
     """
     return _compiled(function)
 
@@ -40,8 +40,8 @@ def _compiled(function: Kernel, **options: Any) -> Kernel:
         kernel: Any = numba.njit(function, nogil=True, cache=True, **options)
         # Numba looks at the file of the kernel alone: its time and size are the stamp that this widens.
         file = kernel._cache._cache_file
-        folder = Path(function.__code__.co_filename).parent
-        file._source_stamp = (file._source_stamp, kernels_digest(folder))
+        folders = Path(function.__code__.co_filename).parent, Path(__file__).parent
+        file._source_stamp = (file._source_stamp, *map(kernels_digest, folders))
     except (RuntimeError, AttributeError):  # no folder for the cache, or a numba that keeps it otherwise
         kernel = numba.njit(function, nogil=True, **options)
     return kernel  # type: ignore[no-any-return]

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import cache
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -23,6 +26,31 @@ def map_threads(function: Callable[[Item], Result], items: Sequence[Item], threa
     size = min(threads, len(items))
     with threads_as_before(), ThreadPoolExecutor(size, initializer=_compute_alone) as pool:
         yield from pool.map(function, items)
+
+
+def over_spans(function: Callable[[int, int], None], count: int) -> None:
+    """``function(begin, end)`` for parts of ``range(count)``, one for each of torch's threads, at one time.
+
+    For kernels that release Python's lock and do not use torch.
+    """
+    import torch
+
+    threads = min(torch.get_num_threads(), count)
+    if threads <= 1:
+        function(0, count)
+        return
+    ends = [count * part // threads for part in range(threads + 1)]
+    helpers = _helpers(os.getpid())
+    others = [helpers.submit(function, *span) for span in itertools.pairwise(ends[1:])]
+    function(0, ends[1])
+    for other in others:
+        other.result()
+
+
+@cache
+def _helpers(_process: int) -> ThreadPoolExecutor:
+    """Of this process: a fork has none of the threads of its parent."""
+    return ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="span")
 
 
 @contextmanager

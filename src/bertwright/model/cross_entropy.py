@@ -7,12 +7,16 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-_CHUNK = 1 << 20
-"""Logits that are in float32 at one time: 4 MiB, which stays in the cache."""
+from bertwright.execution.threads import over_spans
+
+_WORTHWHILE = 1 << 20
+"""Logits below which PyTorch's own operators do as well."""
 
 
 def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
@@ -25,31 +29,51 @@ def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
     Returns:
         (P,) float32, computed in float32.
     """
-    if logits.device.type != "cpu" or torch.compiler.is_compiling() or logits.numel() <= _CHUNK:
+    if (
+        logits.device.type != "cpu"
+        or torch.compiler.is_compiling()
+        or logits.numel() <= _WORTHWHILE
+        or logits.dtype not in (torch.float32, torch.bfloat16)
+    ):
         return F.cross_entropy(logits.float(), labels, reduction="none")
     losses: Tensor = _HostCrossEntropy.apply(logits, labels)  # type: ignore[no-untyped-call]
     return losses
 
 
 class _HostCrossEntropy(torch.autograd.Function):
-    """A few rows at a time: log-sum-exp forward, softmax minus one-hot backward."""
+    """Log-sum-exp of a row forward, softmax minus one-hot backward."""
 
     @staticmethod
     def forward(ctx: Any, logits: Tensor, labels: Tensor) -> Tensor:
-        rows = max(1, _CHUNK // logits.shape[1])
-        normalizers = torch.cat([chunk.float().logsumexp(-1) for chunk in torch.split(logits, rows)])  # (P,)
-        ctx.save_for_backward(logits, labels, normalizers)
-        return normalizers - logits.gather(1, labels[:, None]).squeeze(1).float()
+        from bertwright.model import cross_entropy_kernel as kernel  # compiled, which only training waits for
+
+        dense = logits.detach().contiguous()
+        normalizers = torch.empty(len(logits))  # (P,)
+        numbers, found = _numbers(dense), normalizers.numpy()
+        normalize = kernel.normalizers_bf16 if numbers.dtype == np.int16 else kernel.normalizers
+        over_spans(lambda begin, end: normalize(numbers[begin:end], found[begin:end]), len(found))
+        ctx.save_for_backward(dense, labels, normalizers)
+        return normalizers - dense.gather(1, labels[:, None]).squeeze(1).float()
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        from bertwright.model import cross_entropy_kernel as kernel
+
         logits, labels, normalizers = ctx.saved_tensors
-        rows = max(1, _CHUNK // logits.shape[1])
         result = torch.empty_like(logits)
-        for start in range(0, len(logits), rows):
-            part = slice(start, start + rows)
-            weights, label = gradients[0][part, None], labels[part, None]  # (p, 1)
-            chunk = logits[part].float().sub_(normalizers[part, None]).exp_().mul_(weights)  # (p, V)
-            chunk.scatter_add_(1, label, -weights)
-            result[part] = chunk
+        numbers, into = _numbers(logits), _numbers(result)
+        of_rows = [tensor.contiguous().numpy() for tensor in (normalizers, labels, gradients[0])]
+        differentiate = kernel.gradients_bf16 if numbers.dtype == np.int16 else kernel.gradients
+
+        def span(begin: int, end: int) -> None:
+            given = (values[begin:end] for values in of_rows)
+            differentiate(numbers[begin:end], *given, into[begin:end])
+
+        over_spans(span, len(logits))
         return result, None
+
+
+def _numbers(dense: Tensor) -> NDArray[Any]:
+    """The same memory, as the kernels take it."""
+    numbers: NDArray[Any] = (dense.view(torch.int16) if dense.dtype == torch.bfloat16 else dense).numpy()
+    return numbers

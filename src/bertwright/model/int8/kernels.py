@@ -13,15 +13,14 @@ from __future__ import annotations
 import numpy as np
 
 from bertwright.execution.compilation import compiled_for_vectors
+from bertwright.execution.instructions import float_of_bits, widest_vectors
 from bertwright.model.int8.vectors import (
     LANES,
     TILE_ROWS,
-    float_of_bits,
     product_of_16,
     product_of_32,
     softmax,
     turn,
-    widest_vectors,
 )
 
 RANGE = 127

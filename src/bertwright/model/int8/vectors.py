@@ -25,29 +25,6 @@ _POWER = [math.log(2) ** k / math.factorial(k) for k in range(7)]
 """2**f for f in [-1/2, 1/2), Taylor's series: within 2e-7 of it, two units in the last place of float32."""
 
 
-@intrinsic
-def widest_vectors(_context):  # type: ignore[no-untyped-def]
-    """Have this kernel's loops use the longest vectors; LLVM takes half of them where it is not told."""
-
-    def emit(context, builder, _signature, _arguments):  # type: ignore[no-untyped-def]
-        attributes = builder.function.attributes
-        if isinstance(attributes, set):  # which refuses what it does not know, and writes out what it holds
-            set.add(attributes, '"prefer-vector-width"="512"')
-        return context.get_dummy_value()
-
-    return types.void(), emit
-
-
-@intrinsic
-def float_of_bits(_context, bits):  # type: ignore[no-untyped-def]
-    """The float32 that the int32 ``bits`` are."""
-
-    def emit(_, builder, _signature, arguments):  # type: ignore[no-untyped-def]
-        return builder.bitcast(arguments[0], _FLOAT)
-
-    return types.float32(types.int32), emit
-
-
 def _product_tile(vectors: int, rows: int = 8) -> Callable[..., None]:
     """Makes ``tile(a, a_at, a_step, b, b_at, b_step, c, c_at, c_step, depth)``.
 
