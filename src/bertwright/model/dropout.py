@@ -11,11 +11,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from bertwright.execution.threads import over_spans
+
 _STEPS = 1 << 16
 """A probability is rounded to a multiple of 1 / 65,536; kept values are scaled by what it then really is."""
+
+_WORTHWHILE = 1 << 18
+"""Elements below which other threads cost more than they do."""
 
 _FLOATS = {torch.float32: np.float32, torch.float64: np.float64}
 """What a kernel can multiply; of the others it moves the bits."""
@@ -62,17 +68,28 @@ class Drawing(NamedTuple):
 
     def apply(self, x: Tensor) -> Tensor:
         """``x * factor`` where it is kept, else 0: a new, contiguous tensor, on the CPU."""
-        from bertwright.model.dropout_kernel import drop  # compiled, which only training waits for
-
         dense = x.detach().contiguous()
         out = torch.empty_like(dense)
         if (numbers := _FLOATS.get(x.dtype)) is not None:
-            given, taken, factor = dense.view(-1).numpy(), out.view(-1).numpy(), numbers(self.factor)
-            drop(given, taken, np.uint64(self.key), np.uint64(self.kept), factor)
+            self._drop(dense.view(-1).numpy(), out.view(-1).numpy(), numbers(self.factor))
             return out
-        given, taken = dense.view(torch.int16).view(-1).numpy(), out.view(torch.int16).view(-1).numpy()
-        drop(given, taken, np.uint64(self.key), np.uint64(self.kept), np.int16(1))
+        given, taken = (tensor.view(torch.int16).view(-1).numpy() for tensor in (dense, out))
+        self._drop(given, taken, np.int16(1))
         return out.mul_(self.factor)
+
+    def _drop(self, given: NDArray[Any], taken: NDArray[Any], factor: np.generic) -> None:
+        from bertwright.model.dropout_kernel import ELEMENTS, advanced, drop  # only training waits for it
+
+        groups = -(-len(given) // ELEMENTS)
+
+        def span(begin: int, end: int) -> None:
+            part = slice(begin * ELEMENTS, end * ELEMENTS)
+            drop(given[part], taken[part], np.uint64(advanced(self.key, begin)), np.uint64(self.kept), factor)
+
+        if len(given) < _WORTHWHILE:
+            span(0, groups)
+        else:
+            over_spans(span, groups)
 
 
 class _HostDropout(torch.autograd.Function):
