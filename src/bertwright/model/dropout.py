@@ -77,7 +77,7 @@ class Drawing(NamedTuple):
         self._drop(given, taken, np.int16(1))
         return out.mul_(self.factor)
 
-    def _drop(self, given: NDArray[Any], taken: NDArray[Any], factor: np.generic) -> None:
+    def _drop(self, given: NDArray[Any], taken: NDArray[Any], factor: Any) -> None:
         from bertwright.model.dropout_kernel import ELEMENTS, advanced, drop  # only training waits for it
 
         groups = -(-len(given) // ELEMENTS)
