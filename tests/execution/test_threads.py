@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from itertools import chain
 
 import pytest
 import torch
@@ -63,11 +64,14 @@ def test_the_first_error_ends_it() -> None:
 
 @pytest.mark.parametrize("threads", [1, 2, 5])
 @pytest.mark.parametrize("count", [0, 1, 4, 11])
-def test_spans_are_all_there_is_once(threads: int, count: int) -> None:
-    done: list[int] = []
+@pytest.mark.parametrize("least", [1, 3, 12])
+def test_spans_are_all_there_is_once(threads: int, count: int, least: int) -> None:
+    done: list[list[int]] = []
     with computing_with(threads):
-        over_spans(lambda begin, end: done.extend(range(begin, end)), count)
-    assert sorted(done) == list(range(count))
+        over_spans(lambda begin, end: done.append(list(range(begin, end))), count, least)
+    assert sorted(chain.from_iterable(done)) == list(range(count))
+    assert len(done) <= threads
+    assert len(done) == 1 or min(map(len, done)) >= least
 
 
 def test_what_goes_wrong_in_a_span_is_raised() -> None:

@@ -117,7 +117,7 @@ def test_it_follows_strides() -> None:
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_the_same_elements_whatever_the_threads(dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_WORTHWHILE", 0)
+    monkeypatch.setattr(module, "_LEAST", 4)
     drawing, found = Drawing(WORD - 5, 50_000), []
     x = torch.arange(1, 1004).to(dtype)
     for threads in (1, 2, 3, 7):

@@ -28,14 +28,17 @@ def map_threads(function: Callable[[Item], Result], items: Sequence[Item], threa
         yield from pool.map(function, items)
 
 
-def over_spans(function: Callable[[int, int], None], count: int) -> None:
-    """``function(begin, end)`` for parts of ``range(count)``, one for each of torch's threads, at one time.
+def over_spans(function: Callable[[int, int], None], count: int, least: int = 1) -> None:
+    """``function(begin, end)`` for parts of ``range(count)``, at one time, on as many threads as torch has.
 
     For kernels that release Python's lock and do not use torch.
+
+    Args:
+        least: size of a part for which another thread does not cost more than it does.
     """
     import torch
 
-    threads = min(torch.get_num_threads(), count)
+    threads = min(torch.get_num_threads(), count // least)
     if threads <= 1:
         function(0, count)
         return

@@ -20,8 +20,8 @@ from bertwright.execution.threads import over_spans
 _STEPS = 1 << 16
 """A probability is rounded to a multiple of 1 / 65,536; kept values are scaled by what it then really is."""
 
-_WORTHWHILE = 1 << 18
-"""Elements below which other threads cost more than they do."""
+_LEAST = 1 << 17
+"""Elements for which another thread does not cost more than it does."""
 
 _FLOATS = {torch.float32: np.float32, torch.float64: np.float64}
 """What a kernel can multiply; of the others it moves the bits."""
@@ -86,10 +86,7 @@ class Drawing(NamedTuple):
             part = slice(begin * ELEMENTS, end * ELEMENTS)
             drop(given[part], taken[part], np.uint64(advanced(self.key, begin)), np.uint64(self.kept), factor)
 
-        if len(given) < _WORTHWHILE:
-            span(0, groups)
-        else:
-            over_spans(span, groups)
+        over_spans(span, groups, _LEAST // ELEMENTS)
 
 
 class _HostDropout(torch.autograd.Function):
