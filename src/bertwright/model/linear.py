@@ -65,6 +65,17 @@ def _product(left: Tensor, right: Tensor, bias: Tensor | None = None) -> Tensor:
     return result
 
 
+def _product_of_rows(left: Tensor, right: Tensor) -> Tensor:
+    """(T, M) and (T, N) -> left^T right (M, N).
+
+    oneDNN copies what it is given first if that is transposed; so it is given what costs the fewest copies.
+    """
+    rows, outputs, width = len(left), left.shape[1], right.shape[1]
+    if rows * outputs <= (rows + outputs) * width:
+        return _product(left.t(), right.t())
+    return _product(right.t(), left.t()).t().contiguous()
+
+
 class _OneDnnLinear(torch.autograd.Function):
     """Y = X W^T + b; with the gradient G of Y, those of X, W and b are G W, G^T X and the sum of G's rows."""
 
@@ -80,6 +91,6 @@ class _OneDnnLinear(torch.autograd.Function):
         gradient = gradients[0]  # (..., O)
         rows = gradient.flatten(0, -2)  # (T, O)
         d_inputs = _product(gradient, weight.t()) if wanted[0] else None
-        d_weight = _product(rows.t(), inputs.flatten(0, -2).t()) if wanted[1] else None
+        d_weight = _product_of_rows(rows, inputs.flatten(0, -2)) if wanted[1] else None
         d_bias = rows.sum(0) if wanted[2] else None
         return d_inputs, d_weight, d_bias
