@@ -277,6 +277,7 @@ NORMALIZE = {"type": LIBRARY + "Normalize", "path": "2_Normalize"}
         (TRANSFORMER, {"model_args": {"trust_remote_code": True}}, "model_args: expected a setting"),
         (SENTENCE, {"model_type": "SparseEncoder"}, 'expected SentenceTransformer, got "SparseEncoder"'),
         (SENTENCE, {"default_prompt_name": "query"}, "a name among the prompts"),
+        (SENTENCE, {"default_prompt_name": ["query"]}, "a name among the prompts"),
         (SENTENCE, {"prompts": ["a"]}, "prompts: expected texts by name"),
         (SENTENCE, {"truncate_dim": 0}, "truncate_dim: expected a whole number from 1, got 0"),
     ],
@@ -308,6 +309,10 @@ DENSE_CONFIG = {
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
+        (
+            {"activation_function": ["os.system"]},
+            "activation_function: expected one of torch",
+        ),
         (
             {"activation_function": "os.system"},
             'activation_function: expected one of torch.*, got "os.system"',

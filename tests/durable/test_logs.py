@@ -61,6 +61,13 @@ def test_what_comes_after_the_first_lines_is_not_looked_at(tmp_path: Path) -> No
     assert [record["step"] for record in log.records()] == [1, 2]
 
 
+def test_a_damaged_line_stays_what_it_is(tmp_path: Path) -> None:
+    log = durable.LogFile(tmp_path / "log.jsonl")
+    log.path.write_bytes(b'{"step": 1}\n{"st\xffp": 2}\n{"step": 3}\n')
+    log.keep_first(2)
+    assert log.path.read_bytes() == b'{"step": 1}\n{"st\xffp": 2}\n'
+
+
 @pytest.mark.parametrize("block", [1, 7, 1 << 16])
 @pytest.mark.parametrize("torn", ["", '{"st', '{"step": 2}', "x" * 100])
 @pytest.mark.parametrize("lines", [0, 1, 3])

@@ -102,6 +102,11 @@ def test_it_resumes_exactly(first: Path, tmp_path: Path, monkeypatch: pytest.Mon
     moved.rename(tmp_path / "elsewhere")
     go_on(tmp_path / "elsewhere", tmp_path / "run", resume=True)
     assert fingerprint(tmp_path / "run") == fingerprint(tmp_path / "whole")
+    (tmp_path / "run" / "summary.json").unlink()
+    store, words = memory_store()
+    plain = settings(tmp_path / "elsewhere").model_copy(update={"init": None})  # the run knows its model
+    pretrain(store, tmp_path / "run", plain, tokenizer=words, resume=True)
+    assert fingerprint(tmp_path / "run") == fingerprint(tmp_path / "whole")
     other = small_run.run(tmp_path / "other", seed=99, steps=1)
     with pytest.raises(ResumeError, match="init: "):
         go_on(Path(other.model), tmp_path / "run", resume=True)

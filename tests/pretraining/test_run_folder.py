@@ -142,3 +142,47 @@ def test_a_path_that_cannot_be_one(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="NUL"):
         RunFolder("a\0b").require_new(False)
     assert RunFolder("a\0b").key != RunFolder("a").key == RunFolder(Path("a").absolute()).key
+
+
+@pytest.mark.parametrize(
+    "place", ["checkpoints/notes.txt", "milestones/mine", "tensorboard/notes.txt", "model/x"]
+)
+def test_files_of_others_stay(place: str, tmp_path: Path) -> None:
+    folder = _begun(tmp_path / "run")
+    (folder.checkpoints / "step-1").mkdir(parents=True)
+    (folder.checkpoints / ".damaged-step-3").mkdir()
+    folder.tensorboard.mkdir()
+    (folder.tensorboard / "events.out.tfevents.1.host.2.0").touch()
+    folder.require_new(overwrite=True)
+    stranger = folder.path / place
+    stranger.parent.mkdir(exist_ok=True)
+    stranger.write_text("mine")
+    with pytest.raises(OutputExistsError, match=place.split("/")[0]):
+        folder.require_new(overwrite=True)
+    assert stranger.read_text() == "mine"
+
+
+@pytest.mark.parametrize("name", ["checkpoints", "model", "milestones", "tensorboard"])
+def test_links_are_refused_before_any_work(name: str, tmp_path: Path) -> None:
+    folder = _begun(tmp_path / "run")
+    (tmp_path / "elsewhere").mkdir()
+    (folder.path / name).symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(OutputExistsError, match=f"{name}: .*it is a link"):
+        folder.require_new(overwrite=True)
+
+
+def test_settings_that_cannot_be_written_cost_nothing(tmp_path: Path) -> None:
+    folder = _begun(tmp_path / "run")
+    folder.metrics.write_text("old")
+    before = {path.name: path.read_bytes() for path in folder.path.iterdir()}
+    strange = settings().model_copy(update={"init": "m\udcff"})
+    with pytest.raises(UnicodeEncodeError):
+        folder.begin(strange, FACTS)
+    assert {path.name: path.read_bytes() for path in folder.path.iterdir()} == before
+
+
+def test_a_fact_that_is_gone_is_a_difference(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "run")
+    folder.begin(settings(), {**FACTS, "init": "1234"})
+    with pytest.raises(ResumeError, match="init: "):
+        folder.require_same(settings(), FACTS)

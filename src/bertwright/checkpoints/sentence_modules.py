@@ -178,7 +178,7 @@ def _dense(place: Path, width: int) -> DenseLayer:
     if values.get("use_residual"):
         raise ModelError.at(source, "a dense layer without residual connection", True, field="use_residual")
     name = values.get("activation_function", "torch.nn.modules.activation.Tanh")
-    if name not in ACTIVATIONS:
+    if not isinstance(name, str) or name not in ACTIVATIONS:
         raise ModelError.at(source, f"one of {', '.join(ACTIVATIONS)}", name, field="activation_function")
     file = members.weight_files(place)[0]
     tensors = read_tensors(file)
@@ -210,7 +210,7 @@ def _whole(folder: Path, include_prompt: bool) -> tuple[str, int | None, list[st
     prompts, default = values.get("prompts") or {}, values.get("default_prompt_name")
     if not isinstance(prompts, dict) or not all(isinstance(text, str | None) for text in prompts.values()):
         raise ModelError.at(source, "texts by name", prompts, field="prompts")
-    if default is not None and default not in prompts:
+    if default is not None and not (isinstance(default, str) and default in prompts):
         raise ModelError.at(source, "a name among the prompts", default, field="default_prompt_name")
     prompt = "" if default is None else prompts[default] or ""
     if prompt and not include_prompt:

@@ -61,11 +61,16 @@ class LogFile:
                     yield strict_json.parse(line[:-1], self.path, line=number, max_bytes=_LINE_BYTES)
 
     def keep_first(self, count: int) -> None:
-        """Rewrite the log with its first ``count`` lines only, before a resumed run goes on; what comes after
-        them is not looked at."""
+        """Rewrite the log with its first ``count`` lines only, before a resumed run goes on.
+
+        They stay as they are: they decide nothing, and a damaged one is no reason to stop.
+        """
         self.close()
-        lines = [strict_json.dump(record) + "\n" for record in islice(self.records(), count)]
-        write_file(self.path, "".join(lines), overwrite=True)
+        lines: list[bytes] = []
+        if self.path.exists():
+            with self.path.open("rb") as file:
+                lines = [line for line in islice(file, count) if line.endswith(b"\n")]
+        write_file(self.path, b"".join(lines), overwrite=True)
 
     def close(self) -> None:
         """Sync and close."""

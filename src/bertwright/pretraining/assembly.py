@@ -25,6 +25,7 @@ from bertwright.durable import check_free_space, make_directory
 from bertwright.errors import ResumeError, UsageError, shown_path
 from bertwright.model.bilm import BilmForPreTraining
 from bertwright.model.bilm_config import BilmConfig
+from bertwright.model.config import BertConfig
 from bertwright.model.host_memory import keep_freed_memory
 from bertwright.model.pretraining_model import BertForPreTraining
 from bertwright.pretraining.config import FREE_TO_CHANGE, PretrainingSettings
@@ -36,6 +37,7 @@ from bertwright.pretraining.source import PhasedSource
 from bertwright.pretraining.step import PretrainingPart, PretrainingStep
 from bertwright.progress import Progress
 from bertwright.tokenization.tokenizer import Tokenizer
+from bertwright.tokenization.vocabulary import Vocabulary
 from bertwright.training import precision
 from bertwright.training.checkpoint_store import CheckpointStore, ResumeMode, to_cpu
 from bertwright.training.loop import Loop
@@ -101,7 +103,7 @@ class Assembly:
         )
         self.device = device_of(settings, ranks)
         initial = data.initial
-        self.config = settings.bert_config(data.store.vocab_size) if initial is None else initial.config
+        self.config = _new_network(settings, data.tokenizer.vocabulary) if initial is None else initial.config
         self.precision = precision.resolve(settings.precision, self.device)
         if self.device.type == "cpu":
             require_memory(self.config, folder.path, copies=_COPIES)
@@ -362,3 +364,9 @@ def _fingerprint(model: nn.Module) -> str:
         values: npt.NDArray[Any] = tensor.detach().cpu().contiguous().numpy()
         digest.update(values.data)
     return digest.hexdigest()[:16]
+
+
+def _new_network(settings: PretrainingSettings, vocabulary: Vocabulary) -> BertConfig:
+    """Sizes of a network that nobody has trained; its padding is the vocabulary's, wherever that stands."""
+    config = settings.bert_config(len(vocabulary))
+    return config.model_copy(update={"pad_token_id": vocabulary.pad_id})

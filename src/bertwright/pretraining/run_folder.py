@@ -24,12 +24,12 @@ import os
 import re
 import shutil
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from bertwright import strict_json
-from bertwright.checkpoints.members import KIND, MANIFEST_NAME
+from bertwright.checkpoints.members import KIND, MANIFEST_NAME, check_output
 from bertwright.config.settings import differences, flatten, from_json
 from bertwright.durable import (
     check_place,
@@ -42,10 +42,14 @@ from bertwright.durable import (
 )
 from bertwright.errors import InputError, OutputExistsError, ResumeError, shown_path
 from bertwright.pretraining.config import FREE_TO_CHANGE, PretrainingSettings
+from bertwright.training.checkpoint_store import is_of_checkpoints
 
 FORMAT = "bertwright/run/1"
 LIBRARIES = "libraries"
 """Of the facts: versions that may change while a run is stopped, and that it tells of."""
+
+_OF_A_START = (LIBRARIES, "id")
+"""Facts that another start of the same run may have otherwise."""
 
 _SUMMARY = "summary.json"
 _RESULTS = (_SUMMARY, "metrics.jsonl", "report.html", "blanks.json")
@@ -95,19 +99,31 @@ class RunFolder:
             return
         if not self.path.is_dir():
             raise OutputExistsError(self.path, "it is not a directory: choose another output")
-        if self.checkpoints.is_symlink():
-            raise OutputExistsError(self.checkpoints, "it is a link, so it is not replaced: remove it first")
         begun = self._begun()
-        if begun:
-            if not overwrite:
-                raise OutputExistsError(
-                    self.path,
-                    "give --resume to go on with this run, --overwrite to start over, or another output",
-                )
-        elif begun is None and any(not _HALF.fullmatch(path.name) for path in self.path.iterdir()):
+        if begun and not overwrite:
+            raise OutputExistsError(
+                self.path,
+                "give --resume to go on with this run, --overwrite to start over, or another output",
+            )
+        if begun is not None:
+            self._refuse_strangers()
+        elif any(not _HALF.fullmatch(path.name) for path in self.path.iterdir()):
             raise OutputExistsError(
                 self.path, "it is not a run, so it is not replaced: choose another output"
             )
+
+    def _refuse_strangers(self) -> None:
+        """Nothing that others put into the folders of a run goes with it."""
+        for folder in (self.path / name for name in _OUR_FOLDERS):
+            if folder.is_symlink():
+                raise OutputExistsError(folder, "it is a link, so it is not replaced: remove it first")
+        for path in (
+            *_others(self.checkpoints, is_of_checkpoints),
+            *_others(self.tensorboard, _is_of_tensorboard),
+        ):
+            raise OutputExistsError(path, "it is not the run's, so it is not removed: move it first")
+        for path in (self.model, *_others(self.path / "milestones", _is_hidden)):
+            check_output(path, overwrite=True)
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
@@ -128,13 +144,14 @@ class RunFolder:
         Raises:
             DiskError: the file system refused.
         """
+        run = _json({"format": FORMAT, "id": uuid.uuid4().hex[:16], **facts}).encode()
+        chosen = _json(settings.model_dump(mode="json")).encode()  # before anything of the old run is gone
         make_directory(self.path)
         with reported(self.path, "clear"):
             (self.path / "settings.json").unlink(missing_ok=True)
-        run = _json({"format": FORMAT, "id": uuid.uuid4().hex[:16], **facts})
         write_file(self.path / "run.json", run, overwrite=True)
         self._clear()
-        write_file(self.path / "settings.json", _json(settings.model_dump(mode="json")))
+        write_file(self.path / "settings.json", chosen)
 
     def _clear(self) -> None:
         """Remove what belongs to an old run, and what a killed one had half written."""
@@ -177,8 +194,8 @@ class RunFolder:
         Raises:
             ResumeError: naming each difference as ``name: old -> new``.
         """
-        known = {name: value for name, value in self._facts().items() if name in facts}
-        self._refuse(self._changed(settings) + differences(known, {n: facts[n] for n in known}))
+        known = {name: value for name, value in self._facts().items() if name not in _OF_A_START}
+        self._refuse(self._changed(settings) + differences(known, {name: facts.get(name) for name in known}))
         if self.stored_settings() != settings:
             data = _json(settings.model_dump(mode="json"))
             write_file(self.path / "settings.json", data, overwrite=True)
@@ -266,6 +283,22 @@ class RunFolder:
         if not isinstance(values, dict) or values.pop("format", None) != FORMAT:
             raise ResumeError.at(source, f"the format {FORMAT}")
         return values
+
+
+def _others(folder: Path, is_ours: Callable[[str], bool]) -> list[Path]:
+    """What is in ``folder`` under other names, in the order of these."""
+    if not folder.is_dir():
+        return []
+    return sorted(path for path in folder.iterdir() if not is_ours(path.name))
+
+
+def _is_of_tensorboard(name: str) -> bool:
+    return name.startswith("events.out.tfevents.")
+
+
+def _is_hidden(name: str) -> bool:
+    """As what a killed process had half written."""
+    return name.startswith(".")
 
 
 def _json(values: Any) -> str:

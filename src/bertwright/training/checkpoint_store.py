@@ -31,7 +31,13 @@ _UNUSABLE = (InputError, DiskError)
 """What a damaged checkpoint is told by, and one on a bad place of the disk."""
 
 _NAME = re.compile(r"step-(\d{1,12})")
+_ASIDE = re.compile(r"\.damaged-step-\d{1,12}(-\d+)?")
 _DEBRIS = re.compile(r"\.(purge|tmp|old)-step-\d{1,12}(-\d+)?")
+
+
+def is_of_checkpoints(name: str) -> bool:
+    """Whether a store gives such a name to what it has in its folder."""
+    return any(pattern.fullmatch(name) for pattern in (_NAME, _ASIDE, _DEBRIS))
 
 
 @dataclass(frozen=True)
