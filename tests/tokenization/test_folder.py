@@ -64,9 +64,15 @@ class TestReadAndWritten:
         assert loaded.settings == choices and loaded.vocabulary == SMALL
 
     def test_vocab_txt_only(self, tmp_path: Path) -> None:
-        choices = TokenizerSettings(do_lower_case=False)
-        loaded = Tokenizer.load(save(Tokenizer(SMALL, choices), tmp_path / "t", "vocab.txt"))
-        assert loaded.settings == TokenizerSettings()  # nothing said otherwise
+        loaded = Tokenizer.load(save(Tokenizer(SMALL), tmp_path / "t", "vocab.txt"))
+        assert loaded.settings == TokenizerSettings(do_lower_case=False)  # there is a capital letter
+
+    def test_casing_is_that_of_the_vocabulary_where_nothing_else_says_it(self, tmp_path: Path) -> None:
+        cased = save(Tokenizer(SMALL), tmp_path / "cased", "vocab.txt")
+        assert Tokenizer.load(cased).encode("Né").tokens == ["Né"]
+        lower = Vocabulary.from_tokens([*SPECIAL_TOKENS, "ne"])
+        assert Tokenizer.load(save(Tokenizer(lower), tmp_path / "lower", "vocab.txt")).settings.do_lower_case
+        assert Tokenizer.load(cased / "vocab.txt").settings.do_lower_case  # a bare file, as the original's
 
     def test_vocab_txt_and_settings(self, tmp_path: Path) -> None:
         choices = TokenizerSettings(do_lower_case=False, strip_accents=True, tokenize_chinese_chars=False)
@@ -204,6 +210,27 @@ class TestRefused:
     def test_other_special_tokens(self, folder: Path) -> None:
         change(folder / "tokenizer_config.json", lambda config: config.update(mask_token="<mask>"))
         assert 'mask_token: expected [MASK], got "<mask>"' in self.refusal(folder)
+
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            ("word_tokenizer_type", "mecab"),
+            ("subword_tokenizer_type", "character"),
+            ("tokenizer_class", "BertJapaneseTokenizer"),
+            ("do_basic_tokenize", False),
+            ("do_subword_tokenize", None),
+            ("never_split", ["C++"]),
+        ],
+    )
+    def test_what_cuts_text_otherwise(self, folder: Path, name: str, value: object) -> None:
+        change(folder / "tokenizer_config.json", lambda record: record.update({name: value}))
+        with pytest.raises(VocabularyError, match=f"{name}: expected .*cut into other pieces"):
+            Tokenizer.load(folder)
+
+    def test_what_cuts_it_as_here(self, folder: Path) -> None:
+        same = {"do_basic_tokenize": True, "never_split": None, "word_tokenizer_type": "basic"}
+        change(folder / "tokenizer_config.json", lambda record: record.update(same))
+        assert Tokenizer.load(folder).vocabulary == SMALL
 
     @pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"a": 1, "a": 2}', "\ufeff{}", '{"x": NaN}'])
     @pytest.mark.parametrize("name", ["tokenizer.json", "tokenizer_config.json"])

@@ -178,12 +178,8 @@ def _tokenizer(
         raise ModelError.at(source, expected, config.vocab_size)
     if stored or lower_case is not None:
         return tokenizer, []
-    cased = any(token != token.lower() for token in tokenizer.vocabulary.tokens if token[:1] != "[")
-    note = (
-        f"{shown_path(path)}: casing is not stored; its vocabulary is {'cased' if cased else 'lower-cased'}"
-    )
-    settings = tokenizer.settings.model_copy(update={"do_lower_case": not cased})
-    return Tokenizer(tokenizer.vocabulary, settings), [note]
+    found = "lower-cased" if tokenizer.settings.do_lower_case else "cased"
+    return tokenizer, [f"{shown_path(path)}: casing is not stored; its vocabulary is {found}"]
 
 
 def _notes_on(weights: Weights, architecture: str | None = None) -> list[str]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from bertwright import strict_json
 from bertwright.durable import MANIFEST, member, read_manifest, verify
-from bertwright.errors import VocabularyError
+from bertwright.errors import VocabularyError, quote
 from bertwright.tokenization import tokenizer_json
 from bertwright.tokenization.settings import TokenizerSettings
 from bertwright.tokenization.vocabulary import CLS, MASK, PAD, SEP, UNK, Vocabulary
@@ -24,6 +25,16 @@ _READ = (VOCAB_TXT, TOKENIZER_JSON, TOKENIZER_CONFIG, ADDED_TOKENS)
 
 _MANIFESTS = ("bertwright.json", MANIFEST)  # of a model folder, and of all others
 _NAMED = {"unk_token": UNK, "sep_token": SEP, "pad_token": PAD, "cls_token": CLS, "mask_token": MASK}
+_ONLY: Mapping[str, tuple[Any, ...]] = {
+    "do_basic_tokenize": (True,),
+    "do_subword_tokenize": (True,),
+    "word_tokenizer_type": ("basic", None),
+    "subword_tokenizer_type": ("wordpiece", None),
+    "never_split": (None, []),
+}
+"""Key of ``tokenizer_config.json`` -> the values with which text is cut as it is here."""
+_OTHERS = ("BertJapaneseTokenizer",)
+"""Classes that cut text otherwise."""
 _SETTINGS = ("do_lower_case", "strip_accents", "tokenize_chinese_chars")
 
 
@@ -47,6 +58,8 @@ def read(path: Path) -> tuple[Vocabulary, TokenizerSettings]:
         vocabulary = _agreed(Vocabulary.load(path / VOCAB_TXT), vocabulary, path)
     if vocabulary is None:
         raise VocabularyError.at(path, "a vocabulary", "none")
+    if TOKENIZER_JSON not in names and TOKENIZER_CONFIG not in names:
+        settings["do_lower_case"] = not is_cased(vocabulary)
     if TOKENIZER_CONFIG in names:
         settings |= _read_config(path / TOKENIZER_CONFIG, vocabulary)
     if ADDED_TOKENS in names:
@@ -54,6 +67,11 @@ def read(path: Path) -> tuple[Vocabulary, TokenizerSettings]:
         listed = [{"content": token, "id": index} for token, index in added.items()]
         tokenizer_json.check_added(listed, vocabulary, path / ADDED_TOKENS)
     return vocabulary, TokenizerSettings(**settings)
+
+
+def is_cased(vocabulary: Vocabulary) -> bool:
+    """Whether a token has a capital letter, so that lower-cased text would never be cut into it."""
+    return any(token != token.lower() for token in vocabulary.tokens if token[:1] != "[")
 
 
 def files(
@@ -118,6 +136,7 @@ def _agreed(text: Vocabulary, other: Vocabulary | None, path: Path) -> Vocabular
 def _read_config(path: Path, vocabulary: Vocabulary) -> dict[str, Any]:
     """The settings in ``tokenizer_config.json``; keys that mean nothing here are passed over."""
     config = _read_object(path)
+    _refuse_others(config, path)
     found: dict[str, Any] = {}
     for name in _SETTINGS:
         value = config.get(name)
@@ -139,6 +158,19 @@ def _read_config(path: Path, vocabulary: Vocabulary) -> dict[str, Any]:
     listed = [{**token, "id": int(i) if i.isdecimal() and len(i) < 10 else i} for i, token in decoder.items()]
     tokenizer_json.check_added(listed, vocabulary, path)
     return found
+
+
+def _refuse_others(config: Mapping[str, Any], path: Path) -> None:
+    """A tokenizer that would cut text into other pieces than this one is refused."""
+    hint = "text would be cut into other pieces than the model was trained on"
+    for name, allowed in _ONLY.items():
+        value = config.get(name, allowed[0])
+        if not any(type(value) is type(one) and value == one for one in allowed):
+            raise VocabularyError.at(path, quote(allowed[0]), value, field=name, hint=hint)
+    if config.get("tokenizer_class") in _OTHERS:
+        raise VocabularyError.at(
+            path, "BertTokenizer", config["tokenizer_class"], field="tokenizer_class", hint=hint
+        )
 
 
 def _read_object(path: Path) -> dict[str, Any]:

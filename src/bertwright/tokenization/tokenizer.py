@@ -44,7 +44,8 @@ class Tokenizer:
 
         Args:
             path: the folder or file.
-            lower_case: overrides what is stored; a bare file stores nothing, and lower-cases.
+            lower_case: overrides what is stored. A bare file stores nothing, and lower-cases; a folder with
+                nothing but ``vocab.txt`` does so unless its vocabulary has capital letters.
 
         Raises:
             VocabularyError: files are missing, malformed, contradict each other, or are no WordPiece.
