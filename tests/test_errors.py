@@ -6,7 +6,7 @@ import inspect
 import re
 
 import bertwright.errors as errors
-from bertwright.errors import BertwrightError, InputError, did_you_mean, escaped, quote, shortened
+from bertwright.errors import BertwrightError, InputError, did_you_mean, encodable, escaped, quote, shortened
 
 
 def test_messages_are_one_short_line() -> None:
@@ -28,6 +28,10 @@ def test_escaped_and_shortened() -> None:
     assert escaped("a\x1b[2J\n\udcff é 文") == "a\\x1b[2J\\n\\udcff é 文"
     assert escaped("a\n\x07", keep="\n") == "a\n\\x07"
     assert (shortened("abcd", 4), shortened("abcde", 4)) == ("abcd", "abc…")
+
+
+def test_encodable() -> None:
+    assert encodable("tr\udcff.tsv \x1b é 文") == "tr\\udcff.tsv \x1b é 文"
 
 
 def test_did_you_mean() -> None:

@@ -51,6 +51,11 @@ def escaped(text: str, keep: str = "") -> str:
     )
 
 
+def encodable(text: str) -> str:
+    """``text`` with escapes for lone surrogates, as for the bytes of a file name that are not UTF-8."""
+    return text.encode(errors="backslashreplace").decode()
+
+
 def shortened(text: str, most: int) -> str:
     """``text``, cut to ``most`` characters of which the last one says that it was."""
     return text if len(text) <= most else text[: most - 1] + "…"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 
@@ -64,6 +65,23 @@ def arguments(model: Path, data: Path, *more: str) -> list[str]:
     files = ["--train", f"{data}/train.tsv", "--dev", f"{data}/dev.tsv", "-o", f"{data}/out"]
     quick = ["--learning-rate", "0.02", "--epochs", "8", "--batch-size", "8"]
     return ["finetune", str(model), "--task", "classify", *files, *quick, *more]
+
+
+def test_file_names_that_are_no_text(model: Path, data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """They are written with escapes: into the model, its warnings and the page about it."""
+    train, dev = (data / os.fsdecode(name) for name in (b"tr\xff.tsv", b"d\xe9v.tsv"))
+    (data / "train.tsv").rename(train)
+    (data / "dev.tsv").rename(dev)
+    quick = ["--epochs", "1", "-o", f"{data}/out"]
+    assert (
+        run(["finetune", str(model), "--task", "classify", "--train", str(train), "--dev", str(dev), *quick])
+        == 0
+    )
+    made = open_model(data / "out").provenance
+    assert (made["train"]["file"], made["dev"]["file"]) == (r"tr\udcff.tsv", r"d\udce9v.tsv")
+    assert any(r"also in tr\udcff.tsv" in warning for warning in made["warnings"])
+    assert run(["evaluate", f"{data}/out", str(dev), "--report", f"{data}/page.html"]) == 0
+    assert r"d\udce9v.tsv" in (data / "page.html").read_text(encoding="utf-8")
 
 
 def test_json(model: Path, data: Path, capsys: pytest.CaptureFixture[str]) -> None:

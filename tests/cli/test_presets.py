@@ -49,6 +49,8 @@ def test_cola_to_its_submission(command: Callable[..., Any], pretrained_folder: 
     plain = command("predict", cola / "model", cola / "test.tsv", "-o", cola / "plain.jsonl")
     assert plain.code == 0  # the test file's own columns, also where no submission is asked for
     assert (cola / "plain.jsonl").read_bytes() == (cola / "answers.jsonl").read_bytes()
+    labelled = command("predict", cola / "model", cola / "dev.tsv", "-o", cola / "labelled.jsonl", "--json")
+    assert labelled.code == 0 and labelled.json["rows"] == 20 and labelled.err == ""
     again = command(*asked, "--submission", cola / "CoLA.tsv", "--json")
     assert again.code == 2 and "CoLA.tsv" in again.json["error"]["message"]
 

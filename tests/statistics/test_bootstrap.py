@@ -28,6 +28,11 @@ def test_draws_are_resamples() -> None:
     assert not np.array_equal(weights, np.concatenate(list(draws(5000, 1000, seed=2))))
 
 
+def test_what_varies_by_the_order_of_a_sum_has_no_interval() -> None:
+    assert intervals(means({"m": np.full(7, 2 / 3)})) == {}
+    assert set(intervals(means({"m": np.array([2e-9, 1e-9])}))) == {"m"}
+
+
 def test_percentiles_by_hand() -> None:
     found = interval(np.arange(101.0), 50.0, None, confidence=0.9, method="percentile")
     assert found.to_list() == pytest.approx([5.0, 95.0])

@@ -94,6 +94,14 @@ def test_what_never_varies() -> None:
     assert (found.difference, found.p_value, found.interval.to_list()) == (0.0, 1.0, [0.0, 0.0])
 
 
+def test_a_few_rows_that_are_all_alike_prove_little() -> None:
+    """Nothing varies, and yet three rows would fall so in one of four cases by chance alone."""
+    for right, wrong in ((1.0, 0.0), (0.7, 0.1)):
+        found = differences_of_runs(runs(np.full((2, 3), right)), runs(np.full((2, 3), wrong)))["m"]
+        assert found.p_value == pytest.approx(0.25, abs=0.03)
+        assert (found.one, found.other) == pytest.approx((right, wrong))
+
+
 def test_what_cannot_be_compared() -> None:
     with pytest.raises(ValueError, match="as many runs of both, got 2 and 1"):
         differences_of_runs(runs(np.zeros((2, 3))), runs(np.zeros((1, 3))))

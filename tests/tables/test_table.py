@@ -174,6 +174,9 @@ def test_a_damaged_line_is_one_row_without_an_answer(write: Write) -> None:
     swallowed = open_table(write("b.csv", b'text,n\ngood,1\n"never,2\nb,3\n'))
     with pytest.raises(TableError, match=r'b.csv:3: expected a closing "'):
         list(swallowed.rows(["text"], lenient=True))
+    ended = open_table(write("d.csv", b'text\n"hello world\n"good" morning\nbye\n'))
+    with pytest.raises(TableError, match=r"d.csv:2: column 1: expected a comma behind the closing"):
+        list(ended.rows(["text"], lenient=True))
     inside = open_table(write("c.csv", b'text,n\ngood,1\n"a\n\xff",2\nb,3\n'))
     with pytest.raises(TableError, match=r"c.csv:4: expected UTF-8"):
         list(inside.rows(["text"], lenient=True))

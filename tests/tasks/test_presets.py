@@ -45,6 +45,14 @@ def test_an_unknown_name_is_answered_with_the_nearest(name: str, meant: str) -> 
         preset_of(name)
 
 
+@pytest.mark.parametrize("name", ["train.tsv", "dev.tsv"])
+def test_labelled_files_of_cola_can_be_answered(name: str, tmp_path: Path) -> None:
+    cola = preset_of("CoLA")
+    assert cola.unlabelled_columns(shared_path(f"data/glue/CoLA/{name}")) == Columns()
+    (tmp_path / "test.tsv").write_text("index\tsentence\n0\tThe sea.\n")
+    assert cola.unlabelled_columns(tmp_path / "test.tsv") == Columns("sentence")
+
+
 def test_options_come_first() -> None:
     preset = preset_of("mrpc")
     assert preset.columns_for(Columns()) == Columns("#1 String", "#2 String", "Quality")

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from html import escape
 
+from bertwright.errors import encodable
+
 _CSS = """
 :root { color-scheme: light dark; --ink: #1c2430; --soft: #5b6675; --line: #dde3ea; --paper: #ffffff;
   --back: #f4f6f9; --accent: #1f5fbf; --good: #0a7d4f; --bad: #b3401f; --mark: #fff2cc; }
@@ -92,7 +94,7 @@ class Page:
 
     def render(self) -> str:
         """The whole page."""
-        return (
+        return encodable(
             '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
             f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
             '<meta name="viewport" content="width=device-width, initial-scale=1">'

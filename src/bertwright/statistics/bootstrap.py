@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from bertwright.randomness import generator
-from bertwright.statistics.measures import BLOCK, Floats, Measure, Values
+from bertwright.statistics.measures import BLOCK, Floats, Measure, Values, varies
 
 RESAMPLES = 1000
 Method = Literal["bca", "percentile"]
@@ -56,7 +56,7 @@ def intervals(
             values, float(actual[name][0]), without.get(name), confidence=confidence, method=method
         )
         for name, values in drawn.items()
-        if np.ptp(values) > 0
+        if varies(values)
     }
 
 
@@ -83,7 +83,7 @@ def interval(
     from scipy.special import ndtr, ndtri  # slow to import, and not needed to answer
 
     tails = np.array([(1.0 - confidence) / 2.0, (1.0 + confidence) / 2.0])
-    if method == "bca" and np.ptp(values) > 0:
+    if method == "bca" and varies(values):
         half = 0.5 / len(values)  # of no resample or of all there is no finite quantile
         below = np.clip(((values < actual).mean() + (values <= actual).mean()) / 2.0, half, 1.0 - half)
         bias = ndtri(below)

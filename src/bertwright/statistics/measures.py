@@ -19,6 +19,10 @@ Values = dict[str, Floats]
 BLOCK = 1 << 22
 """Weights held at once."""
 
+ROUNDING = 1e-9
+"""Of the metrics' own size: so much nearer together, they are equal but for the order of a sum. No fixed size
+will do, since metrics may be squares of large numbers, or of small ones."""
+
 
 class Measure(Protocol):
     """One or more metrics of N rows, at any weights of the rows."""
@@ -158,6 +162,11 @@ def means(columns: Mapping[str, NDArray[np.generic]]) -> Sums:
 def column_sums(table: Floats) -> Floats:
     """(1, K) of (N, K): each added up as NumPy adds a vector, pairwise, which a matrix product does not."""
     return np.asarray(np.ascontiguousarray(table.T).sum(axis=1, keepdims=True).T)
+
+
+def varies(values: Floats) -> bool:
+    """Whether ``values`` differ by more than the order of a sum does."""
+    return bool(np.ptp(values) > ROUNDING * np.abs(values).max())
 
 
 def ratio(numerator: Floats, denominator: Floats) -> Floats:

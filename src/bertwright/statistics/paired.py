@@ -10,11 +10,7 @@ from numpy.typing import NDArray
 
 from bertwright.randomness import generator
 from bertwright.statistics.bootstrap import RESAMPLES, Interval, draws, interval, require
-from bertwright.statistics.measures import BLOCK, Measure
-
-_ROUNDING = 1e-9
-"""Of the metrics' own size: so much nearer together, differences are equal but for the order of a sum. No
-fixed size will do, since metrics may be squares of large numbers, or of small ones."""
+from bertwright.statistics.measures import BLOCK, ROUNDING, Measure
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +106,7 @@ def _exceeding(one: Measure, other: Measure, shuffles: int, seed: int) -> dict[s
     nothing = np.zeros((1, one.rows), dtype=np.bool_)
     first, second = one.exchanged(other, nothing), other.exchanged(one, nothing)
     size = {name: np.maximum(np.abs(first[name]), np.abs(second[name])) for name in first}
-    least = {name: np.abs(second[name] - first[name]) - _ROUNDING * size[name] for name in first}
+    least = {name: np.abs(second[name] - first[name]) - ROUNDING * size[name] for name in first}
     counts = dict.fromkeys(least, 0)
     for swaps in _swaps(one.rows, shuffles, seed):
         first, second = one.exchanged(other, swaps), other.exchanged(one, swaps)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 
 from bertwright.statistics.bootstrap import RESAMPLES, Interval, draws, require
-from bertwright.statistics.measures import Floats, Measure, Values
+from bertwright.statistics.measures import ROUNDING, Floats, Measure, Values
 from bertwright.statistics.paired import Difference, differences
 
 
@@ -28,22 +29,31 @@ def differences_of_runs(
     their number. What single answers owe to single runs is in both, and counted once. The difference is held
     against Student's t with the degrees of freedom of Welch (1947) and Satterthwaite (1946). Of one run of
     each nothing is known of the second part: what is told is then
-    :func:`~bertwright.statistics.paired.differences`, of these two trained models.
+    :func:`~bertwright.statistics.paired.differences`, of these two trained models. So it is of the first run
+    of each for a metric that is the same in all runs and resamples: the variance is 0, and yet a few rows
+    that are all alike prove little.
 
     Args:
         one, other: a measure a run, all of the same rows in the same order.
         resamples: of the rows.
-        shuffles: for the p-values where there is one run of each.
+        shuffles: for the p-values of :func:`~bertwright.statistics.paired.differences`.
 
     Raises:
         ValueError: other rows, other numbers of runs, or as for one run of each.
     """
     if not one or len(one) != len(other):
         raise ValueError(f"expected as many runs of both, got {len(one)} and {len(other)}")
+    single = partial(
+        differences,
+        one[0],
+        other[0],
+        confidence=confidence,
+        resamples=resamples,
+        shuffles=shuffles,
+        seed=seed,
+    )
     if len(one) == 1:
-        return differences(
-            one[0], other[0], confidence=confidence, resamples=resamples, shuffles=shuffles, seed=seed
-        )
+        return single()
     if len({run.rows for run in (*one, *other)}) > 1:
         raise ValueError("expected the same rows in every run")
     require(one[0].rows, confidence, resamples)
@@ -51,7 +61,7 @@ def differences_of_runs(
         raise ValueError(f"expected two resamples or more, got {resamples}")
     first, second = (_stacked([run.whole() for run in runs]) for runs in (one, other))
     here, there = _resampled((one, other), resamples, seed)
-    return {
+    found = {
         name: _compared(
             first[name][:, 0],
             second[name][:, 0],
@@ -62,6 +72,8 @@ def differences_of_runs(
         for name in first
         if name in second
     }
+    alone = single() if None in found.values() else {}
+    return {name: alone[name] if compared is None else compared for name, compared in found.items()}
 
 
 def _resampled(ways: Sequence[Sequence[Measure]], resamples: int, seed: int) -> list[Values]:
@@ -79,7 +91,8 @@ def _resampled(ways: Sequence[Sequence[Measure]], resamples: int, seed: int) -> 
 def _variance_by_rows(one: Floats, other: Floats) -> float:
     """Of the difference of two ways, (K, R) each over resamples, less what is in the variance of runs."""
     whole = float((one.mean(axis=0) - other.mean(axis=0)).var(ddof=1))
-    return max(0.0, whole - _run_by_row(one) - _run_by_row(other))
+    rest = whole - _run_by_row(one) - _run_by_row(other)
+    return rest if rest > ROUNDING * whole else 0.0
 
 
 def _run_by_row(values: Floats) -> float:
@@ -91,16 +104,19 @@ def _run_by_row(values: Floats) -> float:
     return float(apart.var(axis=1, ddof=1).sum()) / (len(values) * (len(values) - 1))
 
 
-def _compared(one: Floats, other: Floats, by_rows: float, rows: int, confidence: float) -> Difference:
-    """From a figure a run (K,) of each way, and the variance of their difference by the choice of rows."""
+def _compared(one: Floats, other: Floats, by_rows: float, rows: int, confidence: float) -> Difference | None:
+    """From a figure a run (K,) of each way, and the variance of their difference by the choice of rows.
+
+    None where every run and every resample says the same.
+    """
     from scipy.stats import t as student  # slow to import, and not needed to answer
 
     a, b = float(one.mean()), float(other.mean())
     parts = [by_rows, float(one.var(ddof=1)) / len(one), float(other.var(ddof=1)) / len(other)]
     freedom = [max(rows - 1, 1), len(one) - 1, len(other) - 1]
     error = float(np.sqrt(sum(parts)))
-    if error == 0:  # every run and every resample says the same
-        return Difference(a, b, Interval(a - b, a - b), float(a == b))
+    if error <= ROUNDING * max(abs(a), abs(b)):
+        return None
     degrees = sum(parts) ** 2 / sum(part**2 / free for part, free in zip(parts, freedom, strict=True))
     width = float(student.ppf((1 + confidence) / 2, degrees)) * error
     p_value = 2 * float(student.sf(abs(a - b) / error, degrees))

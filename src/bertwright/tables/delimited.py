@@ -150,6 +150,7 @@ def _plain_cells(_path: Path, _number: int, line: str, _rest: Lines) -> list[str
 def _csv_cells(path: Path, number: int, line: str, rest: Lines) -> list[str]:
     if '"' not in line:
         return line.split(",")
+    first = line
     cells: list[str] = []
     position = 0
     while True:
@@ -159,9 +160,8 @@ def _csv_cells(path: Path, number: int, line: str, rest: Lines) -> list[str]:
                 got = line[position : position + 20]
                 hint = 'a quote inside a quoted cell is written twice: ""'
                 where = f"column {len(cells) + 1}"
-                raise TableError.at(
-                    path, 'a comma behind the closing "', got, line=number, field=where, hint=hint
-                )
+                error = TableError if line is first else UnclosedQuoteError
+                raise error.at(path, 'a comma behind the closing "', got, line=number, field=where, hint=hint)
         else:
             end = line.find(",", position)
             end = len(line) if end < 0 else end

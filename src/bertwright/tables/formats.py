@@ -42,6 +42,17 @@ def open_table(path: Path, *, format: str = "auto", names: Sequence[str] | None 
     return FORMATS[name](path, names)
 
 
+def first_cells(path: Path, *, format: str = "auto") -> tuple[str, ...]:
+    """The names of a table's columns or, of a TSV or CSV file, its first row, whether it names them or not.
+
+    Raises:
+        TableError, UsageError: as :func:`open_table`.
+    """
+    text = (format_of(path) if format == "auto" else format) in ("tsv", "csv")
+    table = open_table(path, format=format, names=() if text else None)
+    return tuple(map(str, next(table.rows(table.columns)).cells)) if text else table.columns
+
+
 def format_of(path: Path) -> str:
     """The format that the name of a file says.
 

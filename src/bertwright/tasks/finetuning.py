@@ -16,7 +16,7 @@ from bertwright.checkpoints.members import check_output
 from bertwright.checkpoints.model_folder import ModelFolder, open_model, save_model
 from bertwright.config.settings import flatten
 from bertwright.durable import UnfinishedWork, digest_of_file, require_elsewhere
-from bertwright.errors import UsageError
+from bertwright.errors import UsageError, encodable
 from bertwright.model.topped_model import ToppedModel
 from bertwright.progress import Progress, Silent
 from bertwright.tables.columns import Columns
@@ -126,7 +126,7 @@ class _Source:
 
     @classmethod
     def of(cls, path: Path) -> _Source:
-        return cls(path.name, digest_of_file(path))
+        return cls(encodable(path.name), digest_of_file(path))
 
 
 def _request(
@@ -205,7 +205,7 @@ def _tell(
         progress.say(remark)
     for warning in warnings:
         progress.warn(warning)
-    return tuple(warnings)
+    return tuple(map(encodable, warnings))
 
 
 def _materials(
@@ -280,7 +280,7 @@ def _provenance(
     train, dev = (asdict(file) for file in files)
     return {
         "made_by": f"bertwright {__version__} finetune",
-        "from_model": materials.folder.manifest.get("digest", materials.folder.path.name),
+        "from_model": materials.folder.manifest.get("digest", encodable(materials.folder.path.name)),
         "train": train | {"rows": summary.train_rows, "truncated": summary.train_truncated},
         "dev": dev | {"rows": summary.rows, "truncated": summary.truncated},
         "settings": flatten(materials.settings) | summary.recipe,

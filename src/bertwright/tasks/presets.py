@@ -14,7 +14,7 @@ from typing import Any
 from bertwright.checkpoints.model_folder import ModelFolder
 from bertwright.errors import UsageError, did_you_mean
 from bertwright.tables.columns import Columns
-from bertwright.tables.formats import open_table
+from bertwright.tables.formats import first_cells
 from bertwright.tasks.kinds import KINDS
 from bertwright.tasks.settings import FinetuneSettings
 
@@ -48,7 +48,7 @@ class Preset:
     def unlabelled_columns(self, path: Path, *, format: str = "auto") -> Columns:
         """Of a file to be answered: :attr:`test_columns`, where it has them; else empty."""
         wanted = self.test_columns.given
-        if wanted and set(wanted) <= set(open_table(path, format=format).columns):
+        if wanted and set(wanted) <= set(first_cells(path, format=format)):
             return self.test_columns
         return Columns()
 

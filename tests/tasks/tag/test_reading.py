@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import lzma
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -286,6 +287,27 @@ def test_a_table_of_texts_alone_is_no_list_of_words(pose, tmp_path: Path) -> Non
         assert words(task, "words.txt", "text\tX\nfilm\tX\n") == [("text", "film")]
     assert words(by_name, "unspaced.tsv", "text_a\nwas\nfilm\n") == [("was",), ("film",)]
     assert words(by_number, "unspaced.tsv", "text_a\nwas\nfilm\n") == [("text_a", "was", "film")]
+
+
+@pytest.mark.parametrize("name", ["train.csv", "train.tsv"])
+@pytest.mark.parametrize("columns", [Columns("1", None, "2"), Columns(names=("words", "tags"))])
+def test_tables_without_header(pose, tmp_path: Path, columns: Columns, name: str) -> None:  # type: ignore[no-untyped-def]
+    """What is read once is read again, with nothing said of its columns; other files as ever."""
+    between, format = ("," if name.endswith(".csv") else "\t"), "auto"
+    if name.endswith(".tsv") and columns.are_numbers:
+        format = "tsv"
+    content = "Anna lives in Rome,B-PER O O B-LOC\nRome sleeps,B-LOC O\n".replace(",", between)
+    posed = pose(name, content, columns, format)
+    stored = json.loads(json.dumps(posed.task.to_dict()["columns"]))
+    task = replace(posed.task, columns=Columns.from_dict(stored))
+    again = task.read(tmp_path / name, format=format)
+    assert pairs(again) == pairs(posed.train) and pairs(again)[1] == [("Rome", "B-LOC"), ("sleeps", "O")]
+    rows = list(task.stream(tmp_path / name, format=format).rows())
+    assert [row.input.words for row in rows] == [one.words for one in again.examples]
+    (tmp_path / "lines.tsv").write_text("Rome\tB-LOC\nsleeps\tO\n")
+    (tmp_path / "objects.jsonl").write_text('{"tokens": ["Rome", "sleeps"], "tags": ["B-LOC", "O"]}\n')
+    for other in ("lines.tsv", "objects.jsonl"):
+        assert pairs(task.read(tmp_path / other)) == [[("Rome", "B-LOC"), ("sleeps", "O")]]
 
 
 def test_streams_set_unusable_sentences_apart(pose, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]

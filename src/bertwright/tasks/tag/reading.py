@@ -45,7 +45,8 @@ def open_sentences(
 
     Args:
         given: the columns asked for now.
-        stored: those that the task was trained with; they count where the file has such columns.
+        stored: those that the task was trained with; they count where the file has such columns. Those of a
+            table without header count in every TSV and CSV table when none are asked for.
         split: makes words of a plain text at a line.
 
     Raises:
@@ -68,7 +69,9 @@ def open_sentences(
         return SentenceSource(path, file.columns, guess, file.sentences)
     if kind not in FORMATS:
         raise UsageError(f"expected a format among {', '.join((CONLL, TEXT, *FORMATS))}, got {format!r}")
-    chosen = choose_columns(path, given, Columns() if numbers else stored, format=kind, labelled=labelled)
+    bare = given == Columns() and stored.names is not None and kind in ("csv", "tsv")
+    wanted, known = (stored if bare else given), (Columns() if numbers else stored)
+    chosen = choose_columns(path, wanted, known, format=kind, labelled=labelled)
     reader = TableReader(chosen, split)
     rows = partial(reader.rows, lenient=not labelled)
     return SentenceSource(path, chosen.columns, chosen.guess, rows, chosen.table.blank_lines, reader.overlaps)
@@ -78,7 +81,8 @@ def format_of(path: Path, given: Columns, stored: Columns) -> str:
     """The format that a file has by its name; text without header has one word a line.
 
     A ``.tsv`` or ``.txt`` is a table when its first line names a column of words and one of tags; or one of
-    words alone, with more than a word in the cell below; or nothing but the column of ``stored``.
+    words alone, with more than a word in the cell below; or nothing but the column of ``stored``; or, where
+    ``stored`` is of a table without header, when there is more than a word in its column of words.
     """
     suffix = suffix_of(path)
     if suffix in _TABLES:
@@ -87,6 +91,8 @@ def format_of(path: Path, given: Columns, stored: Columns) -> str:
     first, second = (line.split("\t") for line in (next(lines, ""), next(lines, "")))
     asked = {name for name in given.given if not name.isdigit()}
     if given.names or asked & set(first):
+        return "tsv"
+    if given == Columns() and any(" " in cell.strip() for cell in _bare_texts(stored, (first, second))):
         return "tsv"
     names = [name.strip().lower() for name in first]
     known = {*WORDS, (stored.text or WORDS[0]).strip().lower()}
@@ -139,6 +145,13 @@ def check_tags(file: ExampleFile[Sentence], tags: Sequence[str]) -> None:
 
 def _only_numbers(columns: Columns) -> bool:
     return columns.names is None and columns.are_numbers
+
+
+def _bare_texts(stored: Columns, lines: Sequence[list[str]]) -> list[str]:
+    """The cells of words in ``lines`` of a table without header, its columns named as in ``stored``."""
+    names = stored.names or ()
+    rows = [line for line in lines if len(line) == len(names)]
+    return [cell for row in rows for name, cell in zip(names, row, strict=True) if name == stored.text]
 
 
 def _text_rows(path: Path, split: Split) -> Iterator[InputRow]:

@@ -25,6 +25,9 @@ def choose_columns(
 ) -> ChosenTable:
     """Open ``path``; ``text`` has the words, ``label`` the tags.
 
+    Columns by number come back with no ``names`` (``()``): the numbers of a table, and not those of a file
+    with one word a line.
+
     Args:
         given: the columns asked for; what is not is as in ``stored`` if there is such a column, or guessed.
 
@@ -32,7 +35,8 @@ def choose_columns(
         TableError: the file cannot be read, or it cannot be told which columns are meant.
     """
     if given.names is None and given.are_numbers:
-        return choose_table(path, given, format=format, labelled=labelled)
+        chosen = choose_table(path, given, format=format, labelled=labelled)
+        return replace(chosen, columns=replace(chosen.columns, names=()))
     table = open_table(path, format=format, names=given.names)
     columns = Columns(
         given.text or _present(table, stored.text),
