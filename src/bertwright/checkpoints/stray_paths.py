@@ -51,7 +51,9 @@ def refuse_other(folder: Path) -> None:
     if (folder / "settings.json").exists() and (folder / "run.json").exists():
         model = folder / "model"
         there = (model / members.CONFIG).exists()
-        hint = f"its model is {shown_path(model)}" if there else "it has no model yet: pretrain --resume goes on"
+        hint = (
+            f"its model is {shown_path(model)}" if there else "it has no model yet: pretrain --resume goes on"
+        )
         raise ModelError.at(folder, _EXPECTED, "a pre-training run", hint=hint)
     claim = read_claim(folder)
     if claim is not None and claim.kind in _OURS:
