@@ -202,8 +202,7 @@ class _Job:
 
         Its parts stay: for masked LM they are what is wanted. Those of the mended text replace them.
         """
-        files = self._corpus.files
-        problem = _without_pairs(counts, shown_path(files[0].path) if len(files) == 1 else "the corpus")
+        problem = _without_pairs(counts)
         if problem is not None:
             self.folder.tie_to("corpus")
             raise CorpusError(f"{problem}, then repeat; or --mlm-only for masked LM alone)")
@@ -315,13 +314,13 @@ def _workers_for(corpus: Corpus, asked: int | None) -> int:
     return min(default_workers(), 1 + corpus.text_bytes // _BYTES_A_WORKER) if asked is None else asked
 
 
-def _without_pairs(counts: Counts, corpus: str) -> str | None:
+def _without_pairs(counts: Counts) -> str | None:
     """What is wrong with text of which no sentence has a next one and one from elsewhere, to be ended."""
     if counts.documents == 1:
-        return f"{corpus}: expected at least two documents, got one (put a blank line between documents"
+        return "the corpus: expected at least two documents, got one (put a blank line between documents"
     if counts.single_sentence_documents == counts.documents:
         return (
-            f"{corpus}: expected documents of several sentences, got {counts.documents:,} of one each "
+            f"the corpus: expected documents of several sentences, got {counts.documents:,} of one each "
             "(take out the blank lines between sentences"
         )
     return None
