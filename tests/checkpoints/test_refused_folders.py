@@ -14,6 +14,7 @@ from hub_cache import into_cache
 from shared import shared_path
 
 from bertwright.checkpoints.model_folder import ModelFolder, open_model
+from bertwright.durable import NewDirectory
 from bertwright.errors import (
     BertwrightError,
     DigestError,
@@ -37,7 +38,45 @@ def test_not_a_folder(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("text")
     refused(tmp_path / "file", 'a model folder, got "a file"')
     (tmp_path / "empty").mkdir()
-    refused(tmp_path / "empty", 'config.json: expected a file, got "nothing there"')
+    refused(tmp_path / "empty", 'a model folder, got "no config.json in it"')
+
+
+@pytest.mark.parametrize("name", ["bert-base-uncased", "google-bert/bert-base-uncased"])
+def test_a_name_of_the_hub(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    refused(Path(name), f"^{name}: expected a model folder, .*: fetch the folder, e.g. hf download")
+
+
+def test_a_mistyped_path_is_no_name_of_the_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "run").mkdir()
+    refused(Path("run/modle"), r'^run/modle: expected a model folder, got "nothing there"$')
+
+
+def test_a_run_is_told_where_its_model_is(tmp_path: Path, folder: Path) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    for name in ("run.json", "settings.json"):
+        (run / name).write_text("{}")
+    refused(run, 'a model folder, got "a pre-training run" .it has no model yet')
+    folder.rename(run / "model")
+    refused(run, 'run: expected a model folder, got "a pre-training run" .its model is .*run/model.$')
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        ("store", "a token store. .pretrain makes a model of it"),
+        ("vocabulary", "a vocabulary. .prepare and pretrain"),
+        ("checkpoint", "a checkpoint of a run"),
+        ("comparison", "a comparison"),
+        ("features", "stored features"),
+    ],
+)
+def test_what_is_ours_and_no_model(kind: str, message: str, tmp_path: Path) -> None:
+    with NewDirectory(tmp_path / "x", kind=kind) as new:
+        new.write("vocab.txt", b"a")
+    refused(tmp_path / "x", f"x: expected a model folder, got .{message}")
 
 
 @pytest.mark.parametrize("name", ["pytorch_model.bin", "model.pt", "weights.ckpt", "model.npz", ".metadata"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,9 +10,12 @@ import pytest
 from small_corpora import tree
 
 from bertwright import strict_json
+from bertwright.cli.demo import what_next
 from bertwright.demo import adaptation
 from bertwright.demo.folder import MARKER
 from bertwright.demo.labelled_task import DEV_EACH, TEST_EACH, TRAIN_EACH
+from bertwright.demo.story import DemoPlan
+from bertwright.pretraining.filled_blank import FilledBlank
 
 DOCUMENT = "It was night. The sea was dark and long.\n"
 
@@ -54,6 +58,8 @@ def refuses(command, line: str, says: str, folder: Path) -> None:  # type: ignor
         ("--corpus typo.txt", "typo.txt: expected a corpus file, got nothing there"),
         ("--corpus earlier/mine.txt", "an output that does not hold what is read"),
         ("--corpus good.txt --size 4", "--size: expected 6 to"),
+        ("--corpus good.txt --budget soon", "budget: expected a duration such as 30m"),
+        ("--corpus good.txt --budget 0", "budget: "),
         ("--corpus one.txt", "expected at least two documents"),
         ("--corpus three.txt", "to train on and to hold out, got 3"),
         ("--corpus no-text.jsonl", "no-text.jsonl:1: "),
@@ -98,7 +104,7 @@ def test_the_whole_story_in_place_of_an_earlier_one(  # type: ignore[no-untyped-
     monkeypatch.setattr(adaptation, "FROZEN", adaptation.FROZEN.model_copy(update={"features": once}))
     monkeypatch.setattr(adaptation, "SETTINGS", adaptation.SETTINGS.model_copy(update={"epochs": 1}))
     (folder / "book.txt").write_text("\n".join(documents()))
-    line = "demo --corpus book.txt -o earlier --overwrite --size 200 --budget 1 --seeds 1 --json"
+    line = "demo --corpus book.txt -o earlier --overwrite --size 200 --budget 1s --seeds 1 --json"
     answer = command(*line.split())
     assert answer.code == 0, answer.err
     ways = answer.json["adaptation"]
@@ -121,3 +127,38 @@ def test_the_whole_story_in_place_of_an_earlier_one(  # type: ignore[no-untyped-
     corpus = (made / "corpus.txt").read_text()
     assert not [row["text"] for row in judged if row["text"] in corpus]
     assert not [path for path in folder.iterdir() if path.name.startswith(".")]
+
+
+def filled(before: str, after: str) -> FilledBlank:
+    return FilledBlank(before, "it", after, (("it", 1.0),))
+
+
+def next_commands(plan: DemoPlan, blanks: list[FilledBlank]) -> list[list[str]]:
+    shown = what_next(plan, plan.output / "report.html", blanks).split("Go on:\n")[1]
+    return [shlex.split(line, comments=True) for line in shown.splitlines()]
+
+
+def test_the_commands_at_the_end_are_of_that_text(tmp_path: Path) -> None:
+    long, short = filled("a long sentence that asks for", "in the end"), filled("don't", "!")
+    fill = ["bertwright", "fill-mask", "my demo/run/model"]
+    own = DemoPlan(Path("my demo"), (tmp_path,))
+    lines = next_commands(own, [long, short])
+    assert [*fill, "don't [MASK] !"] in lines
+    assert not [line for line in lines if line[1] in ("demo",)]
+    assert not [line for line in next_commands(own, []) if "fill-mask" in line]
+    lines = next_commands(DemoPlan(Path("my demo")), [long, short])
+    assert [*fill, "Return the [MASK] of the array."] in lines
+    assert lines[-1][:2] == ["bertwright", "demo"]
+
+
+def test_the_commands_at_the_end_can_be_typed_in_that_shell(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".venv/bin").mkdir(parents=True)
+    (tmp_path / ".venv/bin/activate").touch()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.prefix", str(tmp_path / ".venv"))
+    monkeypatch.setattr("shutil.which", lambda _: None)
+    assert next_commands(DemoPlan(Path("demo")), [])[0] == [".", ".venv/bin/activate"]
+    monkeypatch.setattr("shutil.which", lambda name: f"/usr/bin/{name}")
+    assert next_commands(DemoPlan(Path("demo")), [])[0][0] == "bertwright"

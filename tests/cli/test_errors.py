@@ -82,7 +82,17 @@ CASES = [
         "max_length: expected 3 to 40, the positions that",
     ),
     ("A23 no GPU", f"{EMBED} --device cuda", "device: cuda was asked for, and this machine has none"),
-    ("A23 no such device", f"{EMBED} --device gpu", '--device: expected auto, cpu or cuda, got "gpu"'),
+    (
+        "A23 no such device",
+        f"{EMBED} --device gpu",
+        '--device: expected auto, cpu or cuda, got "gpu" (did you mean cuda?)',
+    ),
+    (
+        "A23 no such precision",
+        f"{EMBED} --precision fp16",
+        '--precision: expected auto, fp32, bf16 or int8, got "fp16"',
+    ),
+    ("A23 as others call it", f"{EMBED} --precision bfloat16", 'got "bfloat16" (did you mean bf16?)'),
     (
         "A27 output exists",
         "embed {model} {texts} -o {folder}/there.npy",
@@ -154,7 +164,7 @@ CASES = [
     (
         "no such column",
         "predict {classifier} {table} -o {folder}/o.jsonl --text words",
-        "rows.tsv: expected a column 'words'",
+        'rows.tsv: expected a column "words" (the columns are "id", "text"; --text and --label name others',
     ),
     (
         "output suffix",
@@ -197,7 +207,7 @@ def tree(folder: Path) -> dict[str, str]:
 
 
 def test_number_of_cases() -> None:
-    assert len(CASES) == 52
+    assert len(CASES) == 54
 
 
 @pytest.mark.parametrize(("line", "message"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
@@ -225,6 +235,11 @@ def test_as_json(command, places: dict[str, Path], line: str, message: str) -> N
     assert answer.err == ""
     assert message in answer.json["error"]["message"]
     assert answer.json["error"]["type"].endswith("Error")
+
+
+def test_another_number_is_no_slip(command, places: dict[str, Path]) -> None:  # type: ignore[no-untyped-def]
+    answer = command(*arguments_of(f"{EMBED} --precision fp16", places))
+    assert "did you mean" not in answer.err
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -129,9 +129,13 @@ def test_recipe_and_flags(model: Path, data: Path, capsys: pytest.CaptureFixture
     [
         (
             ["--label", "gold"],
-            "train.tsv: expected a column 'gold' with the labels (the columns are \"sentence\"",
+            'train.tsv: expected a column "gold" with the labels (the columns are "sentence"',
         ),
-        (["--text", "gold"], 'train.tsv: expected a column \'gold\' (the columns are "sentence", "label")'),
+        (
+            ["--text", "gold"],
+            'train.tsv: expected a column "gold" (the columns are "sentence", "label"; --text and --label '
+            "name others, in a file without header by number: --text 1)",
+        ),
         (["--set", "epoch=3"], "epoch: unknown setting (did you mean epochs?)"),
         (["--max-length", "13"], "max_length: expected at most 12, the model's positions, got 13"),
         (["--metric", "bleu"], "metric: expected one of accuracy"),

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from bertwright.cli.app import COMMANDS
+from bertwright.cli.app import COMMANDS, run
 
 HEAVY = ("torch", "numpy", "pyarrow", "numba", "tokenizers", "sklearn", "scipy", "matplotlib", "safetensors")
 
@@ -45,3 +45,27 @@ def test_help(page: str) -> None:
         assert "--json" in done.stdout and "--quiet" in done.stdout
     about = done.stdout.split("╭", 1)[0].splitlines()[2:]  # words before the list of options
     assert sum(len(line.split()) for line in about) >= 4
+
+
+def shown(page: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> str:
+    """The help page in one line without frames."""
+    monkeypatch.setenv("COLUMNS", "400")
+    assert run([*page.split(), "--help"]) == 0
+    return " ".join(capsys.readouterr().out.replace("│", " ").split())
+
+
+@pytest.mark.parametrize(
+    ("page", "says"),
+    [
+        ("doctor", "instances. [default: 0]"),
+        ("finetune", "The first of them. [default: 0]"),
+        ("pretrain", "By default 12345; everything random is a function of it."),
+    ],
+)
+def test_defaults_are_shown(
+    page: str, says: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also 0; a switch that is off is no news."""
+    page_text = shown(page, capsys, monkeypatch)
+    assert says in page_text
+    assert "[default: False]" not in page_text

@@ -141,7 +141,10 @@ def test_a_recipe_and_flags_before_it(command, store: Path, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "steps, epochs, budget: expected exactly one, got none"),
+        (
+            [],
+            "expected one of steps, epochs and budget, got none (--steps, --epochs or --budget, such as",
+        ),
         (["--steps", "3", "--budget", "1m"], "got steps and budget"),
         (["--steps", "0"], "--steps: expected at least 1"),
         (["--steps", "1e4"], "write 10000"),

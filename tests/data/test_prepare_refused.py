@@ -16,6 +16,7 @@ from bertwright.errors import (
     CorpusError,
     OutputBusyError,
     OutputExistsError,
+    ResumeError,
     UsageError,
     VocabularyError,
 )
@@ -75,7 +76,7 @@ def test_a_bad_line_far_behind_leaves_nothing(tmp_path: Path, vocabulary: Path, 
     ("text", "message"),
     [
         (b"One. Two.\nThree.\n", "blank line between documents"),
-        (b"One.\n\nTwo.\n\nThree.\n\n" * 4000, "blank line between all sentences"),
+        (b"One.\n\nTwo.\n\nThree.\n\n" * 4000, "blank lines between sentences"),
     ],
 )
 def test_the_parts_of_text_without_pairs_are_those_of_masked_lm(
@@ -86,11 +87,26 @@ def test_the_parts_of_text_without_pairs_are_those_of_masked_lm(
     with pytest.raises(CorpusError, match=message) as caught:
         prepare([path], **options)
     assert caught.value.exit_code == 2
-    assert "--mlm-only" in caught.value.message and "s.partial" in caught.value.message
+    assert caught.value.message.startswith("the corpus: expected ")
+    assert caught.value.message.endswith(", then repeat; or --mlm-only for masked LM alone)")
     assert len(caught.value.message) <= 300
     assert sorted(p.name for p in tmp_path.iterdir()) == ["s.partial", "x"]
     summary = prepare([path], masked_lm_only=True, **options)
     assert summary.reused_parts == summary.shards > 0
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["s", "x"]
+
+
+def test_mended_text_replaces_the_parts_of_text_without_pairs(
+    tmp_path: Path, vocabulary: Path, small_parts: None
+) -> None:
+    options: dict[str, Any] = {"vocabulary": vocabulary, "output": tmp_path / "s", "workers": 1}
+    path = write(tmp_path / "x", b"One. Two.\nThree.\n")
+    with pytest.raises(CorpusError):
+        prepare([path], **options)
+    with pytest.raises(ResumeError, match="language: "):  # the same text: its parts may still be wanted
+        prepare([path], one_sentence_per_line=True, **options)
+    write(path, b"One. Two.\n\nThree.\nFour.\n")
+    assert prepare([path], **options).counts.documents == 2
     assert sorted(p.name for p in tmp_path.iterdir()) == ["s", "x"]
 
 

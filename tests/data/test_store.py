@@ -223,8 +223,11 @@ def test_a_cut_or_grown_file_is_refused_without_reading_it(
 
 
 def test_what_is_no_store(tmp_path: Path, example: tuple[Path, Documents]) -> None:
-    with pytest.raises(StoreError, match='expected a store directory, got "nothing there"'):
+    with pytest.raises(StoreError, match=r'expected a store directory, got "nothing there" .bertwright prep'):
         TokenStore.open(tmp_path / "absent")
+    (tmp_path / "corpus.txt").write_text("text")
+    with pytest.raises(StoreError, match=r'a store directory, got "a file" .bertwright prepare makes one'):
+        TokenStore.open(tmp_path / "corpus.txt")
     with pytest.raises(StoreError, match="unfinished or not ours"):
         TokenStore.open(tmp_path)
     with durable.NewDirectory(tmp_path / "vocabulary", kind="vocabulary"):

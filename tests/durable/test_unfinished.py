@@ -88,6 +88,29 @@ def test_going_on_unasked(tmp_path: Path, overwrite: bool) -> None:
         assert work.records == []
 
 
+def test_work_that_is_tied_goes_for_another_request(tmp_path: Path) -> None:
+    request: dict[str, object] = {"rows": 3, "text": {"digest": "a"}}
+    work = durable.UnfinishedWork(tmp_path / "out", request, "log.jsonl")
+    with pytest.raises(Stop), work.held():
+        work.add({"part": 1})
+        work.tie("text")
+        raise Stop
+    work = durable.UnfinishedWork(tmp_path / "out", {**request, "rows": 4}, "log.jsonl")
+    with pytest.raises(ResumeError, match="rows: 3 -> 4 "), work.held(resume=None):
+        pass
+    other = {**request, "text": {"digest": "b"}}
+    work = durable.UnfinishedWork(tmp_path / "out", other, "log.jsonl")
+    with pytest.raises(ResumeError, match=r"text: it has changed .repeat"), work.held(resume=True):
+        pass
+    with pytest.raises(Stop), work.held(resume=None):
+        assert work.records == []
+        work.add({"part": 1})
+        raise Stop
+    work = durable.UnfinishedWork(tmp_path / "out", request, "log.jsonl")
+    with pytest.raises(ResumeError, match="has changed"), work.held(resume=None):  # not tied any more
+        pass
+
+
 @pytest.mark.parametrize("damaged", ["{", "{}", "[]", '{"seconds": "long"}'])
 def test_a_damaged_count_of_seconds_costs_no_work(tmp_path: Path, damaged: str) -> None:
     output = tmp_path / "out"

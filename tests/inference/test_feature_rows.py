@@ -62,7 +62,7 @@ def test_tables(tmp_path: Path) -> None:
     for options, message in (
         (("id",), "rows.jsonl:1: column 'id': expected a text or a list of words, got 1"),
         (("b", "id"), "rows.jsonl:1: column 'id': expected a text, got 1"),
-        (("none",), "expected a column 'none'"),
+        (("none",), 'expected a column "none"'),
     ):
         with pytest.raises(InputError, match=message):
             list(read_rows(file, *options))

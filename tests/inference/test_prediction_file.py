@@ -242,7 +242,7 @@ def test_errors_of_other_work_are_not_replaced(classifier: Model, file: Path) ->
 def test_columns_of_another_name(classifier: Model, tmp_path: Path) -> None:
     file, output = tmp_path / "rows.csv", tmp_path / "answers.jsonl"
     file.write_text("review,stars\nthe sea,1\n")
-    with pytest.raises(InputError, match="expected a column 'text'"):
+    with pytest.raises(InputError, match='expected a column "text"'):
         predict_file(classifier, file, output)
     assert predict_file(classifier, file, output, columns=Columns(text="review")).rows == 1
 

@@ -84,7 +84,7 @@ def test_column_needs_no_name_where_there_is_one(tmp_path: Path) -> None:
         ("nul.txt", b"a\x00b\n", None, "NUL"),
         ("lines.txt", b"a\n", "words", "expected a table for --text words"),
         ("two.csv", b"id,words\n1,a\n", None, "--text COLUMN.*columns are 'id', 'words'"),
-        ("two.csv", b"id,words\n1,a\n", "word", "expected a column 'word'"),
+        ("two.csv", b"id,words\n1,a\n", "word", 'expected a column "word"'),
         (
             "null.jsonl",
             b'{"text": "a"}\n{"text": null}\n',

@@ -53,7 +53,9 @@ def test_of_fewer_stretches(objective: str, documents: int, sentences: int, long
 
 
 def test_too_little_text_is_refused() -> None:
-    with pytest.raises(StoreError, match=r"at least 4 documents.* got 3 .*--objective mlm takes fewer"):
+    with pytest.raises(
+        StoreError, match=r"^the store: expected at least 4 documents.* got 3 .*--objective mlm takes fewer"
+    ):
         training_and_held_out(memory_store(3)[0], settings())
     with pytest.raises(StoreError, match="at least two sentences"):
         training_and_held_out(book(1), settings(objective="mlm"))

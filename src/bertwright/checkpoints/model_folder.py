@@ -20,6 +20,7 @@ from bertwright.checkpoints.opened_folder import Head, ModelFolder
 from bertwright.checkpoints.relatives import as_bert
 from bertwright.checkpoints.saving import ARCHITECTURES, LEFT_TO_RIGHT, save_model
 from bertwright.checkpoints.sentence_modules import MODULES, read_modules
+from bertwright.checkpoints.stray_paths import refuse_absent, refuse_other
 from bertwright.checkpoints.tensor_files import TensorFiles
 from bertwright.checkpoints.tensorflow.bundle import TensorBundle
 from bertwright.durable import read_manifest, verify
@@ -60,9 +61,7 @@ def open_model(
     path = Path(path)
     if members.is_checkpoint_prefix(path):
         return _open_tensorflow(path.parent, path, lower_case, allow_nonfinite)
-    if not path.is_dir():
-        members.refuse_file(path)
-        raise ModelError.at(path, "a model folder", "a file" if path.exists() else "nothing there")
+    refuse_absent(path)
     if members.is_tensorflow(path):
         return _open_tensorflow(path, members.tensorflow_prefix(path), lower_case, allow_nonfinite)
     manifest = _verified_manifest(path)
@@ -96,8 +95,7 @@ def _open_hugging_face(
     allow_nonfinite: bool,
     weight_files: Sequence[Path] | None,
 ) -> ModelFolder:
-    if not (path / members.CONFIG).exists():
-        members.refuse_pickles(path)  # the better reason, where there are some
+    refuse_other(path)
     source = members.member(path, members.CONFIG)
     stored = members.load_config(source)
     if isinstance(stored, Mapping) and stored.get("model_type") == BilmConfig.model_type:

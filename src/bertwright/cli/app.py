@@ -210,4 +210,4 @@ def _unread() -> int:
 
 
 def _shown_default(value: Any) -> str | None:
-    return None if value in (False, None, "", (), []) else str(value)
+    return None if value is None or value is False or value in ("", (), []) else str(value)

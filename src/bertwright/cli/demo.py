@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
+import shutil
 import statistics
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -33,7 +36,7 @@ def demo(
         Parameter(help="Your own text instead of Python's documentation.", consume_multiple=True),
     ] = None,
     size: Annotated[Count, Parameter(help="Pieces of the vocabulary.")] = 4096,
-    budget: Annotated[Count, Parameter(help="Seconds of pre-training.")] = 390,
+    budget: Annotated[str, Parameter(help="Time of pre-training: 30m, 1h30m, 90s, or seconds.")] = "6m30s",
     seeds: Annotated[Count, Parameter(help="How often each way of learning the task is tried.")] = 3,
     overwrite: Annotated[bool, Parameter(help="Replace OUTPUT if an earlier demo made it.")] = False,
     common: Common = Common(),
@@ -54,7 +57,7 @@ def demo(
         output=output,
         corpus=tuple(corpus or ()),
         vocabulary_size=size,
-        budget=float(budget),
+        budget=story.seconds_of(budget),
         seeds=tuple(range(1, seeds + 1)),
     )
     with Console(common) as console:
@@ -91,7 +94,8 @@ def _tell_of_model(plan: DemoPlan, task: LabelledTask | None, console: Console) 
     summary = story.train(plan, console)
     console.show(_pretraining_table(summary))
     console.say("5. Blanks filled in held-out sentences (the true word in brackets)")
-    for blank in story.blanks(plan)[:6]:
+    blanks = story.blanks(plan)[:6]
+    for blank in blanks:
         console.show(_blank_line(blank))
     adaptation = None
     if task is not None:
@@ -103,7 +107,7 @@ def _tell_of_model(plan: DemoPlan, task: LabelledTask | None, console: Console) 
             "\n6. No task: your text has too few files or long documents to ask where a passage is from"
         )
     page = story.report(plan, adaptation)
-    console.result(_machine(plan, summary, adaptation, page), _what_next(plan, page))
+    console.result(_machine(plan, summary, adaptation, page), what_next(plan, page, blanks))
 
 
 def _say_collected(collected: Collected, console: Console) -> None:
@@ -175,13 +179,30 @@ def _machine(
     }
 
 
-def _what_next(plan: DemoPlan, page: Path) -> str:
-    run = plan.output / "run"
-    lines = [f"Everything on one page: {page}", "", "Go on:"]
-    lines.append(f'  bertwright fill-mask {run}/model "Return the [MASK] of the array."')
-    lines.append(f"  bertwright embed {run}/model texts.txt -o vectors.npy")
-    lines.append(
-        f"  bertwright finetune {run}/model --task classify --train train.tsv --dev dev.tsv -o my-task"
-    )
-    lines.append("  bertwright demo --corpus my-text.txt -o my-demo      # the same with your own text")
+def what_next(plan: DemoPlan, page: Path, blanks: Sequence[FilledBlank]) -> str:
+    """Commands that can be typed as they are shown, in the shell that started the demo."""
+    model = shlex.quote(f"{plan.output}/run/model")
+    lines = [f"Everything on one page: {page}", "", "Go on:", *_on_the_path()]
+    lines += [f"  bertwright fill-mask {model} {text}" for text in _with_a_blank(plan, blanks)]
+    lines.append(f"  bertwright embed {model} texts.txt -o vectors.npy")
+    lines.append(f"  bertwright finetune {model} --task classify --train train.tsv --dev dev.tsv -o my-task")
+    if not plan.corpus:
+        lines.append("  bertwright demo --corpus my-text.txt -o my-demo      # the same with your own text")
     return "\n".join(lines)
+
+
+def _on_the_path() -> list[str]:
+    """What makes ``bertwright`` a command of the shell, where it is none (as after ``make demo``)."""
+    script = Path(sys.prefix) / "bin" / "activate"
+    if shutil.which("bertwright") is not None or not script.exists():
+        return []
+    shown = script.relative_to(Path.cwd()) if script.is_relative_to(Path.cwd()) else script
+    return [f"  . {shlex.quote(str(shown))}"]
+
+
+def _with_a_blank(plan: DemoPlan, blanks: Sequence[FilledBlank]) -> list[str]:
+    """A text to fill, quoted for a shell: of one's own text the shortest that chapter 5 filled, if any."""
+    if not plan.corpus:
+        return ['"Return the [MASK] of the array."']
+    texts = [f"{blank.before} [MASK] {blank.after}".strip() for blank in blanks]
+    return [shlex.quote(text) for text in sorted(texts, key=len)[:1]]

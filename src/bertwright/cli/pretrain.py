@@ -42,7 +42,9 @@ def pretrain(
     budget: Annotated[str | None, Parameter(help="or in time: 30m, 1h30m, 90s, or seconds.")] = None,
     batch_size: Annotated[Count | None, Parameter(help="Instances of an update; by default by size.")] = None,
     learning_rate: Annotated[Real | None, Parameter(help="Highest rate; by default by size.")] = None,
-    seed: Annotated[Whole | None, Parameter(help="Everything random is a function of it.")] = None,
+    seed: Annotated[
+        Whole | None, Parameter(help="By default 12345; everything random is a function of it.")
+    ] = None,
     device: TrainingDevice = None,
     set: Annotated[list[str], Parameter(help="Any other setting as NAME=VALUE, e.g. dropout=0.")] = [],  # noqa: B006  (cyclopts reads the default; it is never changed)
     resume: Annotated[

@@ -94,9 +94,16 @@ def _coercion(problem: Any, _: list[str]) -> str:
     given = problem.token.value if problem.token else ""
     choices = [str(choice) for choice in problem.argument.get_choices(force=True) or ()]
     if choices:
-        return f"{name}: expected {_either(choices)}, got {quote(given)}{did_you_mean(given, choices)}"
+        return f"{name}: expected {_either(choices)}, got {quote(given)}{_meant(given, choices)}"
     expected = _EXPECTED.get(_plain(problem.target_type), "another value")
     return f"{name}: expected {expected}, got {quote(given)}"
+
+
+def _meant(given: str, choices: Sequence[str]) -> str:
+    """The choice that ``given`` is another name of, or is nearest to; what has a number means that one."""
+    if _OTHER_NAMES.get(given.lower()) in choices:
+        return f" (did you mean {_OTHER_NAMES[given.lower()]}?)"
+    return "" if any(map(str.isdigit, given)) else did_you_mean(given, choices)
 
 
 def _invalid(problem: Any, _: list[str]) -> str:
@@ -104,6 +111,9 @@ def _invalid(problem: Any, _: list[str]) -> str:
         return f"{_prefix(problem)}{problem.exception_message}"
     return f"{_name(problem)}: {problem.exception_message}"
 
+
+_OTHER_NAMES = {"gpu": "cuda", "float32": "fp32", "bfloat16": "bf16"}
+"""What others call one of our choices."""
 
 _EXPECTED = {
     "int": "a whole number",

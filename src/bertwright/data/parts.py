@@ -163,6 +163,10 @@ class PartsFolder:
         """Let the parts go however the work ends: nobody will ask for them again."""
         self._useless = True
 
+    def tie_to(self, name: str) -> None:
+        """Let a request with another ``name`` replace the parts unasked."""
+        self._work.tie(name)
+
     def link(self, part: Part, target: Path) -> None:
         """Let ``target`` be the shard of ``part``, or a copy of it where the file system has no links."""
         source = self.path / _name(part.number) / _SHARD

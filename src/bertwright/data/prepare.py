@@ -136,7 +136,7 @@ def prepare(
             job.folder.discard()
             raise CorpusError("the corpus: expected text, got nothing but blank lines and control characters")
         if not masked_lm_only:
-            _require_pairs(counts, job.folder)
+            job.require_pairs(counts)
         with _telling_what_stays(job.folder, watch):
             shards = job.commit([part for part in parts if part.counts.documents], counts, overwrite)
     warnings = (*found.warnings, *_warnings(counts, masked_lm_only), *job.warnings())
@@ -196,6 +196,16 @@ class _Job:
                 }
             )
         return len(names)
+
+    def require_pairs(self, counts: Counts) -> None:
+        """Refuse text without pairs of sentences.
+
+        Its parts stay: for masked LM they are what is wanted. Those of the mended text replace them.
+        """
+        problem = _without_pairs(counts)
+        if problem is not None:
+            self.folder.tie_to("corpus")
+            raise CorpusError(f"{problem}, then repeat; or --mlm-only for masked LM alone)")
 
     def warnings(self) -> Iterator[str]:
         """What to say of the finished store."""
@@ -304,23 +314,16 @@ def _workers_for(corpus: Corpus, asked: int | None) -> int:
     return min(default_workers(), 1 + corpus.text_bytes // _BYTES_A_WORKER) if asked is None else asked
 
 
-def _require_pairs(counts: Counts, folder: PartsFolder) -> None:
-    """Refuse text without pairs of sentences. Its parts stay: for masked LM they are what is wanted."""
-    kept = shown_path(folder.path.name)
-    hint = (
-        f"; --mlm-only accepts it for masked LM without next sentences, and takes its parts from {kept}; "
-        "with --overwrite mended text takes their place"
-    )
+def _without_pairs(counts: Counts) -> str | None:
+    """What is wrong with text of which no sentence has a next one and one from elsewhere, to be ended."""
     if counts.documents == 1:
-        raise CorpusError(
-            "the corpus: expected at least two documents, so that a next sentence can come from another, "
-            f"got one (put a blank line between documents{hint})"
-        )
+        return "the corpus: expected at least two documents, got one (put a blank line between documents"
     if counts.single_sentence_documents == counts.documents:
-        raise CorpusError(
+        return (
             f"the corpus: expected documents of several sentences, got {counts.documents:,} of one each "
-            f"(is there a blank line between all sentences?{hint})"
+            "(take out the blank lines between sentences"
         )
+    return None
 
 
 def _warnings(counts: Counts, masked_lm_only: bool) -> Iterator[str]:

@@ -65,6 +65,9 @@ class TokenStore:
             StoreError: no finished store.
             DigestError: a file is missing, cut or changed.
         """
+        if not Path(path).is_dir():
+            got = "a file" if Path(path).exists() else "nothing there"
+            raise StoreError.at(path, "a store directory", got, hint="bertwright prepare makes one of text")
         manifest = durable.read_manifest(path, KIND, error=StoreError)
         counts = [manifest.fields.get(name) for name in _COUNTS]
         shards = manifest.fields.get("shards")

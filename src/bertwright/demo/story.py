@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from bertwright import durable
+from bertwright.config.settings import load
 from bertwright.corpus import find_corpus, read_documents
 from bertwright.data.prepare import PrepareSummary, prepare
 from bertwright.demo.adaptation import adapt
@@ -60,6 +61,15 @@ class DemoPlan:
     def recipe(self) -> PretrainingSettings:
         """The pre-training recipe, found by experiment (docs/pretraining.md)."""
         return PretrainingSettings.model_validate({"seed": SEED, "budget": self.budget, **RECIPE})
+
+
+def seconds_of(budget: str) -> float:
+    """A length of pre-training as people write it: ``30m``, ``1h30m``, ``90s``, or seconds.
+
+    Raises:
+        SettingsError: it is none, or none that a run may have.
+    """
+    return load(PretrainingSettings, overrides={"budget": budget}).value.budget or 0.0
 
 
 RECIPE: dict[str, Any] = {

@@ -24,6 +24,7 @@ from bertwright.errors import DiskError, OutputExistsError, ResumeError, shown_p
 
 _REQUEST = "request.json"
 _SECONDS = "seconds.json"
+_TIED = "tied.json"
 
 
 def unfinished_directory(output: Path) -> Path:
@@ -67,7 +68,7 @@ class UnfinishedWork:
 
         Args:
             resume: go on with what an earlier process left; None goes on unasked, also with ``overwrite``
-                where that answers the same request.
+                where that answers the same request, and begins anew where it was tied to something else.
             overwrite: replace the output, and what an earlier process left.
             worth_keeping: whether what is done should stay when the block ends badly; by default when a part
                 is finished.
@@ -107,6 +108,14 @@ class UnfinishedWork:
         self.records.append(record)
         self._keep_seconds()
 
+    def tie(self, name: str) -> None:
+        """What is done is of no use to a request with another ``name``: one that goes on unasked replaces it.
+
+        Raises:
+            DiskError: the file system refused.
+        """
+        write_file(self.directory / _TIED, strict_json.dump({"name": name}), overwrite=True)
+
     def _keep_seconds(self) -> None:
         seconds = self.earlier_seconds + time.monotonic() - self._began
         write_file(self.directory / _SECONDS, strict_json.dump({"seconds": seconds}), overwrite=True)
@@ -117,6 +126,7 @@ class UnfinishedWork:
         if self._is_foreign():
             raise OutputExistsError(self.directory, "it is in the way and not ours: move it away")
         if resume is None:
+            overwrite = overwrite or self._is_useless()
             resume = not overwrite or self._is_of_this_request()
         if self.directory.exists() and not resume:
             if not overwrite:
@@ -158,6 +168,17 @@ class UnfinishedWork:
         except ResumeError:  # damaged, or hardly begun
             return False
 
+    def _is_useless(self) -> bool:
+        """Whether that to which the unfinished work was tied is another one now."""
+        try:
+            tied, stored = (
+                strict_json.load(self.directory / name, error=ResumeError, max_bytes=strict_json.OWN_BYTES)
+                for name in (_TIED, _REQUEST)
+            )
+            return bool(stored[tied["name"]] != self._request[tied["name"]])
+        except (ResumeError, TypeError, KeyError):  # not tied, or damaged
+            return False
+
     def _changes(self) -> list[str]:
         """In what the request differs from that of the unfinished work."""
         path = self.directory / _REQUEST
@@ -165,7 +186,7 @@ class UnfinishedWork:
         if not isinstance(stored, dict):
             raise ResumeError.at(path, "the request that the unfinished work answers")
         return [
-            f"{name}: {strict_json.dump(stored.get(name))} -> {strict_json.dump(self._request.get(name))}"
+            _change(name, stored.get(name), self._request.get(name))
             for name in sorted(set(stored) | set(self._request))
             if stored.get(name) != self._request.get(name)
         ]
@@ -186,3 +207,10 @@ class UnfinishedWork:
             if isinstance(stored, dict) and isinstance(stored.get("seconds"), float):
                 return float(stored["seconds"])
         return 0.0
+
+
+def _change(name: str, before: object, after: object) -> str:
+    """``NAME: 1 -> 2``; of what is long and full of digests only that it changed."""
+    if isinstance(before, dict) and isinstance(after, dict):
+        return f"{name}: it has changed"
+    return f"{name}: {strict_json.dump(before)} -> {strict_json.dump(after)}"

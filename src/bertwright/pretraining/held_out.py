@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bertwright.data.objectives import NEXT_SENTENCE
 from bertwright.data.store import TokenStore
-from bertwright.errors import StoreError
+from bertwright.errors import StoreError, shown_path
 from bertwright.pretraining.config import PretrainingSettings
 
 _MIN_DOCUMENTS = 4  # to train on, to hold out, and to draw a random next sentence from, in both
@@ -25,13 +25,17 @@ def training_and_held_out(store: TokenStore, settings: PretrainingSettings) -> t
     if store.num_documents < _MIN_DOCUMENTS:
         if settings.asks.pairs is NEXT_SENTENCE:
             raise StoreError(
-                f"{store!r}: expected at least {_MIN_DOCUMENTS} documents, to train on and to hold out, "
-                f"got {store.num_documents} (are there blank lines between the documents of the corpus? "
+                f"{_name_of(store)}: expected at least {_MIN_DOCUMENTS} documents, to train on and to hold "
+                f"out, got {store.num_documents} (are there blank lines between the documents of the corpus? "
                 "--objective mlm takes fewer)"
             )
         if store.num_sentences < 2:
             raise StoreError(
-                f"{store!r}: expected at least two sentences, to train on and to hold out, got one"
+                f"{_name_of(store)}: expected at least two sentences, to train on and to hold out, got one"
             )
         store = store.cut(min(_STRETCH, max(1, store.num_sentences // _STRETCHES)))
     return store.split(settings.held_out_share, settings.seed)
+
+
+def _name_of(store: TokenStore) -> str:
+    return shown_path(store.manifest.path) if store.manifest else "the store"

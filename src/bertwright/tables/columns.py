@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from bertwright.errors import UsageError
+from bertwright.errors import UsageError, quote
 from bertwright.tables.formats import open_table
 from bertwright.tables.table import Table
 
@@ -139,7 +139,7 @@ def choose_table(
     repeated = next((name for name in columns.given if columns.given.count(name) > 1), None)
     if repeated is not None:
         raise UsageError(
-            f"expected different columns for text, second text and label, got {repeated!r} twice"
+            f"expected different columns for text, second text and label, got {quote(repeated)} twice"
         )
     columns = columns if labelled else replace(columns, label=None)
     if columns.names is None and columns.are_numbers:
@@ -147,8 +147,8 @@ def choose_table(
     table = open_table(path, format=format, names=columns.names)
     settled, guess = _guessed(table, columns, labels if labelled else None)
     if settled.label is not None and settled.label not in table.columns and len(table.columns) > 1:
-        hint = f"{table.listing}; a file without labels can only be predicted"
-        raise table.error(f"a column {settled.label!r} with the labels", hint=hint)
+        hint = f"{table.listing}; --label names another; a file without labels can only be predicted"
+        raise table.error(f"a column {quote(settled.label)} with the labels", hint=hint)
     table.places(settled.given)
     return ChosenTable(table, settled, guess)
 
@@ -228,5 +228,5 @@ def _only(table: Table, what: str, candidates: Sequence[str], flags: Sequence[st
     """The one candidate; none or several cannot be decided here."""
     if len(candidates) == 1:
         return candidates[0]
-    found = "several could be it" if candidates else "none is named like one: is the first line a header?"
+    found = "several could be it" if candidates else "none is named like one, if the first line is a header"
     raise table.error(f"{' or '.join(flags)} COLUMN for the {what}", hint=f"{found}; {table.listing}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from bertwright.errors import UsageError
+from bertwright.errors import UsageError, quote
 from bertwright.tables.delimited import open_csv, open_tsv
 from bertwright.tables.table import Table
 
@@ -38,7 +38,7 @@ def open_table(path: Path, *, format: str = "auto", names: Sequence[str] | None 
     """
     name = format_of(path) if format == "auto" else format
     if name not in FORMATS:
-        raise UsageError(f"expected a format among {', '.join(FORMATS)}, got {name!r}")
+        raise UsageError(f"expected a format among {', '.join(FORMATS)}, got {quote(name)}")
     return FORMATS[name](path, names)
 
 

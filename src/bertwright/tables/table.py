@@ -10,6 +10,8 @@ from pathlib import Path
 from bertwright import strict_json
 from bertwright.errors import InputError, TableError, quote
 
+_OTHERS = "--text and --label name others, in a file without header by number: --text 1"
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -93,7 +95,7 @@ class Table(ABC):
         """Position of each of ``columns``; a missing one is refused with the names that are there."""
         for column in columns:
             if column not in self.columns:
-                raise self.error(f"a column {column!r}", hint=self.listing)
+                raise self.error(f"a column {quote(column)}", hint=f"{self.listing}; {_OTHERS}")
         return [self.columns.index(column) for column in columns]
 
 

@@ -40,6 +40,9 @@ _SETTINGS = ("do_lower_case", "strip_accents", "tokenize_chinese_chars")
 
 def read(path: Path) -> tuple[Vocabulary, TokenizerSettings]:
     """Vocabulary and settings of a folder or of a bare ``vocab.txt``; see :meth:`Tokenizer.load`."""
+    if not path.exists():
+        expected, maker = f"a vocabulary folder or a {VOCAB_TXT}", "bertwright vocab makes one of text"
+        raise VocabularyError.at(path, expected, "nothing there", hint=maker)
     if not path.is_dir():
         return Vocabulary.load(path), TokenizerSettings()
     names = [name for name in _READ if os.path.lexists(path / name)]

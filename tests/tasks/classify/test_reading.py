@@ -124,7 +124,7 @@ def test_real_files(file: str, columns: Columns, rows: int, labels: tuple[str, .
         ("text\ttitle\tlabel", "--text or --text-pair COLUMN for the text .several could be it"),
         ("text\tlabel\tclass", "--label COLUMN for the label .several could be it"),
         ("Text\tTEXT\tlabel", "--text or --text-pair COLUMN for the text .several could be it"),
-        ("text\tx\ty", "--label COLUMN for the label .none is named like one: is the first line a header"),
+        ("text\tx\ty", "--label COLUMN for the label .none is named like one, if the first line is a header"),
         ("a\tb\tlabel", "--text or --text-pair COLUMN for the text .none is named like one"),
     ],
 )
@@ -205,7 +205,7 @@ def test_bad_rows_are_named_by_file_row_and_column(name: str, write: Write) -> N
 
 def test_no_column_of_labels(write: Write) -> None:
     path = write("a.tsv", "text\tid\na\t1\n")
-    with pytest.raises(InputError, match=r"a column 'label' with the labels .*can only be predicted"):
+    with pytest.raises(InputError, match=r"a column .label. with the labels .*can only be predicted"):
         read(path, Columns("text", None, "label"))
     assert read(path, Columns("text", None, "label"), labelled=False).examples[0].target is None
 
@@ -213,7 +213,7 @@ def test_no_column_of_labels(write: Write) -> None:
 @pytest.mark.parametrize(
     "columns,message",
     [
-        (Columns("a", "a", "l"), "got 'a' twice"),
+        (Columns("a", "a", "l"), 'got "a" twice'),
         (Columns("0", None, "1"), "column numbers from 1"),
         (Columns(None, "b", "l"), "--text with --text-pair"),
         (Columns("1"), "both as numbers"),
