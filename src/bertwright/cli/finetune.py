@@ -37,9 +37,7 @@ def finetune(
     columns: Annotated[
         str | None, Parameter(help="Names for the columns of files without header, separated by commas.")
     ] = None,
-    format: Annotated[
-        str, Parameter(help="tsv, csv, jsonl, parquet; squad; conll: where the names do not say.")
-    ] = "auto",
+    format: TableFormat = "auto",
     seeds: Annotated[Count, Parameter(help="How many runs; the best is saved, the spread is shown.")] = 1,
     seed: Annotated[Whole, Parameter(help="The first of them.")] = 0,
     search: Annotated[bool, Parameter(help="First try the grid of rates, batch sizes and epochs.")] = False,

@@ -23,7 +23,7 @@ def next_sentence(
 ) -> None:
     """Ask the pre-trained next-sentence head whether B is what followed A (mlm+sop: whether A comes first).
 
-    bertwright next-sentence RUN/model "He opened the door." "The room was dark."
+        bertwright next-sentence RUN/model "He opened the door." "The room was dark."
     """
     from bertwright.cli.loading import loaded
 

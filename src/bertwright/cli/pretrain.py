@@ -46,7 +46,7 @@ def pretrain(
         Whole | None, Parameter(help="By default 12345; everything random is a function of it.")
     ] = None,
     device: TrainingDevice = None,
-    set: Annotated[list[str], Parameter(help="Any other setting as NAME=VALUE, e.g. dropout=0.")] = [],  # noqa: B006  (cyclopts reads the default; it is never changed)
+    set: Annotated[list[str], Parameter(help="Any other setting as NAME=VALUE (bertwright config show lists them).")] = [],  # noqa: B006  (cyclopts reads the default; it is never changed)
     resume: Annotated[
         list[Literal["latest", "latest-valid"]] | None,
         Parameter(
