@@ -73,6 +73,8 @@ def check(
 ) -> None:
     """Check recipes; every mistake of a file is reported at once, with the nearest valid name.
 
+    The exit code is 2 where there is one.
+
         bertwright config check recipe.toml
     """
     from bertwright.errors import SettingsError, shown_path
@@ -92,7 +94,9 @@ def check(
 
 @app.command
 def schema(*, recipe: RecipeOption = "pretrain", common: Common = Common()) -> None:
-    """Print the JSON schema of a recipe, for editors that complete and check TOML.
+    """Print the JSON schema of a recipe.
+
+    With it editors complete and check TOML.
 
         bertwright config schema > recipe.schema.json
     """
