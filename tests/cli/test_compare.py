@@ -162,6 +162,15 @@ def test_one_line_for_a_mistake(  # type: ignore[no-untyped-def]
     assert not list(tmp_path.iterdir())
 
 
+def test_settings_that_are_missing(command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    answer = command("compare", "pretraining", "-o", tmp_path / "out", "--budget", "5m", "--seeds", "2")
+    assert answer.code == 2
+    assert answer.err == (
+        "error: FILE: expected a file of settings in TOML, got none (docs/comparisons.md shows one)\n"
+    )
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_mistake_in_the_file_names_the_file(command, settings: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     wrong = tmp_path / "wrong.toml"
     wrong.write_text(settings.read_text().replace("batch_size = 4", "batch_size = 0"))

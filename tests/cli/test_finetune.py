@@ -110,7 +110,7 @@ def test_table(model: Path, data: Path, capsys: pytest.CaptureFixture[str]) -> N
     shown = capsys.readouterr()
     for word in ("seed", "best epoch", "saved", "mean", "sd", "range", "majority", "accuracy"):
         assert word in shown.out
-    assert "0 of 32 training rows" in shown.out
+    assert "0 of 32 training rows" in shown.out and ", 1 epoch, " in shown.out
     assert "guessed" not in shown.err
     assert "warning: bare.tsv: 32 rows (100.0%) also in bare.tsv" in shown.err, "--quiet leaves out remarks"
 

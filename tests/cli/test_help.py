@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from bertwright.cli.app import COMMANDS, run
+from bertwright.cli.app import COMMANDS, USAGE, run
 
 HEAVY = ("torch", "numpy", "pyarrow", "numba", "tokenizers", "sklearn", "scipy", "matplotlib", "safetensors")
 
@@ -69,3 +69,55 @@ def test_defaults_are_shown(
     page_text = shown(page, capsys, monkeypatch)
     assert says in page_text
     assert "[default: False]" not in page_text
+
+
+@pytest.mark.parametrize(
+    ("page", "ends"),
+    [
+        *((name, line) for name, line in USAGE.items()),
+        ("config show", "[OPTIONS] [FILE]"),
+        ("config check", "[OPTIONS] FILES..."),
+    ],
+)
+def test_usage_names_what_may_be_left_out_or_repeated(
+    page: str, ends: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run([*page.split(), "--help"]) == 0
+    usage = capsys.readouterr().out.splitlines()[0]
+    assert usage == f"Usage: bertwright {page} {ends}"
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_usage_has_no_argument_without_a_name(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([name, "--help"]) == 0
+    assert "ARGS" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("page", ["next-sentence", "tokenize", "config check", "config schema"])
+def test_examples_stand_apart(page: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([*page.split(), "--help"]) == 0
+    assert f"\n bertwright {page} " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("page", ["finetune", "evaluate", "predict"])
+def test_formats_are_named_alike(
+    page: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "of answer also squad, of tag also conll and (predict) text;" in shown(page, capsys, monkeypatch)
+
+
+@pytest.mark.parametrize(
+    ("page", "list_of_settings"),
+    [
+        ("pretrain", "(bertwright config show lists them)"),
+        ("finetune", "(bertwright config show --recipe finetune lists them)"),
+        ("compare", "(bertwright config show --recipe compare lists them)"),
+    ],
+)
+def test_where_other_settings_are_listed(
+    page: str,
+    list_of_settings: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert f"Any other setting as NAME=VALUE {list_of_settings}" in shown(page, capsys, monkeypatch)

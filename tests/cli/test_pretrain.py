@@ -143,7 +143,7 @@ def test_a_recipe_and_flags_before_it(command, store: Path, tmp_path: Path) -> N
     [
         (
             [],
-            "expected one of steps, epochs and budget, got none (--steps, --epochs or --budget, such as",
+            "expected one of steps, epochs, budget (--budget 30m), got none",
         ),
         (["--steps", "3", "--budget", "1m"], "got steps and budget"),
         (["--steps", "0"], "--steps: expected at least 1"),

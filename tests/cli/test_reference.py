@@ -25,7 +25,7 @@ ENDS = {"|", ">", "<", "&&", ";"}
 OF_CONFIG = ("show", "check", "schema")
 OF_OTHERS = {
     *("--standalone", "--nproc-per-node", "--max-restarts"),  # torchrun
-    *("--head", "--index-url"),  # ray, pip
+    *("--head", "--index-url", "--local-dir"),  # ray, pip, hf
     "--processor",  # the benchmarks
 }
 """Options of other programs that the pages name (those of the original have underscores, and ours none)."""

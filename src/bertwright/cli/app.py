@@ -44,6 +44,19 @@ COMMANDS = {
     "config": ("bertwright.cli.config:app", "Looking"),
 }
 
+USAGE = {
+    "vocab": "--output PATH [OPTIONS] CORPUS...",
+    "tokenize": "[OPTIONS] VOCABULARY [TEXT...]",
+    "prepare": "--vocab PATH --output PATH [OPTIONS] CORPUS...",
+    "doctor": "[OPTIONS] PATH...",
+    "pretrain": "--data PATH --output PATH [OPTIONS] [RECIPE]",
+    "compare": "--output PATH [OPTIONS] KIND [FILE]",
+    "generate": "[OPTIONS] MODEL [TEXT]",
+    "serve": "[OPTIONS] MODEL...",
+    "look": "--output PATH [OPTIONS] MODEL [TEXT...]",
+}
+"""Of commands whose arguments may be left out or repeated, which the parser's own line does not name."""
+
 OF_EVERY_COMMAND = ("--json", "--quiet")
 """May also stand before the command."""
 
@@ -72,6 +85,8 @@ def build(*, listing: bool = False) -> cyclopts.App:
     groups = {group: cyclopts.Group(group, sort_key=place) for place, group in enumerate(GROUPS, 1)}
     for place, (name, (target, group)) in enumerate(COMMANDS.items()):
         told = {"help": _first_line(target)} if listing else {}
+        if name in USAGE:
+            told["usage"] = f"Usage: bertwright {name} {USAGE[name]}"
         app.command(target, name=name, group=groups[group], sort_key=place, **told)
     return app
 

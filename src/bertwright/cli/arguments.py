@@ -107,7 +107,11 @@ ColumnNames = Annotated[
 """What such a file cannot say itself."""
 
 TableFormat = Annotated[
-    str, Parameter(help="tsv, csv, jsonl, parquet; squad; conll, text: where the name does not say.")
+    str,
+    Parameter(
+        help="tsv, csv, jsonl or parquet; of answer also squad, of tag also conll and (predict) text; "
+        "by default by the file's name."
+    ),
 ]
 """Of a single file."""
 

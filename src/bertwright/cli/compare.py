@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Parameter
 
 from bertwright.cli.arguments import Common, Count, Real, Whole
+from bertwright.errors import UsageError
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -42,7 +43,12 @@ def compare(
     workers: Annotated[
         Count, Parameter(help="Fine-tunings at once, which share the cores: for small models.")
     ] = 1,
-    set: Annotated[list[str], Parameter(help="Any other setting as NAME=VALUE.")] = [],  # noqa: B006
+    set: Annotated[
+        list[str],
+        Parameter(
+            help="Any other setting as NAME=VALUE (bertwright config show --recipe compare lists them)."
+        ),
+    ] = [],  # noqa: B006
     resume: Annotated[bool, Parameter(help="Go on with work that was interrupted.")] = False,
     overwrite: Annotated[bool, Parameter(help="Replace OUTPUT, and unfinished work.")] = False,
     common: Common = Common(),
@@ -64,6 +70,7 @@ def compare(
     from bertwright.comparison.run import compare as run
     from bertwright.reports.comparison_report import write_comparison
 
+    _require_file(file, set)
     options = {
         "pretraining.budget": budget,
         "pretraining.steps": steps,
@@ -87,6 +94,14 @@ def compare(
         report = write_comparison(output)
         record = result.to_dict()
         console.result(record | {"output": str(output), "report": str(report)}, _shown(record, report))
+
+
+def _require_file(file: Path | None, assignments: Sequence[str]) -> None:
+    """Refuse a comparison of which nothing says what to compare on."""
+    if file is None and not assignments:
+        raise UsageError(
+            "FILE: expected a file of settings in TOML, got none (docs/comparisons.md shows one)"
+        )
 
 
 def _settings(

@@ -32,7 +32,7 @@ RecipeOption = Annotated[Recipe, Parameter(name="--recipe", help="Whose settings
 app = cyclopts.App(name="config", help="Show, check and describe settings.", help_format="markdown")
 
 
-@app.command
+@app.command(usage="Usage: bertwright config show [OPTIONS] [FILE]")
 def show(
     file: Annotated[Path | None, Parameter(help="A recipe in TOML; the defaults alone without it.")] = None,
     /,
@@ -63,7 +63,7 @@ def show(
         )
 
 
-@app.command
+@app.command(usage="Usage: bertwright config check [OPTIONS] FILES...")
 def check(
     files: Annotated[list[Path], Parameter(help="Recipes in TOML.")],
     /,
@@ -73,7 +73,9 @@ def check(
 ) -> None:
     """Check recipes; every mistake of a file is reported at once, with the nearest valid name.
 
-    bertwright config check recipe.toml
+    The exit code is 2 where there is one.
+
+        bertwright config check recipe.toml
     """
     from bertwright.errors import SettingsError, shown_path
 
@@ -92,9 +94,11 @@ def check(
 
 @app.command
 def schema(*, recipe: RecipeOption = "pretrain", common: Common = Common()) -> None:
-    """Print the JSON schema of a recipe, for editors that complete and check TOML.
+    """Print the JSON schema of a recipe.
 
-    bertwright config schema > recipe.schema.json
+    With it editors complete and check TOML.
+
+        bertwright config schema > recipe.schema.json
     """
     import json
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from bertwright.cli.arguments import Common, Count, LabelColumn, PairColumn, TextColumn, Whole
+from bertwright.cli.arguments import Common, Count, LabelColumn, PairColumn, TableFormat, TextColumn, Whole
 from bertwright.cli.recipe_flags import RecipeFlags
+from bertwright.errors import counted
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -37,9 +38,7 @@ def finetune(
     columns: Annotated[
         str | None, Parameter(help="Names for the columns of files without header, separated by commas.")
     ] = None,
-    format: Annotated[
-        str, Parameter(help="tsv, csv, jsonl, parquet; squad; conll: where the names do not say.")
-    ] = "auto",
+    format: TableFormat = "auto",
     seeds: Annotated[Count, Parameter(help="How many runs; the best is saved, the spread is shown.")] = 1,
     seed: Annotated[Whole, Parameter(help="The first of them.")] = 0,
     search: Annotated[bool, Parameter(help="First try the grid of rates, batch sizes and epochs.")] = False,
@@ -108,9 +107,10 @@ def _write_report(
 
 
 def _shown(summary: FinetuneSummary) -> list[RenderableType]:
-    cut = f"{summary.train_truncated:,} of {summary.train_rows:,} training rows"
-    cut += f" and {summary.truncated:,} of {summary.rows:,} development rows were cut"
-    recipe = f"batches of {summary.batch_size}, {summary.num_epochs} epochs, rate {summary.learning_rate:g}"
+    cut = f"{summary.train_truncated:,} of {counted(summary.train_rows, 'training row')}"
+    cut += f" and {summary.truncated:,} of {counted(summary.rows, 'development row')} were cut"
+    epochs = counted(summary.num_epochs, "epoch")
+    recipe = f"batches of {summary.batch_size}, {epochs}, rate {summary.learning_rate:g}"
     return [
         *([_points(summary)] if summary.points else []),
         _seeds(summary),
@@ -146,7 +146,8 @@ def _seeds(summary: FinetuneSummary) -> RenderableType:
         figures = [f"{run.metrics[name]:.4f}" for name in (summary.metric, "loss")]
         rows.append([run.seed, f"{run.epoch:g}", *figures, ", ".join(remarks)])
     columns = ["seed", "best epoch", summary.metric, "loss", ""]
-    return table(f"{summary.kind}, {summary.train_rows:,} training rows", columns, rows, right=[0, 1, 2, 3])
+    title = f"{summary.kind}, {counted(summary.train_rows, 'training row')}"
+    return table(title, columns, rows, right=[0, 1, 2, 3])
 
 
 def _metrics(summary: FinetuneSummary) -> RenderableType:
@@ -163,5 +164,5 @@ def _metrics(summary: FinetuneSummary) -> RenderableType:
         figures.append(f"{summary.baseline[name]:.4f}" if name in summary.baseline else "")
         rows.append([name, *figures])
     columns = ["metric", "saved", *(["mean", "sd", "range"] if several else []), "majority"]
-    title = f"{summary.rows:,} development rows"
+    title = counted(summary.rows, "development row")
     return table(title, columns, rows, right=list(range(1, len(columns))))

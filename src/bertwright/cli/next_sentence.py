@@ -23,7 +23,9 @@ def next_sentence(
 ) -> None:
     """Ask the pre-trained next-sentence head whether B is what followed A (mlm+sop: whether A comes first).
 
-    bertwright next-sentence RUN/model "He opened the door." "The room was dark."
+    The answer is a probability; of a pair that is too long the end is cut, and that is said.
+
+        bertwright next-sentence RUN/model "He opened the door." "The room was dark."
     """
     from bertwright.cli.loading import loaded
 

@@ -17,6 +17,13 @@ if TYPE_CHECKING:
     from bertwright.pretraining.config import PretrainingSettings
     from bertwright.pretraining.run import PretrainingSummary
 
+Seed = Annotated[Whole | None, Parameter(help="By default 12345; everything random is a function of it.")]
+
+OtherSettings = Annotated[
+    list[str], Parameter(help="Any other setting as NAME=VALUE (bertwright config show lists them).")
+]
+"""Of ``--set``."""
+
 
 def pretrain(
     recipe: Annotated[Path | None, Parameter(help="Settings in a TOML file; flags override them.")] = None,
@@ -42,11 +49,9 @@ def pretrain(
     budget: Annotated[str | None, Parameter(help="or in time: 30m, 1h30m, 90s, or seconds.")] = None,
     batch_size: Annotated[Count | None, Parameter(help="Instances of an update; by default by size.")] = None,
     learning_rate: Annotated[Real | None, Parameter(help="Highest rate; by default by size.")] = None,
-    seed: Annotated[
-        Whole | None, Parameter(help="By default 12345; everything random is a function of it.")
-    ] = None,
+    seed: Seed = None,
     device: TrainingDevice = None,
-    set: Annotated[list[str], Parameter(help="Any other setting as NAME=VALUE, e.g. dropout=0.")] = [],  # noqa: B006  (cyclopts reads the default; it is never changed)
+    set: OtherSettings = [],  # noqa: B006  (cyclopts reads the default; it is never changed)
     resume: Annotated[
         list[Literal["latest", "latest-valid"]] | None,
         Parameter(

@@ -46,7 +46,7 @@ class RecipeFlags:
     recipe: Path | None = None
     """Settings in a TOML file; options override them."""
     set: list[str] = field(default_factory=list)
-    """Any other setting as NAME=VALUE, e.g. weight_decay=0."""
+    """Any other setting as NAME=VALUE (bertwright config show --recipe finetune lists them)."""
 
     def settings(self) -> FinetuneSettings:
         """Defaults < file < options.

@@ -37,8 +37,10 @@ def tokenize(
 ) -> None:
     """Show how text is cut into pieces.
 
-    Without TEXT, each line of standard input gives one line of output:
-    `bertwright tokenize VOCAB --jsonl < corpus.txt > pieces.jsonl`.
+    Without TEXT, each line of standard input gives one line of output.
+
+        bertwright tokenize VOCAB "Some text."
+        bertwright tokenize VOCAB --jsonl < corpus.txt > pieces.jsonl
 
     Parameters
     ----------

@@ -221,10 +221,7 @@ class PretrainingSettings(Settings):
     def _contradictions(self) -> Iterator[str]:
         given = [name for name in LENGTHS if getattr(self, name) is not None]
         if len(given) != 1:
-            yield (
-                f"expected one of steps, epochs and budget, got {' and '.join(given) or 'none'} "
-                "(--steps, --epochs or --budget, such as --budget 30m)"
-            )
+            yield f"expected one of steps, epochs, budget (--budget 30m), got {' and '.join(given) or 'none'}"
         longest = max(phase.length for phase in self.phases)
         if self.init is not None:
             fields = type(self).model_fields

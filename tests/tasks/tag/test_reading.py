@@ -251,6 +251,15 @@ def test_requests_that_are_refused(pose) -> None:  # type: ignore[no-untyped-def
         pose("a.txt", content, format="xml")
 
 
+def test_a_table_of_other_labels_is_not_read_as_words(pose) -> None:  # type: ignore[no-untyped-def]
+    content = "text\tlabel\na fine film\tgood\na dull one\tbad\n"
+    with pytest.raises(TableError, match=r"a word a line, got .a fine film. \(is it a table. --format tsv"):
+        pose("a.txt", content.replace("text", "review"))
+    assert pose("a.txt", content.replace("text", "review"), format="conll").train.examples
+    some = "Hà Nội\tB-LOC\nđẹp\tO\nlắm\tO\n"  # a few words of several syllables are no texts
+    assert pose("a.txt", some).train.examples[0].words[0] == "Hà Nội"
+
+
 def test_other_files_of_the_task(pose, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     task = pose("a.txt", "EU B-X\nrejects O\n").task
     dev = tmp_path / "dev.txt"

@@ -21,6 +21,8 @@ from bertwright.tasks.tag.tables import TAGS, WORDS, Split, TableReader, choose_
 
 CONLL, TEXT = "conll", "text"
 """The names of the formats, besides those of tables: one word a line, and one plain text a line."""
+_FIRST = 20
+"""So many sentences show whether their words are words."""
 _TABLES = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl", ".parquet": "parquet"}
 
 
@@ -63,6 +65,8 @@ def open_sentences(
         wanted = given.or_else(stored) if numbers else given
         file = ConllFile.open(path, wanted, labelled=labelled)
         guess = file.guess
+        if labelled and format == "auto":
+            _refuse_texts(file)
         if not labelled and file.width > 1 and format == "auto" and given.text is None:
             guess = f"{path.name}: read as one word a line, in column {file.word} of {file.width}"
             guess += " (say --text to choose; plain text is --format text)"
@@ -141,6 +145,16 @@ def check_tags(file: ExampleFile[Sentence], tags: Sequence[str]) -> None:
                     hint = f"the model knows {alike[0]!r}: capitals matter"
                 shown = ", ".join(tags[:8]) + (", …" if len(tags) > 8 else "")
                 raise file.error(f"a tag among {shown}", tag, line=sentence.line_of(word), hint=hint)
+
+
+def _refuse_texts(file: ConllFile) -> None:
+    """Refuse a table that would be read as one word a line: most words have blanks, and no tag is ``O``."""
+    found = (row.input for row in islice(file.sentences(), _FIRST))
+    words = [word for sentence in found if sentence is not None for word in sentence.words]
+    texts = [word for word in words if " " in word]
+    if 2 * len(texts) > len(words) and "O" not in file.tags:
+        hint = "is it a table? --format tsv --text COLUMN --label COLUMN; else --format conll"
+        raise TableError.at(file.path, "a word a line", texts[0], hint=hint)
 
 
 def _only_numbers(columns: Columns) -> bool:
