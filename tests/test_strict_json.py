@@ -53,6 +53,31 @@ def test_brackets_inside_strings_do_not_nest() -> None:
     assert strict_json.parse(json.dumps("[" * 500 + '"\\'), "x") == "[" * 500 + '"\\'
 
 
+def by_walking(text: str) -> int:
+    """How deep brackets outside of strings nest, a character after the other."""
+    depth = deepest = 0
+    characters = iter(text)
+    for character in characters:
+        if character == '"':  # to the end of the string
+            for inner in characters:
+                if inner == "\\":
+                    next(characters, "")
+                elif inner == '"':
+                    break
+        elif character in "[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif character in "]}":
+            depth -= 1
+    return deepest
+
+
+@given(st.text('[]{}"\\a\n', max_size=60))
+def test_depth_of_any_text(text: str) -> None:
+    deep = "[" * (strict_json.MAX_DEPTH + 1) + text
+    assert strict_json._depth(deep) == by_walking(deep)
+
+
 @given(st.binary(max_size=60))
 def test_any_bytes_give_a_value_or_our_error(data: bytes) -> None:
     try:

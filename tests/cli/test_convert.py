@@ -45,10 +45,11 @@ def test_sentence_transformers(command, tmp_path: Path) -> None:  # type: ignore
     assert answer.code == 0
     said = {name: answer.json["recipe"][name] for name in ("pooling", "normalize", "max_length")}
     assert said == {"pooling": "cls", "normalize": True, "max_length": 9}
+    exact = ("--precision", "fp32")
     texts = tmp_path / "texts.txt"
     texts.write_text("what a day\nit was\n")
-    assert command("embed", tmp_path / "out", texts, "-o", tmp_path / "found.npy").code == 0
-    flags = ("--pooling", "cls", "--normalize", "--max-length", "9")
+    assert command("embed", tmp_path / "out", texts, "-o", tmp_path / "found.npy", *exact).code == 0
+    flags = ("--pooling", "cls", "--normalize", "--max-length", "9", *exact)
     assert command("embed", source, texts, "-o", tmp_path / "expected.npy", *flags).code == 0
     expected = np.load(tmp_path / "expected.npy")
     np.testing.assert_array_equal(np.load(tmp_path / "found.npy"), expected)
@@ -58,7 +59,7 @@ def test_sentence_transformers(command, tmp_path: Path) -> None:  # type: ignore
     np.testing.assert_allclose(vectors, expected, atol=1e-5)
     # it keeps what it says when it is converted again
     assert command("convert", tmp_path / "out", tmp_path / "again", *to).code == 0
-    assert command("embed", tmp_path / "again", texts, "-o", tmp_path / "again.npy").code == 0
+    assert command("embed", tmp_path / "again", texts, "-o", tmp_path / "again.npy", *exact).code == 0
     np.testing.assert_array_equal(np.load(tmp_path / "again.npy"), expected)
 
 

@@ -77,7 +77,7 @@ def test_other_columns(model: Path, tmp_path: Path, capsys: pytest.CaptureFixtur
     assert run([*command, "--text", "review", "--label", "gold"]) == 0
     assert json.loads(capsys.readouterr().out)["rows"] == 1
     assert run(command) == 2
-    assert "a column 'label' with the labels" in json.loads(capsys.readouterr().out)["error"]["message"]
+    assert 'a column "label" with the labels' in json.loads(capsys.readouterr().out)["error"]["message"]
 
 
 def test_mistakes(model: Path, file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

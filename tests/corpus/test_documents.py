@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 from shared import shared_path
 
-from bertwright.corpus import Document, read_documents
+from bertwright.corpus import Document, documents, read_documents
 from bertwright.corpus.documents import documents_of_text
 from bertwright.errors import CorpusError
 
@@ -164,7 +164,9 @@ def test_table_errors_name_the_line(tmp_path: Path, name: str, text: str, messag
     assert caught.value.message.startswith(str(path) + message)
 
 
-@pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.dictionary(pa.int32(), pa.string())])
+@pytest.mark.parametrize(
+    "kind", [pa.string(), pa.large_string(), pa.string_view(), pa.dictionary(pa.int32(), pa.string())]
+)
 def test_parquet(tmp_path: Path, kind: pa.DataType) -> None:
     texts = ["one\ntwo", None, "", "three"] * 300
     parquet.write_table(
@@ -223,3 +225,13 @@ def test_a_string_that_parquet_repeats_does_not_fill_the_memory(tmp_path: Path, 
     )
     documents, peak = map(int, done.stdout.split())
     assert documents == rows and peak < 100
+
+
+def test_the_cap_is_on_a_document_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Earlier documents of the same group of lines do not count."""
+    monkeypatch.setattr(documents, "MAX_DOCUMENT_BYTES", 20)
+    groups = [(1, ["x" * 15, "", "y" * 15]), (4, ["z" * 4, ""])]
+    found = list(documents.documents_of_text(Path("a.txt"), iter(groups)))
+    assert [document.lines for document in found] == [("x" * 15,), ("y" * 15, "z" * 4)]
+    with pytest.raises(CorpusError, match=r"a\.txt:3: expected a blank line"):
+        list(documents.documents_of_text(Path("a.txt"), iter([*groups[:1], (4, ["z" * 6])])))

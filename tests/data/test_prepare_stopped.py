@@ -184,7 +184,7 @@ def test_a_killed_worker_is_named_and_the_rest_is_kept(
     ("change", "named"),
     [
         ("language", r'language: "en" -> null'),
-        ("corpus", "corpus: it has changed "),
+        ("corpus", "corpus.digest: another one "),
         ("vocabulary", "tokenizer: "),
         ("words", "words: null -> "),
         ("splitter", 'splitter: "sentencex 0.1" -> "sentencex '),

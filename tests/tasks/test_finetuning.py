@@ -270,7 +270,7 @@ def test_a_vocabulary_of_another_language_is_noticed(pretrained: Path, table: Ta
         ({"seeds": ()}, UsageError, "at least one seed"),
         ({"seeds": (1, 1)}, UsageError, "each seed once"),
         ({"kind": "sing"}, UsageError, "a task among classify.*, got 'sing'"),
-        ({"columns": Columns("text", None, "gold")}, InputError, "a column 'gold' with the labels"),
+        ({"columns": Columns("text", None, "gold")}, InputError, 'a column "gold" with the labels'),
         (
             {"settings": QUICK.model_copy(update={"max_length": 41})},
             SettingsError,

@@ -48,8 +48,7 @@ def documents_of_text(path: Path, lines: Lines) -> Iterator[Document]:
         if begin < len(group) and not held:
             start = first + begin
         held += group[begin:]
-        # ASCII or not, characters are a lower bound of bytes: good enough for a cap.
-        size += sum(map(len, group)) if held else 0
+        size += sum(map(len, group[begin:]))  # characters, a lower bound of bytes: good enough for a cap
         if size > MAX_DOCUMENT_BYTES:
             raise document_too_long(path, start)
     if held:

@@ -57,7 +57,7 @@ def _require_strings(path: Path, kind: Any, column: str) -> None:
     from pyarrow import types
 
     plain = kind.value_type if types.is_dictionary(kind) else kind
-    if not (types.is_string(plain) or types.is_large_string(plain)):
+    if not (types.is_string(plain) or types.is_large_string(plain) or types.is_string_view(plain)):
         raise CorpusError.at(path, "a column of strings", str(kind), field=column)
 
 

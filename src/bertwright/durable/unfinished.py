@@ -185,11 +185,7 @@ class UnfinishedWork:
         stored = strict_json.load(path, error=ResumeError, max_bytes=strict_json.OWN_BYTES)
         if not isinstance(stored, dict):
             raise ResumeError.at(path, "the request that the unfinished work answers")
-        return [
-            _change(name, stored.get(name), self._request.get(name))
-            for name in sorted(set(stored) | set(self._request))
-            if stored.get(name) != self._request.get(name)
-        ]
+        return list(_changes(stored, self._request))
 
     def _take_up(self) -> None:
         if changed := self._changes():
@@ -209,8 +205,15 @@ class UnfinishedWork:
         return 0.0
 
 
-def _change(name: str, before: object, after: object) -> str:
-    """``NAME: 1 -> 2``; of what is long and full of digests only that it changed."""
-    if isinstance(before, dict) and isinstance(after, dict):
-        return f"{name}: it has changed"
-    return f"{name}: {strict_json.dump(before)} -> {strict_json.dump(after)}"
+def _changes(before: Mapping[str, Any], after: Mapping[str, Any], inside: str = "") -> Iterator[str]:
+    """``NAME: 1 -> 2`` for all that differs, ``NAME.INNER`` in objects; of digests only that they do."""
+    for name in sorted(before.keys() | after.keys()):
+        old, new = before.get(name), after.get(name)
+        if old == new:
+            continue
+        if isinstance(old, Mapping) and isinstance(new, Mapping):
+            yield from _changes(old, new, f"{inside}{name}.")
+        elif name == "digest":
+            yield f"{inside}{name}: another one"
+        else:
+            yield f"{inside}{name}: {strict_json.dump(old)} -> {strict_json.dump(new)}"

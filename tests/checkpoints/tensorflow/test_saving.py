@@ -173,6 +173,7 @@ def untie(tensors: dict[str, torch.Tensor]) -> None:
         ({"hidden_act": "gelu"}, "hidden_act: expected one of gelu_pytorch_tanh.*tanh form"),
         ({"hidden_act": "silu"}, "hidden_act: expected one of gelu_pytorch_tanh"),
         ({"tie_word_embeddings": False}, "tie_word_embeddings: expected true"),
+        ({"is_decoder": True}, "is_decoder: expected false"),
         ({"layer_norm_eps": 1e-5}, "layer_norm_eps: expected 1e-12, which is fixed in the original"),
     ],
 )

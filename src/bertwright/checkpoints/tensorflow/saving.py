@@ -83,6 +83,8 @@ def original_config(config: BertConfig, source: str | Path) -> dict[str, Any]:
     Raises:
         ModelError: the original would compute something else.
     """
+    if config.is_decoder:
+        raise ModelError.at(source, "false (the original attends to both sides)", True, field="is_decoder")
     if config.hidden_act not in _ACTIVATIONS:
         expected = f"one of {', '.join(_ACTIVATIONS)}, which the original has"
         hint = "its own gelu is the tanh form, gelu_pytorch_tanh" if config.hidden_act == "gelu" else None
