@@ -121,6 +121,21 @@ def test_a_recipe_that_the_task_or_the_encoder_has_not(
         require_readable(found, tokenizer(), configurations(found, tokenizer()), Silent())
 
 
+@pytest.mark.parametrize(("kind", "name"), [("features", "encoder"), ("steps", "bert")])
+def test_a_row_that_is_called_as_the_encoder_of_others(kind: str, name: str, files: Path) -> None:
+    changes = {f"arms.{name}.model": "/models/mine"}
+    with pytest.raises(SettingsError, match=rf"arms\.{name}: expected another name"):
+        plan(kind, files, **changes)
+    alone = plan(kind, files, **changes, only=[name])
+    assert [(one.name, one.model) for one in alone.encoders] == [(name, Path("/models/mine"))]
+
+
+def test_who_takes_the_place_of_a_row_gives_its_encoder_to_the_same_with_a_bilstm(files: Path) -> None:
+    found = plan("pretraining", files, **{"arms.left-to-right.model": "/models/mine"})
+    models = {arm.name: found.encoder_of(arm).model for arm in found.arms}
+    assert models["left-to-right"] == models["left-to-right-bilstm"] == Path("/models/mine")
+
+
 def test_features_has_the_rows_of_table_7_on_one_encoder(files: Path) -> None:
     found = plan("features", files, **tags(files))
     assert [arm.name for arm in found.arms] == list(paper.FEATURES.values)

@@ -73,7 +73,9 @@ def test_another_kind(target: Path) -> None:
     refused(target, "it is a store, which no vocabulary replaces", kind="vocabulary")
 
 
-@pytest.mark.parametrize("name", ["run.txt", "run/weeks", "part/mine", ".hidden", "a.bin.bak"])
+@pytest.mark.parametrize(
+    "name", ["run.txt", "run/weeks", "part/mine", "notes/report.html", ".hidden", "a.bin.bak"]
+)
 def test_files_of_the_users(target: Path, name: str) -> None:
     (target / name).parent.mkdir(exist_ok=True)
     (target / name).write_bytes(b"weeks of work")

@@ -11,7 +11,7 @@ import small_models
 from shared import published_model, shared_path
 
 from bertwright.checkpoints.model_folder import save_model
-from bertwright.errors import ModelError, UsageError
+from bertwright.errors import ModelError, TableError, UsageError
 from bertwright.exchange import onnx_export
 from bertwright.exchange.conversion import convert
 from bertwright.exchange.gate import SIMILARITY, Loss
@@ -101,6 +101,16 @@ def test_similarity_where_there_is_no_task(tmp_path: Path) -> None:
     measured = done.facts["onnx"]["evaluation"]
     assert measured["metric"] == SIMILARITY
     assert measured["before"] == measured["after"]
+
+
+def test_single_texts_have_no_similarity(tmp_path: Path) -> None:
+    words = small_models.tokenizer()
+    encoder = BertEncoder(small_models.config(len(words.vocabulary)), seed=1)
+    save_model(tmp_path / "encoder", encoder, words, task=None, provenance={})
+    (tmp_path / "texts.tsv").write_text("text\tscore\nthe sea\t1.5\nthe old man\t2\n")
+    with pytest.raises(TableError, match=r"texts.tsv: expected pairs of texts .* got .single texts"):
+        convert(tmp_path / "encoder", tmp_path / "out", to="onnx", options={"eval": tmp_path / "texts.tsv"})
+    assert not (tmp_path / "out").exists()
 
 
 def test_points() -> None:

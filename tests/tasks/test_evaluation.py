@@ -12,6 +12,7 @@ from bertwright.checkpoints.model_folder import save_model
 from bertwright.errors import UsageError
 from bertwright.model.classifier import SequenceClassifier
 from bertwright.model.config import BertConfig
+from bertwright.model.span_classifier import SpanClassifier
 from bertwright.tasks.evaluation import evaluate
 from bertwright.tasks.finetuning import finetune
 from bertwright.tasks.paired import compare
@@ -107,6 +108,22 @@ def test_models_that_cannot_be_compared(models: tuple[Path, ...], review_files: 
         compare(models[0], models[2], review_files[1])
     with pytest.raises(UsageError, match="the same task"):  # before the file is looked at
         compare(models[0], models[2], Path("nowhere.tsv"))
+
+
+def test_f1_by_words_is_not_set_against_that_by_characters(tmp_path: Path, tokenizer: Tokenizer) -> None:
+    config = BertConfig(
+        vocab_size=len(tokenizer.vocabulary),
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=16,
+        max_position_embeddings=12,
+    )
+    for units in ("words", "characters"):
+        task = {"kind": "answer", "max_length": 12, "units": units}
+        save_model(tmp_path / units, SpanClassifier(config, 2), tokenizer, task=task, provenance={})
+    with pytest.raises(UsageError, match=r"characters: expected F1 by words, .* got .by characters"):
+        compare(tmp_path / "words", tmp_path / "characters", Path("nowhere.json"))
 
 
 def test_numbers(pretrained: Path, tmp_path: Path) -> None:

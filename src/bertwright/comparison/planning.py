@@ -57,8 +57,9 @@ def plan_of(kind: str, settings: ComparisonSettings) -> Plan:
     if kind not in _TABLES:
         raise UsageError(f"expected a comparison among {', '.join(get_args(Kind))}, got {kind!r}")
     table = _TABLES[kind]
-    drafts = _chosen([*table.drafts(settings), *_own(settings)], settings)
-    problems = list(_missing(kind, settings, drafts))
+    known = table.drafts(settings)
+    drafts = _chosen([*known, *_own(settings)], settings)
+    problems = [*_missing(kind, settings, drafts), *_misnamed(drafts, known)]
     encoders: dict[str, Encoder] = {}
     said: set[str] = set()  # what is wrong with all rows is told of the first
     for draft in drafts:
@@ -134,6 +135,19 @@ def _missing(kind: str, settings: ComparisonSettings, drafts: Sequence[Draft]) -
         if len(given) != 1:
             found.append(f"pretraining: expected {_LENGTH}, got {' and '.join(given) or 'none'}")
     return found
+
+
+def _misnamed(drafts: Sequence[Draft], known: Sequence[Draft]) -> list[str]:
+    """Rows of the user that are called as the encoder of other rows, and so would give them theirs.
+
+    Who takes the place of a known row means that: rows with its encoder are "the same" with something else.
+    """
+    shared, rows = {draft.encoder for draft in drafts}, {draft.name for draft in known}
+    return [
+        f"arms.{draft.name}: expected another name, since other rows have an encoder that is called so"
+        for draft in drafts
+        if draft.name in shared and draft.name not in rows
+    ]
 
 
 def _encoder(name: str, draft: Draft, settings: ComparisonSettings) -> Encoder:

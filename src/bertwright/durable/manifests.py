@@ -96,8 +96,15 @@ class Claim:
     files: frozenset[str]
 
     def covers(self, name: str) -> bool:
-        """Whether ``name``, also ``FOLDER/NAME``, is part of it, or a page that ``report`` wrote there."""
-        return name in self.files or name.split("/")[-1] == _REPORT
+        """Whether ``name``, also ``FOLDER/NAME``, is part of it, or a page that ``report`` wrote there.
+
+        Pages stand in it and in those of its folders that have parts of it: models of a comparison.
+        """
+        folder, _, last = name.rpartition("/")
+        return name in self.files or (last == _REPORT and (not folder or self._has(folder)))
+
+    def _has(self, folder: str) -> bool:
+        return any(name.startswith(f"{folder}/") for name in self.files)
 
 
 def read_claim(directory: Path, manifest_name: str = MANIFEST) -> Claim | None:

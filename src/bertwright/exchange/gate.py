@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from bertwright.checkpoints.model_folder import ModelFolder
+from bertwright.errors import TableError
 from bertwright.export.folder import open_for_use
 from bertwright.inference.embedding import embed
 from bertwright.tables.columns import Columns
@@ -82,6 +83,9 @@ def measure(source: ModelFolder, result: Path, file: Path) -> Loss:
 def _similarity(source: ModelFolder, result: ModelFolder, file: Path) -> Loss:
     positions = source.config.max_position_embeddings
     posed = RegressTask.pose(file, Columns(), source.tokenizer, positions, "auto", FinetuneSettings())
+    if posed.task.columns.text_pair is None:
+        hint = "name their columns sentence1, sentence2 and score"
+        raise TableError.at(file, "pairs of texts with a number", "single texts", hint=hint)
     pairs = [example.texts for example in posed.train.examples]
     truth = np.array([example.target for example in posed.train.examples], dtype=np.float64)
     values = []

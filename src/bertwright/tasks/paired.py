@@ -114,15 +114,19 @@ def compare(
         precision: of ``model``; the other computes as it is stored, and may be the same model.
 
     Raises:
-        UsageError: the models have different tasks or labels, or read other rows.
+        UsageError: the models have different tasks or labels, count answers by other units, or read other
+            rows.
         InputError: as :func:`~bertwright.tasks.evaluation.evaluate`.
     """
     begun = time.monotonic()
     folders = [open_for_use(path) for path in (model, other)]
-    kinds = [open_task(folder).kind for folder in folders]
+    tasks = [open_task(folder) for folder in folders]
+    kinds, units = [task.kind for task in tasks], [task.to_dict().get("units") for task in tasks]
     if kinds[0] != kinds[1] or len({str((folder.task or {}).get("labels")) for folder in folders}) > 1:
         got = kinds[1] if kinds[0] != kinds[1] else "other labels"
         raise UsageError.at(other, f"a model with the same task and labels as {model}, {kinds[0]}", got)
+    if units[0] != units[1]:
+        raise UsageError.at(other, f"F1 by {units[0]}, as {model} has it", f"by {units[1]}")
     one, another = (
         evaluate(
             folder,

@@ -28,5 +28,5 @@ def test_by_hand() -> None:
         {"accuracy": 1 / 3, "accuracy_2": 1 / 2, "accuracy_3": 0.0, "loss": -np.log([0.7, 0.3, 0.1]).mean()}
     )
     assert found.calibration is not None
-    assert found.calibration.brier == pytest.approx((0.18 + (0.04 + 0.49 + 0.25) + 1.62) / 3)
+    assert found.calibration.brier == pytest.approx((0.09 + (0.04 + 0.49 + 0.25) + 0.81) / 3)
     assert found.calibration.expected_error == pytest.approx((0.3 + 0.5 + 0.9) / 3)

@@ -33,19 +33,19 @@ def analyse_choices(
     right = given == truth
     sure = np.exp([float(row.max()) for row in logs])
     loss = -np.array([float(row[place]) for row, place in zip(logs, truth.tolist(), strict=True)])
+    counts = np.array([len(row) for row in logs])
     squares = np.array([float(np.exp(2 * row).sum()) for row in logs]) - 2 * np.exp(-loss) + 1
+    brier = np.where(counts == 2, squares / 2.0, squares)  # as of two classes
     texts = [
         [row[place] for row, place in zip(options, places.tolist(), strict=True)] for places in (truth, given)
     ]
     return Analysis(
-        measure=Together(
-            [choice_measure(right, np.array([len(row) for row in logs])), means({"loss": loss})]
-        ),
+        measure=Together([choice_measure(right, counts), means({"loss": loss})]),
         score=right.astype(np.float64),
         score_name="accuracy",
         badness_name="loss",
         mistakes=worst(answered, ~right, loss, texts[0], texts[1], sure),
         wrong=int((~right).sum()),
         right=right,
-        calibration=calibration(sure, right, float(squares.mean())),
+        calibration=calibration(sure, right, float(brier.mean())),
     )
