@@ -98,7 +98,7 @@ def rows(readme: str) -> list[list[str]]:
 
 
 def key(row: list[str]) -> str:
-    found = [name for name in SOURCES if name in row[0]]
+    found = [name for name in SOURCES if name in row[0].replace("、", ", ")]
     return "shards" if "shards" in found and "safetensors" in found else found[0]
 
 
