@@ -1,4 +1,4 @@
-"""Exact match and F1 of answers: by words exactly as SQuAD 1.1 and 2.0 have them, by characters near CMRC 2018.
+"""Exact match and F1 of answers: by words as SQuAD 1.1 and 2.0 have them, by characters near CMRC 2018.
 
 A question may have several right answers; the best match counts. By words (SQuAD), texts are compared without
 case, ASCII punctuation and the articles a, an, the, and F1 is over the words, whatever their order. By
