@@ -71,6 +71,15 @@ def test_table(model: Path, file: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert shown.err == ""
 
 
+def test_a_mistake_is_shown_in_one_line(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a.csv").write_text('text,label\n"good\r\nfilm\n\tbad",yes\n"good\nfilm bad",no\n')
+    assert run(["evaluate", str(model), str(tmp_path / "a.csv"), "--json"]) == 0
+    (mistake,) = json.loads(capsys.readouterr().out)["mistakes"]
+    assert mistake["text"] == "good film bad"
+
+
 def test_other_columns(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "a.csv").write_text("review,gold\n good film,yes\n")
     command = ["evaluate", str(model), str(tmp_path / "a.csv"), "--json"]

@@ -25,7 +25,7 @@ def test_json(command, pretrained_folder: Path, file: Path) -> None:  # type: ig
         "rows": 3,
         "vectors": 6 + 4 + 40,
         "dimensions": 3 * 48,
-        "layers": [1, 2, 3],
+        "layers": [-3, -2, -1],
         "truncated": 1,
         "output": str(output),
         "index": f"{output}.index.jsonl",

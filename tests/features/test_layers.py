@@ -32,14 +32,16 @@ def test_shallow_networks_give_what_they_have_and_say_so() -> None:
     assert choice.remark == "concat-last-four: the network has 2 layers, and all of them are taken"
     assert layer_choice("second-to-last", 1).layers == (0,)
     selection = select_layers("-4:", 3)
-    assert selection.layers == (1, 2, 3)
+    assert (selection.layers, selection.names) == ((1, 2, 3), (-3, -2, -1))
     assert selection.remark == "layers: -4: is more than the network's 3 layers: all of them are taken"
 
 
 @pytest.mark.parametrize(
     ("text", "layers", "names"),
     [
-        ("-4:", (9, 10, 11, 12), (9, 10, 11, 12)),
+        ("-4:", (9, 10, 11, 12), (-4, -3, -2, -1)),
+        ("-4:-2", (9, 10), (-4, -3)),
+        ("-4:11", (9, 10), (-4, -3)),
         ("-1,-2, -3", (12, 11, 10), (-1, -2, -3)),
         ("0", (0,), (0,)),
         ("last", (12,), (12,)),

@@ -81,6 +81,24 @@ def test_the_published_files_are_read(name: str, tokenizer: Tokenizer) -> None:
     assert posed.task.columns == preset.columns
 
 
+def test_the_files_of_conll(tmp_path: Path, tokenizer: Tokenizer) -> None:
+    """The four columns of the original, of which the last has the entities; and a reprint with three."""
+    preset = preset_of("CoNLL-2003")
+    settings = preset.settings_for(FinetuneSettings())
+    original = tmp_path / "eng.train"
+    original.write_text(
+        "-DOCSTART- -X- -X- O\n\nEU NNP I-NP I-ORG\nrejects VBZ I-VP O\n\nPeter NNP I-NP I-PER\n. . O O\n"
+    )
+    cls = task_kind(preset.kind)
+    posed = cls.pose(original, preset.columns_for(Columns()), tokenizer, 32, "auto", settings)
+    assert posed.task.columns == Columns("1", None, "4") and posed.task.labels == ("I-ORG", "I-PER", "O")
+    assert [one.tags for one in posed.task.read(original).examples] == [("I-ORG", "O"), ("I-PER", "O")]
+    other = cls.pose(original, preset.columns_for(Columns(None, None, "3")), tokenizer, 32, "auto", settings)
+    assert other.task.labels == ("I-NP", "I-VP", "O")
+    reprint = shared_path("data/conll2003/valid.txt")
+    assert cls.pose(reprint, preset.columns, tokenizer, 32, "auto", settings).task.columns.label == "2"
+
+
 def _warnings(found: tuple[str, ...]) -> tuple[str, ...]:
     """Those about rows of the published data themselves, not about how they were read."""
     return tuple(line for line in found if "different labels" in line or "equal texts" in line)

@@ -78,7 +78,7 @@ class Selection:
     layers: tuple[int, ...]
     """As counted in ``hidden_states``, in the order in which they were named."""
     names: tuple[int, ...]
-    """The same as they were written: negative numbers stay negative."""
+    """The same as they were written: negative numbers stay negative, and so do those of ``-4:``."""
     remark: str | None = None
     """What the network could not give as it was asked for."""
 
@@ -119,7 +119,8 @@ def _slice(text: str, num_layers: int) -> Selection:
     layers = tuple(range(first, min(last, num_layers + 1)))
     if not layers:
         raise UsageError(f"layers: {quote(text)} is empty in a network of {num_layers} layers")
-    return Selection(layers, layers, remark)
+    below = num_layers + 1 if start is not None and start < 0 else 0
+    return Selection(layers, tuple(layer - below for layer in layers), remark)
 
 
 def _place(name: int, num_layers: int) -> int:

@@ -36,7 +36,7 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class Mistake:
-    """One example that was answered wrongly."""
+    """One example that was answered wrongly; its texts are in one line each."""
 
     row: int
     """Its place in the file, from 0."""
@@ -119,11 +119,15 @@ def worst(
         Mistake(
             row,
             answered.examples[row].line,
-            answered.examples[row].shown,
-            truths[row],
-            answers[row],
+            _in_one_line(answered.examples[row].shown),
+            _in_one_line(truths[row]),
+            _in_one_line(answers[row]),
             None if confidence is None else float(confidence[row]),
             float(badness[row]),
         )
         for row in order.tolist()
     )
+
+
+def _in_one_line(text: str) -> str:
+    return " ".join(text.split())

@@ -33,7 +33,7 @@ class AnyExample(Protocol):
 
     @property
     def shown(self) -> str:
-        """The input for people, in one line."""
+        """The input for people."""
 
 
 @dataclass(frozen=True, slots=True)

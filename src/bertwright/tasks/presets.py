@@ -141,7 +141,7 @@ PRESETS: tuple[Preset, ...] = (
     Preset("AX", "classify", "matthews_correlation", _MNLI, submissions=("AX.tsv",)),  # learned from MNLI
     Preset("SQuAD-v1.1", "answer", "f1"),
     Preset("SQuAD-v2.0", "answer", "f1"),
-    Preset("CoNLL-2003", "tag", "f1"),
+    Preset("CoNLL-2003", "tag", "f1", settings={"last_column": True}),  # behind part of speech and chunk
     Preset("SWAG", "choose", "accuracy", submission_header=",pred"),
 )
 

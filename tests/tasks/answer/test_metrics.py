@@ -82,6 +82,7 @@ def test_no_answer_by_hand() -> None:
 def test_characters_by_hand() -> None:
     text = "他于1990年，在IBM公司 工作。"
     assert character_units(text) == ["他", "于", "1990", "年", "在", "ibm", "公", "司", "工", "作"]
+    assert character_units("2.5%") == character_units("2,5") == ["2", "5"]  # in CMRC's own not the same
     assert character_units("東京タワー、ไทย") == ["東", "京", "タ", "ワ", "ー", "ไ", "ท", "ย"]
     scores = question_scores(
         ["水炸弹泡", "水弹", "《水枪》", "第2回"],

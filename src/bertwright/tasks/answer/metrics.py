@@ -1,10 +1,12 @@
-"""Exact match and F1 of answers, as the official evaluations of SQuAD 1.1 and 2.0 and CMRC 2018 define them.
+"""Exact match and F1 of answers: by words as SQuAD 1.1 and 2.0 have them, by characters near CMRC 2018.
 
 A question may have several right answers; the best match counts. By words (SQuAD), texts are compared without
 case, ASCII punctuation and the articles a, an, the, and F1 is over the words, whatever their order. By
-characters (CMRC), for languages written without spaces, they are compared without case, white space and
-punctuation; ideographs, kana and letters of Thai and its neighbours are units of their own, other letters and
-digits make words, and F1 is over the longest run of units that both have in common.
+characters, for languages written without spaces, they are compared without case, white space and punctuation;
+ideographs, kana and letters of Thai and its neighbours are units of their own, other letters and digits make
+words, and F1 is over the longest run of units that both have in common. CMRC's own takes out a list of some
+thirty signs, without ``. , %``, does not part words at them, and leaves the rest to NLTK: ``2.5`` and ``2,5``
+are equal here and not there.
 """
 
 from __future__ import annotations
@@ -97,7 +99,7 @@ def word_units(text: str) -> list[str]:
 
 
 def character_units(text: str) -> list[str]:
-    """The units that CMRC compares: letters of unspaced scripts and words of others, no punctuation."""
+    """The units of F1 by characters: letters of unspaced scripts and words of others, no punctuation."""
     units: list[str] = []
     joins = False
     for character in text.lower():

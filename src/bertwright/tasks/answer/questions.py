@@ -46,8 +46,8 @@ class Question:
 
     @property
     def shown(self) -> str:
-        """Question and passage in one line, with a bar between them."""
-        return " ".join(f"{self.question} | {self.context}".split())
+        """Question and passage, with a bar between them."""
+        return f"{self.question} | {self.context}"
 
     @property
     def is_impossible(self) -> bool:

@@ -9,7 +9,7 @@ from pydantic import Field
 from bertwright.config.settings import Settings
 
 Units = Literal["words", "characters"]
-"""What F1 counts: words as SQuAD does, or characters as CMRC 2018 does, for languages without spaces."""
+"""What F1 counts: words as SQuAD does, or characters, much as CMRC 2018, for languages without spaces."""
 
 
 class AnswerSettings(Settings):

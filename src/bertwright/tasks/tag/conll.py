@@ -56,8 +56,11 @@ class ConllFile:
     """Those of the first lines."""
 
     @classmethod
-    def open(cls, path: Path, columns: Columns, *, labelled: bool) -> ConllFile:
+    def open(cls, path: Path, columns: Columns, *, labelled: bool, last: bool = False) -> ConllFile:
         """Settle how ``path`` is to be read, by its first lines.
+
+        Args:
+            last: of several columns that could have the tags, take the last.
 
         Raises:
             TableError: it is no such file, or it cannot be told which column has the tags.
@@ -90,7 +93,7 @@ class ConllFile:
         rows = [cells for cells in rows if len(cells) == width]
         guess = None
         if labelled and not asked:
-            tag = _guessed_tag(path, rows, word) if tag is None else tag
+            tag = _guessed_tag(path, rows, word, last) if tag is None else tag
             guess = f"{path.name}: guessed words in column {word}, tags in column {tag} of {width}"
             guess += " (say --text, --label to choose)"
         if tag is not None and columns.text is None:
@@ -211,13 +214,13 @@ def _number(column: str | None, flag: str) -> int | None:
     return int(column)
 
 
-def _guessed_tag(path: Path, rows: list[Cells], word: int) -> int:
-    """The one column beside the words that is not the same in all lines; or the one there is."""
+def _guessed_tag(path: Path, rows: list[Cells], word: int, last: bool) -> int:
+    """The one column beside the words that varies, or the ``last`` that does; or the one there is."""
     others = [number for number in range(1, len(rows[0]) + 1) if number != word]
     varied = [number for number in others if len({cells[number - 1] for cells in rows}) > 1]
     candidates = others if len(others) == 1 else varied
-    if len(candidates) == 1:
-        return candidates[0]
+    if len(candidates) == 1 or (candidates and last):
+        return candidates[-1]
     shown = ", ".join(f"{number} ({quote(rows[0][number - 1])})" for number in (varied or others)[:6])
     several = "several columns could be it" if varied else "every column is the same in all lines"
     raise TableError.at(path, "--label NUMBER for the column of the tags", hint=f"{several}: {shown}")

@@ -41,7 +41,14 @@ class SentenceSource:
 
 
 def open_sentences(
-    path: Path, given: Columns, stored: Columns, *, format: str, labelled: bool, split: Split
+    path: Path,
+    given: Columns,
+    stored: Columns,
+    *,
+    format: str,
+    labelled: bool,
+    split: Split,
+    last_column: bool = False,
 ) -> SentenceSource:
     """The sentences of ``path``, with their tags if ``labelled``.
 
@@ -50,6 +57,7 @@ def open_sentences(
         stored: those that the task was trained with; they count where the file has such columns. Those of a
             table without header count in every TSV and CSV table when none are asked for.
         split: makes words of a plain text at a line.
+        last_column: whether the last of several columns that could have the tags has them.
 
     Raises:
         TableError: the file is missing or damaged as a whole, or it cannot be told what its columns are.
@@ -63,7 +71,7 @@ def open_sentences(
     numbers = _only_numbers(stored)
     if kind == CONLL:
         wanted = given.or_else(stored) if numbers else given
-        file = ConllFile.open(path, wanted, labelled=labelled)
+        file = ConllFile.open(path, wanted, labelled=labelled, last=last_column)
         guess = file.guess
         if labelled and format == "auto":
             _refuse_texts(file)

@@ -17,3 +17,6 @@ class TagSettings(Settings):
     half a row, so that every word has context on both sides."""
     repair_bio: bool = False
     """Turn an ``I-`` that follows no entity of its type into ``B-``, instead of keeping it as it is."""
+    last_column: bool | None = None
+    """Of a file with one word a line take the last column for the tags where several could be them; else
+    which one is to be said."""

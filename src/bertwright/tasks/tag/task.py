@@ -173,7 +173,15 @@ class TagTask(AdaptedEncoder):
         def split(text: str, line: int) -> Sentence:
             return split_text(text, self.tokenizer.basic, self.by_character, line)
 
-        return open_sentences(path, columns, self.columns, format=format, labelled=labelled, split=split)
+        return open_sentences(
+            path,
+            columns,
+            self.columns,
+            format=format,
+            labelled=labelled,
+            split=split,
+            last_column=bool(self.settings.last_column),
+        )
 
     # -- model -----------------------------------------------------------------------------------------------
 
