@@ -71,6 +71,7 @@ def find_corpus(
     text_field: str = "text",
     max_line_bytes: int = MAX_LINE_BYTES,
     output: Path | None = None,
+    apart_from: Corpus | None = None,
 ) -> Corpus:
     """Find the files of a corpus and look at the first bytes of each. How they are to be read is decided
     here once, and goes with them to whoever reads them.
@@ -81,6 +82,7 @@ def find_corpus(
         text_field: the column, or key, that holds the text.
         max_line_bytes: longer lines are refused.
         output: what will be written; it must not lie inside an input directory.
+        apart_from: another corpus, with which this one must share no file.
 
     Raises:
         CorpusError: nothing there, a dangling link, unreadable, the same file twice, not text, nothing but
@@ -92,6 +94,8 @@ def find_corpus(
     empty: list[Path] = []
     json_like: list[Path] = []
     seen: dict[tuple[int, int], Path] = {}
+    for other in apart_from.files if apart_from else ():
+        _refuse_twice(other.path, _status(other.path), seen)
     for path in _walk(paths, output):
         status = _status(path)
         _refuse_twice(path, status, seen)

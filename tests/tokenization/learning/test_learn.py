@@ -108,6 +108,15 @@ def test_held_out_text(corpus: list[Path], tmp_path: Path) -> None:
     assert "🙂" not in learned.vocabulary
 
 
+def test_held_out_text_is_no_part_of_the_corpus(corpus: list[Path], tmp_path: Path) -> None:
+    """Under whatever name: it would be measured on what it was learned from."""
+    link = tmp_path / "link.txt"
+    link.symlink_to(corpus[0])
+    for held_out in (corpus[0], link):
+        with pytest.raises(CorpusError, match=rf"{held_out.name}: expected each file once, got .* again"):
+            learn_vocabulary(corpus, size=120, held_out=held_out)
+
+
 def test_held_out_passages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bertwright.tokenization.learning.counting.HELD_OUT_SHARE", 0.3)
     path = tmp_path / "corpus.txt"

@@ -61,7 +61,7 @@ def read_words(
     """
     find = partial(find_corpus, format=format, text_field=text_field, max_line_bytes=max_line_bytes)
     found = find(corpus, output=Path(output) if output is not None else None)
-    apart = find([held_out]) if held_out is not None else None
+    apart = find([held_out], apart_from=found) if held_out is not None else None
     reading = Reading(settings, hold_out=apart is None)
     counted = count_words(found, reading, workers=workers, progress=progress)
     if apart is not None:
