@@ -105,6 +105,14 @@ def test_tensorflow_folders(name: str, layers: int) -> None:
     assert opened.tokenizer.settings.do_lower_case
 
 
+def test_names_that_are_too_long(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="expected a readable file or folder"):
+        open_model(tmp_path / ("n" * 300))
+    almost = tmp_path / ("n" * 253)  # with .index it would be
+    with pytest.raises(ModelError, match=r"expected a model folder, got .nothing there"):
+        open_model(almost)
+
+
 def test_several_checkpoints_in_one_folder_are_listed() -> None:
     with pytest.raises(ModelError, match=r"model.ckpt-0.index, model.ckpt-12.index.*name one of them"):
         open_model(shared_path("golden/model/c"))

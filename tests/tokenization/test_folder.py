@@ -174,6 +174,9 @@ class TestRefused:
     def test_nothing_there(self, tmp_path: Path) -> None:
         assert "nothing there" in self.refusal(tmp_path / "none")
 
+    def test_a_name_that_is_too_long(self, tmp_path: Path) -> None:
+        assert "expected a readable file or folder" in self.refusal(tmp_path / ("n" * 300))
+
     def test_two_vocabularies_in_different_order(self, folder: Path) -> None:
         tokens = list(SMALL.tokens)
         tokens[5], tokens[7] = tokens[7], tokens[5]

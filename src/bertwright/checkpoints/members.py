@@ -131,7 +131,7 @@ def is_tensorflow(folder: Path) -> bool:
 def is_checkpoint_prefix(path: Path) -> bool:
     """Whether ``path`` names one TensorFlow 1 checkpoint: that of ``path.index``."""
     # a path without a name, such as ".", is a folder and begins the name of no file
-    return bool(path.name) and path.with_name(path.name + ".index").is_file()
+    return bool(path.name) and os.path.isfile(path.with_name(path.name + ".index"))  # false if too long
 
 
 def tensorflow_prefix(folder: Path) -> Path:

@@ -23,7 +23,7 @@ from bertwright.checkpoints.sentence_modules import MODULES, read_modules
 from bertwright.checkpoints.stray_paths import refuse_absent, refuse_other
 from bertwright.checkpoints.tensor_files import TensorFiles
 from bertwright.checkpoints.tensorflow.bundle import TensorBundle
-from bertwright.durable import read_manifest, verify
+from bertwright.durable import look_at, read_manifest, verify
 from bertwright.errors import ModelError, shown_path
 from bertwright.model.bilm_config import BilmConfig
 from bertwright.model.config import BertConfig
@@ -59,6 +59,7 @@ def open_model(
         DigestError: it has a manifest, and a file differs from it.
     """
     path = Path(path)
+    look_at(path, ModelError)
     if members.is_checkpoint_prefix(path):
         return _open_tensorflow(path.parent, path, lower_case, allow_nonfinite)
     refuse_absent(path)

@@ -34,6 +34,7 @@ from bertwright.durable.questions import (
     check_new_file,
     check_place,
     is_within,
+    look_at,
     require_elsewhere,
 )
 from bertwright.durable.replacement import check_new_directory
@@ -59,6 +60,7 @@ __all__ = [
     "is_within",
     "link",
     "lock",
+    "look_at",
     "make_directory",
     "member",
     "open_new",

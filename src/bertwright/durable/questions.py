@@ -7,7 +7,7 @@ import shutil
 from contextlib import suppress
 from pathlib import Path
 
-from bertwright.errors import DiskError, OutputExistsError, UsageError, shown_path
+from bertwright.errors import DiskError, InputError, OutputExistsError, UsageError, shown_path
 
 _ROOM = 1.1  # ask for a tenth more than needed: directories and journals take their share
 
@@ -23,6 +23,21 @@ def check_place(path: str | Path) -> None:
         raise UsageError(f"{shown_path(path)}: a path cannot contain a NUL character")
     if not os.path.lexists(target) and not target.absolute().parent.is_dir():
         raise UsageError(f"{shown_path(target)}: its parent directory does not exist (create it first)")
+
+
+def look_at(path: str | Path, error: type[InputError] = InputError) -> None:
+    """Refuse an input that cannot be looked at, before its kind is asked for: ``Path.is_dir`` and the like
+    raise for it what no caller expects. Where nothing is there is for the caller to tell.
+
+    Raises:
+        error: a name that is too long, a loop of links, a folder that may not be entered.
+    """
+    try:
+        os.stat(os.path.join(path, "."))  # of a folder this asks, too, whether it may be entered
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return
+    except OSError as problem:
+        raise error.at(path, "a readable file or folder", problem.strerror) from None
 
 
 def require_absent(path: str | Path, overwrite: bool) -> None:

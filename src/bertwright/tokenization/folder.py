@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bertwright import strict_json
-from bertwright.durable import MANIFEST, member, read_manifest, verify
+from bertwright.durable import MANIFEST, look_at, member, read_manifest, verify
 from bertwright.errors import VocabularyError, quote
 from bertwright.tokenization import tokenizer_json
 from bertwright.tokenization.settings import TokenizerSettings
@@ -40,6 +40,7 @@ _SETTINGS = ("do_lower_case", "strip_accents", "tokenize_chinese_chars")
 
 def read(path: Path) -> tuple[Vocabulary, TokenizerSettings]:
     """Vocabulary and settings of a folder or of a bare ``vocab.txt``; see :meth:`Tokenizer.load`."""
+    look_at(path, VocabularyError)
     if not path.exists():
         expected, maker = f"a vocabulary folder or a {VOCAB_TXT}", "bertwright vocab makes one of text"
         raise VocabularyError.at(path, expected, "nothing there", hint=maker)
