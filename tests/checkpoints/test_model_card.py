@@ -18,6 +18,7 @@ from bertwright.checkpoints.environment import environment
 from bertwright.checkpoints.model_card import model_card
 from bertwright.checkpoints.model_folder import open_model, save_model
 from bertwright.checkpoints.sentence_recipe import SentenceRecipe
+from bertwright.model.bilm_config import BilmConfig
 from bertwright.model.config import BertConfig
 from bertwright.model.encoder import BertEncoder
 
@@ -106,6 +107,16 @@ def test_finetuning() -> None:
     assert "the model is that of seed 1, chosen by accuracy" in card
     assert "Adapted from the model d3a859." in card
     assert "sentence_transformers" not in card, "its vectors were trained for something else"
+
+
+def test_what_others_do_not_open_is_not_offered_to_them() -> None:
+    bilm = BilmConfig.published("tiny", vocab_size=100, num_attention_heads=1)
+    found = front(model_card(bilm, "BilmForPreTraining", 1, None, PRETRAINING))
+    assert found == {"library_name": "bertwright", "tags": ["bertwright"]}
+    last = CONFIG.model_copy(update={"is_decoder": True, "pooled_token": "last"})
+    card = model_card(last, "BertForSequenceClassification", 1, TASK, FINETUNING)
+    assert "Do not use them here" in card and "pipeline_tag" not in front(card)
+    assert front(model_card(last, "BertLMHeadModel", 1, None, {}))["pipeline_tag"] == "text-generation"
 
 
 def test_the_hub_reads_it() -> None:

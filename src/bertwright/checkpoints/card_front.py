@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from bertwright.checkpoints.card_text import finite, scalar
+from bertwright.model.bilm_config import BilmConfig
+from bertwright.model.config import BertConfig
 
 PIPELINES = {
     "BertForPreTraining": "fill-mask",
@@ -18,19 +20,34 @@ PIPELINES = {
 }
 
 
+_POOLING = ("BertForSequenceClassification", "BertForMultipleChoice")
+
+
+def answers_otherwise(config: BertConfig, architecture: str) -> bool:
+    """Whether the classes of ``transformers`` open the folder, but read another token than they should."""
+    return config.pooled_token == "last" and architecture in _POOLING
+
+
 def front_matter(
-    architecture: str, task: Mapping[str, Any] | None, provenance: Mapping[str, Any], *, sentences: bool
+    config: BertConfig,
+    architecture: str,
+    task: Mapping[str, Any] | None,
+    provenance: Mapping[str, Any],
+    *,
+    sentences: bool,
 ) -> list[str]:
     """The lines from ``---`` to ``---``; figures of fine-tuning as a ``model-index``.
 
     Args:
         sentences: whether the folder says how texts become vectors.
     """
+    if isinstance(config, BilmConfig):
+        return ["---", "library_name: bertwright", "tags:", "- bertwright", "---"]
     library = "sentence-transformers" if sentences else "transformers"
     lines = ["---", f"library_name: {library}", "tags:", "- bert", "- bertwright"]
     if sentences:
         lines += ["- sentence-transformers", "- feature-extraction", "pipeline_tag: sentence-similarity"]
-    elif architecture in PIPELINES:
+    elif architecture in PIPELINES and not answers_otherwise(config, architecture):
         lines.append(f"pipeline_tag: {PIPELINES[architecture]}")
     return [*lines, *_model_index(architecture, task or {}, provenance), "---"]
 

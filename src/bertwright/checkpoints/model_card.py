@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bertwright.checkpoints import card_figures
-from bertwright.checkpoints.card_front import front_matter
+from bertwright.checkpoints.card_front import answers_otherwise, front_matter
 from bertwright.checkpoints.card_text import fenced, plain, table
 from bertwright.checkpoints.sentence_recipe import SentenceRecipe
 from bertwright.model.bilm_config import BilmConfig
@@ -40,8 +40,6 @@ _ROWS = "model.predict(rows)  # as in the training file"
 
 _VECTORS = ("BertModel", "BertForPreTraining", "BertForMaskedLM")
 """Architectures whose vectors of texts are of use by themselves."""
-
-_POOLING = ("BertForSequenceClassification", "BertForMultipleChoice")
 
 _LEFT_TO_RIGHT = (
     "A token sees those before it and itself, none after it (`is_decoder` in `config.json`). So it can",
@@ -109,7 +107,7 @@ def model_card(
         kind = "bidirectional LSTM language model"
         shape = f"{config.num_cells:,} cells in each direction, vectors of {config.hidden_size}"
     lines = [
-        *front_matter(architecture, task, provenance, sentences=sentences is not None),
+        *front_matter(config, architecture, task, provenance, sentences=sentences is not None),
         "",
         f"# {architecture}, {config.num_hidden_layers} layers, hidden size {config.hidden_size}",
         "",
@@ -148,7 +146,7 @@ def _use(
         return [*lines, *beside, ""]
     if beside:
         lines += [*beside, *_ENCODER_ALONE]
-    if config.pooled_token == "last" and architecture in _POOLING:
+    if answers_otherwise(config, architecture):
         return [*lines, *_LAST_TOKEN]
     lines += ["```python", f"from transformers import AutoTokenizer, {architecture}", ""]
     lines += ['tokenizer = AutoTokenizer.from_pretrained("FOLDER")']
