@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import small_models
 import torch.distributed as dist
 from heard import Heard
 from pretraining import small_run
@@ -196,6 +197,18 @@ def test_one_way_models_learn_what_is_next(objective: str, rate: float, tmp_path
     assert set(summary.baselines) == {"most_frequent", "bigram"}
     assert summary.words.accuracy > 2 * summary.baselines["most_frequent"].accuracy
     assert not (tmp_path / "run/blanks.json").exists()
+
+
+@pytest.mark.parametrize("objective", ["mlm", "bilm"])
+def test_padding_may_stand_on_any_line_of_the_vocabulary(objective: str, tmp_path: Path) -> None:
+    """Otherwise libraries that train on give no gradient to the word in its place."""
+    tokens = small_models.tokenizer().vocabulary.tokens
+    words = Tokenizer(Vocabulary.from_tokens([*tokens[1:], tokens[0]]))
+    store, _ = memory_store(words=words)
+    summary = pretrain(
+        store, tmp_path / "run", small_run.settings(steps=1, objective=objective), tokenizer=words
+    )
+    assert open_model(summary.model).config.pad_token_id == len(tokens) - 1
 
 
 def test_by_epochs(tmp_path: Path) -> None:
