@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from shared import json_lines, shared_path
 
 from bertwright.tasks.answer.decoding import candidates, text_by_place
 from bertwright.tasks.answer.encoding import AnswerFeatures, encode_questions
+from bertwright.tasks.answer.passage import Passage
 from bertwright.tasks.answer.questions import Question, Reference
 from bertwright.tasks.answer.settings import AnswerSettings
 from bertwright.tasks.answer.spans import null_span, rank_spans
@@ -29,6 +31,17 @@ SETTINGS = [
 ]
 RAISED = 3
 """What the makers added to logits with which the original fails, as often as was needed."""
+
+
+def words_of(passage: Passage) -> list[str]:
+    """The words of a passage (``doc_tokens``)."""
+    bounds = pairwise([*passage.word_starts.tolist(), len(passage.text)])
+    return [passage.text[start:end].rstrip(" \t\r\n\u202f") for start, end in bounds]
+
+
+def piece_words(passage: Passage) -> NDArray[np.int64]:
+    """Number of the word that each piece belongs to (``tok_to_orig_index``)."""
+    return np.repeat(np.arange(len(passage.word_starts)), np.diff(passage.first_pieces))
 
 
 def read_json(name: str) -> Any:

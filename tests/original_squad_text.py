@@ -8,6 +8,8 @@ that does not come out even.
 
 from __future__ import annotations
 
+from golden_squad import words_of
+
 from bertwright.tasks.answer.encoding import AnswerFeatures
 from bertwright.tasks.answer.spans import Span
 from bertwright.tokenization.basic import BasicTokenizer
@@ -20,8 +22,7 @@ def original_text(span: Span, row: AnswerFeatures, tokenizer: Tokenizer) -> str:
     tokens = [tokenizer.vocabulary.tokens[index] for index in passage.ids[first : last + 1].tolist()]
     joined = " ".join(tokens).replace(" ##", "").replace("##", "")
     first_word, last_word = (passage.word_at(int(passage.starts[piece])) for piece in (first, last))
-    starts, ends = passage.word_starts, passage.word_ends
-    words = [passage.text[starts[word] : ends[word]] for word in range(first_word, last_word + 1)]
+    words = words_of(passage)[first_word : last_word + 1]
     return final_text(" ".join(joined.split()), " ".join(words), tokenizer.basic)
 
 

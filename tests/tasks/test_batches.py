@@ -11,13 +11,18 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bertwright.tasks.batches import POOL_BATCHES, Features, TrainingBatches, collate, plan_epoch
+from bertwright.tasks.batches import POOL_BATCHES, Features, TaskBatch, TrainingBatches, collate, plan_epoch
 from bertwright.tokenization.encoding import ModelInput
 
 
 def row(length: int, index: int = 0, target: int | None = 0) -> Features:
     ids = np.arange(1, length + 1, dtype=np.int32)
     return Features(ids, (ids > 3).astype(np.int8), False, index, target)
+
+
+def whole(batches: TrainingBatches, step: int) -> TaskBatch:
+    (batch,) = batches.parts(step, None)
+    return batch
 
 
 def test_collate_by_hand() -> None:
@@ -84,8 +89,8 @@ def test_a_batch_is_a_function_of_seed_and_step() -> None:
     forwards, backwards = (TrainingBatches(features, 8, 0, seed=5) for _ in range(2))
     steps = range(3 * forwards.steps_per_epoch)
     assert forwards.steps_per_epoch == 7
-    first = [forwards.batch(step).input_ids for step in steps]
-    second = [backwards.batch(step).input_ids for step in reversed(steps)][::-1]
+    first = [whole(forwards, step).input_ids for step in steps]
+    second = [whole(backwards, step).input_ids for step in reversed(steps)][::-1]
     assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
     assert [b.tolist() for b in forwards.plan(0)] != [b.tolist() for b in forwards.plan(1)]
     other = TrainingBatches(features, 8, 0, seed=6)
@@ -96,7 +101,7 @@ def test_a_batch_is_a_function_of_seed_and_step() -> None:
 def test_steps(rows: int, batch_size: int, steps: int) -> None:
     batches = TrainingBatches([row(3)] * rows, batch_size, 0, seed=0)
     assert batches.steps_per_epoch == steps
-    assert sum(batches.batch(step).input_ids.shape[0] for step in range(steps)) == rows
+    assert sum(whole(batches, step).input_ids.shape[0] for step in range(steps)) == rows
 
 
 def test_rows_of_one_example_stay_together() -> None:
@@ -108,7 +113,7 @@ def test_rows_of_one_example_stay_together() -> None:
     for step, indices in enumerate(plan):
         owners = [rows[index].example for index in indices]
         assert all(owners.count(owner) == 3 for owner in owners)
-        assert batches.batch(step).examples.tolist() == owners
+        assert whole(batches, step).examples.tolist() == owners
 
 
 def test_targets_by_token_are_padded() -> None:

@@ -365,7 +365,7 @@ def test_the_losses_of_parts_add_up(size: int, request_of: dict[str, Any], pretr
     task, rows = posed.task, posed.encoded
     model = task.new_model(folder, seed=1).eval()
     batches = TrainingBatches(rows, 8, folder.tokenizer.vocabulary.pad_id, 3, together=task.rows_together)
-    whole, parts = batches.batch(1), batches.parts(1, size)
+    (whole,), parts = batches.parts(1, None), batches.parts(1, size)
     assert len(parts) > 1 and sum(len(part.input_ids) for part in parts) == len(whole.input_ids)
     total = sum(map(task.weight, parts))
     assert total == pytest.approx(task.weight(whole))

@@ -97,11 +97,6 @@ class OnnxFolder(ModelFolder):
             if name.endswith(_PARAMETERS) and not name.startswith(_SMALL_MODEL)
         }
 
-    @property
-    def parameters(self) -> int:
-        """Numbers of the network."""
-        return sum(self.sizes.values())
-
     def encoder(self) -> Any:
         """An :class:`OnnxEncoder`."""
         return OnnxEncoder(*self._session(HIDDEN, POOLED), self.config)

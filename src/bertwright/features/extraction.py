@@ -23,7 +23,6 @@ def extract(
     rows: Sequence[EncodedRow],
     *,
     pool: str = "mean",
-    layer: int = -1,
     batch_tokens: int | None = None,
     progress: Progress | None = None,
 ) -> NDArray[np.float32]:
@@ -32,7 +31,6 @@ def extract(
     Args:
         encoder: put into evaluation mode; its weights are not changed.
         pool: how the tokens of a row become one vector; see :func:`bertwright.features.pooling.pooling`.
-        layer: whose hidden states, counted as in ``hidden_states``: 0 the embeddings, -1 the last layer.
         batch_tokens: padded tokens that go through the network at once; None for what suits the device.
 
     Raises:
@@ -47,10 +45,7 @@ def extract(
     def ask(group: NDArray[np.int64]) -> NDArray[np.float32]:
         chosen = [rows[index] for index in group.tolist()]
         batch = InputTensors.of(chosen, encoder.config.pad_token_id, device)
-        if layer == -1:
-            hidden = encoder.at_tokens(*batch)
-        else:
-            hidden = encoder(*batch, output_hidden_states=True).hidden_states[layer]
+        hidden = encoder.at_tokens(*batch)
         return pooled(hidden.float(), batch.attention_mask).cpu().numpy()  # (B, H)
 
     progress.start("extracting features", len(rows), "rows")

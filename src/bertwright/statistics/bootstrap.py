@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
@@ -12,7 +11,6 @@ from bertwright.randomness import generator
 from bertwright.statistics.measures import BLOCK, Floats, Measure, Values, varies
 
 RESAMPLES = 1000
-Method = Literal["bca", "percentile"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +31,13 @@ def intervals(
     confidence: float = 0.95,
     resamples: int = RESAMPLES,
     seed: int = 0,
-    method: Method = "bca",
 ) -> dict[str, Interval]:
     """A two-sided interval of every metric that varies.
 
+    It is BCa: the percentiles are corrected for bias and for a spread that changes with the value.
+
     Args:
         confidence: share of such intervals that hold the true value, between 0 and 1.
-        method: ``bca`` corrects the percentiles for bias and for a spread that changes with the value.
 
     A metric that is the same in every resample (all rows right) has none: resampling cannot tell how far it
     is from 1.
@@ -50,11 +48,9 @@ def intervals(
     require(measure.rows, confidence, resamples)
     drawn = resampled(measure, resamples, seed)
     actual = measure.at(np.ones((1, measure.rows)))
-    without = measure.without_each() if method == "bca" and measure.rows > 1 else {}
+    without = measure.without_each() if measure.rows > 1 else {}
     return {
-        name: interval(
-            values, float(actual[name][0]), without.get(name), confidence=confidence, method=method
-        )
+        name: interval(values, float(actual[name][0]), without.get(name), confidence=confidence)
         for name, values in drawn.items()
         if varies(values)
     }
@@ -76,14 +72,12 @@ def draws(rows: int, resamples: int, seed: int) -> Iterator[Floats]:
         yield np.bincount(drawn.ravel(), minlength=count * rows).reshape(count, rows).astype(np.float64)
 
 
-def interval(
-    values: Floats, actual: float, without: Floats | None, *, confidence: float, method: Method = "bca"
-) -> Interval:
+def interval(values: Floats, actual: float, without: Floats | None, *, confidence: float) -> Interval:
     """From the metric in every resample (R,), with all rows, and without each row (N,), if that is known."""
     from scipy.special import ndtr, ndtri  # slow to import, and not needed to answer
 
     tails = np.array([(1.0 - confidence) / 2.0, (1.0 + confidence) / 2.0])
-    if method == "bca" and varies(values):
+    if varies(values):
         half = 0.5 / len(values)  # of no resample or of all there is no finite quantile
         below = np.clip(((values < actual).mean() + (values <= actual).mean()) / 2.0, half, 1.0 - half)
         bias = ndtri(below)

@@ -147,14 +147,9 @@ class TrainingBatches:
         """Batches in one pass over the rows."""
         return -(-len(self._units) // self._batch_size)
 
-    def batch(self, step: int) -> TaskBatch:
-        """The batch of step ``step``, from 0."""
-        (whole,) = self.parts(step, None)
-        return whole
-
     def parts(self, step: int, size: int | None) -> list[TaskBatch]:
-        """The batch of step ``step`` in parts of at most ``size`` rows, or examples where their rows belong
-        together; None for one part."""
+        """The batch of step ``step``, from 0, in parts of at most ``size`` rows, or examples where their rows
+        belong together; None for one part."""
         epoch, place = divmod(step, self.steps_per_epoch)
         rows = self.plan(epoch)[place]
         starts = np.arange(len(rows))

@@ -30,8 +30,6 @@ class Passage:
     text: str
     word_starts: Array
     """(W,) int32: where each word begins in the text"""
-    word_ends: Array
-    """(W,) int32"""
     first_pieces: Array
     """(W + 1,) int32: number of each word's first piece, and N"""
     ids: Array
@@ -43,17 +41,6 @@ class Passage:
 
     def __len__(self) -> int:
         return len(self.ids)
-
-    @property
-    def words(self) -> list[str]:
-        """The words (``doc_tokens``)."""
-        spans = zip(self.word_starts.tolist(), self.word_ends.tolist(), strict=True)
-        return [self.text[start:end] for start, end in spans]
-
-    @property
-    def piece_words(self) -> Array:
-        """(N,) int64: number of the word that each piece belongs to (``tok_to_orig_index``)."""
-        return np.repeat(np.arange(len(self.word_starts)), np.diff(self.first_pieces))
 
     def word_at(self, character: int) -> int:
         """Number of the word at this place of the text; of the word before, where white space is."""
@@ -80,7 +67,6 @@ class PassageReader:
 
     def _read(self, text: str) -> Passage:
         word_starts: list[int] = []
-        word_ends: list[int] = []
         firsts = [0]
         ids: list[int] = []
         starts: list[int] = []
@@ -92,9 +78,8 @@ class PassageReader:
             starts += [place + start for start in word_from]
             ends += [place + end for end in word_to]
             word_starts.append(place)
-            word_ends.append(match.end())
             firsts.append(len(ids))
-        columns = (word_starts, word_ends, firsts, ids, starts, ends)
+        columns = (word_starts, firsts, ids, starts, ends)
         return Passage(text, *(np.array(column, dtype=np.int32) for column in columns))
 
     def _pieces(self, word: str) -> tuple[list[int], list[int], list[int]]:
