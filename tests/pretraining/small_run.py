@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from small_models import WORDS, tokenizer
+from training.toy_run import WALL_CLOCK
 
 from bertwright.checkpoints.tensor_file import read_tensors
 from bertwright.config.settings import load
@@ -16,7 +17,6 @@ from bertwright.pretraining.config import PretrainingSettings
 from bertwright.pretraining.run import PretrainingSummary, pretrain
 from bertwright.randomness import generator
 from bertwright.tokenization.tokenizer import Tokenizer
-from bertwright.training.metrics_log import WALL_CLOCK
 
 DEFAULTS: dict[str, Any] = {
     "steps": 12,

@@ -33,7 +33,7 @@ def _model(name: str) -> BertForPreTraining:
     source = folder / "bert_config.json"
     config = BertConfig.from_tensorflow(strict_json.load(source), source)
     bundle = TensorBundle(folder / name)
-    weights = from_tensorflow(bundle.entries, bundle.read, config, bundle.index)
+    weights = from_tensorflow(bundle.entries, bundle.read, config, bundle.index, allow_nonfinite=False)
     model = BertForPreTraining(config)
     model.load_state_dict(weights.tensors)
     return model

@@ -23,13 +23,16 @@ from bertwright.training.checkpoint_store import CheckpointStore, ResumeMode
 from bertwright.training.choices import OptimizerName
 from bertwright.training.loop import Loop
 from bertwright.training.loop_settings import LoopSettings
-from bertwright.training.metrics_log import WALL_CLOCK, MetricsLog
+from bertwright.training.metrics_log import MetricsLog
 from bertwright.training.optimizers import build_optimizer, named_state
 from bertwright.training.pace import BudgetPace, Moment, Pace, StepPace
 from bertwright.training.parts import GlobalBatch, StepLoss
 from bertwright.training.ranks import Ranks
 from bertwright.training.schedule import LinearSchedule
 from bertwright.training.sharding import shard, whole
+
+WALL_CLOCK = frozenset({"seconds", "tokens_per_second", "peak_share"})
+"""Fields of a record that depend on the machine's speed; all others are the same in a resumed run."""
 
 ROWS, FEATURES, CLASSES = 16, 12, 5
 

@@ -56,7 +56,7 @@ def from_hugging_face(
     config: BertConfig,
     source: str | Path,
     *,
-    allow_nonfinite: bool = True,
+    allow_nonfinite: bool,
     prefix: str = "bert.",
 ) -> Weights:
     """Parameters from a Hugging Face state dict: with or without ``bert.``, gamma/beta or weight/bias.
@@ -99,7 +99,7 @@ def from_tensorflow(
     config: BertConfig,
     source: str | Path,
     *,
-    allow_nonfinite: bool = True,
+    allow_nonfinite: bool,
 ) -> Weights:
     """Parameters from a TensorFlow 1 checkpoint; optimizer slots and step counter stay where they are.
 

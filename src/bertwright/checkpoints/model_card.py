@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from bertwright.checkpoints import card_figures
+from bertwright.checkpoints import card_sections
 from bertwright.checkpoints.card_front import answers_otherwise, front_matter
 from bertwright.checkpoints.card_text import fenced, plain, table
 from bertwright.checkpoints.sentence_recipe import SentenceRecipe
@@ -119,11 +119,11 @@ def model_card(
         *(_BILM if bilm else ()),
         *_use(config, architecture, task or {}, sentences),
         *(["## Task", "", *fenced(_described(task))] if task else []),
-        *card_figures.figures(task, provenance),
-        *card_figures.data(provenance),
+        *card_sections.figures(task, provenance),
+        *card_sections.data(provenance),
         *_vocabulary(tokenizer),
-        *card_figures.recipe(provenance),
-        *card_figures.environment(provenance),
+        *card_sections.recipe(provenance),
+        *card_sections.environment(provenance),
         *_LIMITS,
         "",
         "`bertwright.json` has all of this for programs, and the SHA-256 of every file.",

@@ -8,9 +8,6 @@ from typing import Any
 
 from bertwright.durable import LogFile
 
-WALL_CLOCK = frozenset({"seconds", "tokens_per_second", "peak_share"})
-"""Fields of a record that depend on the machine's speed; all others are the same in a resumed run."""
-
 
 class MetricsLog:
     """The records of one run, each ``{"step", "kind", ...}`` on its own line.

@@ -1,4 +1,4 @@
-"""What a model was made from and how well it does: sections of its card."""
+"""Sections of a model card: figures, data, recipe and environment."""
 
 from __future__ import annotations
 
