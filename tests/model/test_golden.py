@@ -5,6 +5,7 @@ from __future__ import annotations
 import tarfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -41,7 +42,9 @@ def model_b(tmp_path_factory: pytest.TempPathFactory) -> BertForPreTraining:
     """The checkpoint of ``b`` is packed and has no vocabulary beside it."""
     folder = tmp_path_factory.mktemp("b")
     with tarfile.open(shared_path("golden/model/b/checkpoint.tar.xz")) as archive:
-        archive.extractall(folder, filter="data")
+        # Python before 3.11.4 has no filter
+        safely: dict[str, Any] = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
+        archive.extractall(folder, **safely)
     source = shared_path("golden/model/b/bert_config.json")
     config = BertConfig.from_tensorflow(load(source), source)
     bundle = TensorBundle(folder / "model.ckpt")
