@@ -16,6 +16,7 @@ from torch.nn import functional as F
 
 from bertwright.model.config import BertConfig
 from bertwright.model.host_attention import host_attention
+from bertwright.model.host_tensors import is_on_host
 from bertwright.model.linear import Linear
 from bertwright.model.packing import Layout
 
@@ -106,7 +107,7 @@ class SelfAttention(nn.Module):
         if bias is not None:
             bias = bias.to(fused.dtype)
         probability = self.dropout_probability if self.training else 0.0
-        if probability and fused.device.type == "cpu" and not torch.compiler.is_compiling():
+        if probability and is_on_host(fused):
             if self.causal and bias is None:
                 bias = causal_bias(fused.shape[1], fused)
             return host_attention(fused, bias, self.num_heads, probability)

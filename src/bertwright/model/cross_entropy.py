@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
 from bertwright.execution.threads import over_spans
+from bertwright.model.host_tensors import is_on_host, numbers_of
 
 _WORTHWHILE = 1 << 20
 """Logits below which PyTorch's own operators do as well."""
@@ -30,8 +29,7 @@ def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
         (P,) float32, computed in float32.
     """
     if (
-        logits.device.type != "cpu"
-        or torch.compiler.is_compiling()
+        not is_on_host(logits)
         or logits.numel() <= _WORTHWHILE
         or logits.dtype not in (torch.float32, torch.bfloat16)
     ):
@@ -49,9 +47,8 @@ class _HostCrossEntropy(torch.autograd.Function):
 
         dense = logits.detach().contiguous()
         normalizers = torch.empty(len(logits))  # (P,)
-        numbers, found = _numbers(dense), normalizers.numpy()
-        normalize = kernel.normalizers_bf16 if numbers.dtype == np.int16 else kernel.normalizers
-        over_spans(lambda begin, end: normalize(numbers[begin:end], found[begin:end]), len(found))
+        numbers, found = numbers_of(dense), normalizers.numpy()
+        over_spans(lambda begin, end: kernel.normalizers(numbers[begin:end], found[begin:end]), len(found))
         ctx.save_for_backward(dense, labels, normalizers)
         return normalizers - dense.gather(1, labels[:, None]).squeeze(1).float()
 
@@ -61,19 +58,7 @@ class _HostCrossEntropy(torch.autograd.Function):
 
         logits, labels, normalizers = ctx.saved_tensors
         result = torch.empty_like(logits)
-        numbers, into = _numbers(logits), _numbers(result)
-        of_rows = [tensor.contiguous().numpy() for tensor in (normalizers, labels, gradients[0])]
-        differentiate = kernel.gradients_bf16 if numbers.dtype == np.int16 else kernel.gradients
-
-        def span(begin: int, end: int) -> None:
-            given = (values[begin:end] for values in of_rows)
-            differentiate(numbers[begin:end], *given, into[begin:end])
-
-        over_spans(span, len(logits))
+        tensors = (logits, normalizers, labels.contiguous(), gradients[0].contiguous(), result)
+        arrays = [numbers_of(tensor) for tensor in tensors]
+        over_spans(lambda begin, end: kernel.gradients(*(array[begin:end] for array in arrays)), len(logits))
         return result, None
-
-
-def _numbers(dense: Tensor) -> NDArray[Any]:
-    """The same memory, as the kernels take it."""
-    numbers: NDArray[Any] = (dense.view(torch.int16) if dense.dtype == torch.bfloat16 else dense).numpy()
-    return numbers

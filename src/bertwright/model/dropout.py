@@ -16,15 +16,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from bertwright.execution.threads import over_spans
+from bertwright.model.host_tensors import is_on_host, numbers_of
 
 _STEPS = 1 << 16
 """A probability is rounded to a multiple of 1 / 65,536; kept values are scaled by what it then really is."""
 
 _LEAST = 1 << 17
 """Elements for which another thread does not cost more than it does."""
-
-_FLOATS = {torch.float32: np.float32, torch.float64: np.float64}
-"""What a kernel can multiply; of the others it moves the bits."""
 
 
 class Dropout(nn.Module):
@@ -38,7 +36,7 @@ class Dropout(nn.Module):
         """Any shape; the same shape and dtype."""
         if not self.training or self.probability == 0:
             return x
-        if x.device.type != "cpu" or torch.compiler.is_compiling():
+        if not is_on_host(x):
             return F.dropout(x, self.probability)
         dropped: Tensor = _HostDropout.apply(x, self.probability)  # type: ignore[no-untyped-call]
         return dropped
@@ -70,12 +68,12 @@ class Drawing(NamedTuple):
         """``x * factor`` where it is kept, else 0: a new, contiguous tensor, on the CPU."""
         dense = x.detach().contiguous()
         out = torch.empty_like(dense)
-        if (numbers := _FLOATS.get(x.dtype)) is not None:
-            self._drop(dense.view(-1).numpy(), out.view(-1).numpy(), numbers(self.factor))
-            return out
-        given, taken = (tensor.view(torch.int16).view(-1).numpy() for tensor in (dense, out))
-        self._drop(given, taken, np.int16(1))
-        return out.mul_(self.factor)
+        given, taken = (numbers_of(tensor.view(-1)) for tensor in (dense, out))
+        if given.dtype == np.int16:  # whose bits are moved
+            self._drop(given, taken, np.int16(1))
+            return out.mul_(self.factor)
+        self._drop(given, taken, given.dtype.type(self.factor))
+        return out
 
     def _drop(self, given: NDArray[Any], taken: NDArray[Any], factor: Any) -> None:
         from bertwright.model.dropout_kernel import ELEMENTS, advanced, drop  # only training waits for it

@@ -15,6 +15,7 @@ from bertwright.model.activations import identity
 from bertwright.model.attention import attention_bias, causal_bias
 from bertwright.model.config import BertConfig
 from bertwright.model.embeddings import BertEmbeddings
+from bertwright.model.host_tensors import is_on_host
 from bertwright.model.initialization import initialize, without_numbers
 from bertwright.model.layer import BertLayer
 from bertwright.model.linear import Linear
@@ -187,7 +188,7 @@ def last_positions(input_ids: Tensor, attention_mask: Tensor | None) -> Tensor:
 
 def _padded_right(attention_mask: Tensor) -> bool:
     """Whether all padding is known to stand behind the tokens (a GPU is not asked: that would wait)."""
-    if attention_mask.device.type != "cpu" or torch.compiler.is_compiling():
+    if not is_on_host(attention_mask):
         return False
     visible = attention_mask.to(torch.bool)
     return bool((visible[:, :-1] | ~visible[:, 1:]).all())

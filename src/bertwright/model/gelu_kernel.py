@@ -10,8 +10,8 @@ import math
 import numpy as np
 
 from bertwright.execution.compilation import compiled_for_vectors
-from bertwright.execution.instructions import widest_vectors
-from bertwright.model.float_kernels import bf16_of_float, float_of_bf16, power_of_two
+from bertwright.execution.instructions import as_float, as_in, widest_vectors
+from bertwright.execution.powers import power_of_two
 
 _HALF, _ONE, _TWO, _ZERO = (np.float32(number) for number in (0.5, 1, 2, 0))
 _LOG2_E = np.float32(math.log2(math.e))
@@ -27,41 +27,31 @@ _A0, _A1, _A2, _A3, _A4, _A5 = (
 
 
 @compiled_for_vectors
-def gelu_tanh(x, result, slopes):  # type: ignore[no-untyped-def]
-    """Of float32, with Phi(x) as (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) / 2."""
-    widest_vectors()
-    for i in range(len(x)):
-        share, slope = _by_tanh(x[i])
-        result[i], slopes[i] = x[i] * share, slope
+def gelu(x, by_tanh, result, slopes):  # type: ignore[no-untyped-def]
+    """With the normal distribution itself, or ``by_tanh`` with (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) / 2
+    in its place."""
+    if by_tanh:
+        _gelu_by_tanh(x, result, slopes)
+    else:
+        _gelu_by_erf(x, result, slopes)
 
 
 @compiled_for_vectors
-def gelu_tanh_bf16(x, result, slopes):  # type: ignore[no-untyped-def]
-    """As :func:`gelu_tanh`, of bf16."""
+def _gelu_by_tanh(x, result, slopes):  # type: ignore[no-untyped-def]
     widest_vectors()
     for i in range(len(x)):
-        number = float_of_bf16(x[i])
+        number = as_float(x[i])
         share, slope = _by_tanh(number)
-        result[i], slopes[i] = bf16_of_float(number * share), bf16_of_float(slope)
+        result[i], slopes[i] = as_in(number * share, result), as_in(slope, slopes)
 
 
 @compiled_for_vectors
-def gelu(x, result, slopes):  # type: ignore[no-untyped-def]
-    """Of float32, with the normal distribution itself."""
+def _gelu_by_erf(x, result, slopes):  # type: ignore[no-untyped-def]
     widest_vectors()
     for i in range(len(x)):
-        share, slope = _by_erf(x[i])
-        result[i], slopes[i] = x[i] * share, slope
-
-
-@compiled_for_vectors
-def gelu_bf16(x, result, slopes):  # type: ignore[no-untyped-def]
-    """As :func:`gelu`, of bf16."""
-    widest_vectors()
-    for i in range(len(x)):
-        number = float_of_bf16(x[i])
+        number = as_float(x[i])
         share, slope = _by_erf(number)
-        result[i], slopes[i] = bf16_of_float(number * share), bf16_of_float(slope)
+        result[i], slopes[i] = as_in(number * share, result), as_in(slope, slopes)
 
 
 @compiled_for_vectors

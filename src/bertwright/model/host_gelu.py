@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from bertwright.execution.threads import over_spans
+from bertwright.model.host_tensors import is_on_host, numbers_of
 
 Approximation = Literal["none", "tanh"]
 """By the normal distribution itself, or by the formula with tanh."""
@@ -26,10 +27,9 @@ _BLOCK = 1 << 10
 def is_for_host_gelu(x: Tensor) -> bool:
     """Whether a gradient will be asked for that :func:`host_gelu` makes faster."""
     return (
-        not torch.compiler.is_compiling()
+        is_on_host(x)
         and torch.is_grad_enabled()
         and x.requires_grad
-        and x.device.type == "cpu"
         and x.dtype in (torch.float32, torch.bfloat16)
         and x.numel() >= _WORTHWHILE
     )
@@ -45,20 +45,15 @@ def host_gelu(x: Tensor, approximate: Approximation) -> Tensor:
 class _HostGelu(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, approximate: Approximation) -> Tensor:
-        from bertwright.model import gelu_kernel as kernels  # compiled, which only training waits for
+        from bertwright.model.gelu_kernel import gelu  # compiled, which only training waits for
 
         dense = x.detach().contiguous()
         result, slopes = torch.empty_like(dense), torch.empty_like(dense)
-        tensors = [tensor.view(-1) for tensor in (dense, result, slopes)]
-        if x.dtype == torch.bfloat16:
-            kernel = kernels.gelu_tanh_bf16 if approximate == "tanh" else kernels.gelu_bf16
-            arrays = [tensor.view(torch.int16).numpy() for tensor in tensors]
-        else:
-            kernel = kernels.gelu_tanh if approximate == "tanh" else kernels.gelu
-            arrays = [tensor.numpy() for tensor in tensors]
+        given, *taken = (numbers_of(tensor.view(-1)) for tensor in (dense, result, slopes))
 
         def span(begin: int, end: int) -> None:
-            kernel(*(array[begin * _BLOCK : end * _BLOCK] for array in arrays))
+            part = slice(begin * _BLOCK, end * _BLOCK)
+            gelu(given[part], approximate == "tanh", *(array[part] for array in taken))
 
         over_spans(span, -(-dense.numel() // _BLOCK), _LEAST // _BLOCK)
         ctx.save_for_backward(slopes)

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from bertwright.execution.processor import runs_mkl_slowly
+from bertwright.model.host_tensors import is_on_host
 
 _FEWEST = 8
 """Rows; with fewer MKL is as fast."""
@@ -49,10 +50,10 @@ def linear(inputs: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor
 
 def _is_for_onednn(inputs: Tensor, weight: Tensor) -> bool:
     return (
-        not torch.compiler.is_compiling()
+        is_on_host(inputs)
         and runs_mkl_slowly()
         and torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
-        and inputs.device.type == weight.device.type == "cpu"
+        and weight.device.type == "cpu"
         and inputs.dtype == weight.dtype == torch.float32
         and inputs.numel() >= _FEWEST * weight.shape[1]
         and not torch.is_autocast_enabled("cpu")

@@ -18,6 +18,8 @@ from typing import Any, NamedTuple, Protocol
 import torch
 from torch import Tensor
 
+from bertwright.model.host_tensors import is_on_host
+
 Attention = Callable[[Tensor, Tensor | None], Tensor]
 """Queries, keys and values (B, S, 3H), and what is added to scores, or None, to contexts (B, S, H)."""
 
@@ -155,7 +157,7 @@ def packing_of(attention_mask: Tensor, positions: Tensor) -> Packing | Rectangle
     Returns:
         None where it does not pay, and on accelerators and in compiled code, which it would make wait.
     """
-    if attention_mask.device.type != "cpu" or torch.compiler.is_compiling():
+    if not is_on_host(attention_mask):
         return None
     visible = attention_mask.to(torch.bool)
     if not torch.is_grad_enabled() and _are_rectangles(visible, positions):

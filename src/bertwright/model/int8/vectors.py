@@ -6,7 +6,6 @@ shorter ones. Nothing is checked: who calls keeps within the arrays.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -15,14 +14,12 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from bertwright.execution.powers import EXPONENT_BIAS, EXPONENT_BITS, LEAST, SERIES
+
 LANES = 16
 _FLOAT, _INT = ir.FloatType(), ir.IntType(32)
 _VECTOR, _WHOLE = ir.VectorType(_FLOAT, LANES), ir.VectorType(_INT, LANES)
 _HIDDEN = -1e30  # in place of the score of a position behind the row
-_LEAST = -126.0  # exponent of the smallest normal number
-_EXPONENT_BITS, _EXPONENT_BIAS = 23, 127
-_POWER = [math.log(2) ** k / math.factorial(k) for k in range(7)]
-"""2**f for f in [-1/2, 1/2), Taylor's series: within 2e-7 of it, two units in the last place of float32."""
 
 
 def _product_tile(vectors: int, rows: int = 8) -> Callable[..., None]:
@@ -123,13 +120,13 @@ def softmax(_context, scores, start, length):  # type: ignore[no-untyped-def]
         def powers(at: Any, sums: Sequence[Any]) -> list[Any]:
             place = builder.gep(base, [at])
             x = builder.fsub(_load(builder, place, 0), peak)
-            x = builder.select(builder.fcmp_unordered(">", x, _splat(_LEAST)), x, _splat(_LEAST))
+            x = builder.select(builder.fcmp_unordered(">", x, _splat(LEAST)), x, _splat(LEAST))
             whole = builder.call(floor, [builder.fadd(x, _splat(0.5))])
-            rest, power = builder.fsub(x, whole), _splat(_POWER[-1])
-            for factor in _POWER[-2::-1]:
+            rest, power = builder.fsub(x, whole), _splat(SERIES[-1])
+            for factor in SERIES[-2::-1]:
                 power = builder.call(multiply_add, [power, rest, _splat(factor)])
-            bits = builder.add(builder.fptosi(whole, _WHOLE), ir.Constant(_WHOLE, [_EXPONENT_BIAS] * LANES))
-            bits = builder.shl(bits, ir.Constant(_WHOLE, [_EXPONENT_BITS] * LANES))
+            bits = builder.add(builder.fptosi(whole, _WHOLE), ir.Constant(_WHOLE, [EXPONENT_BIAS] * LANES))
+            bits = builder.shl(bits, ir.Constant(_WHOLE, [EXPONENT_BITS] * LANES))
             power = builder.fmul(power, builder.bitcast(bits, _VECTOR))
             power = builder.select(inside(at), power, _splat(0.0))
             _store(builder, power, place, 0)
