@@ -11,18 +11,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from bertwright.execution.threads import over_spans
 from bertwright.model.host_tensors import is_on_host, numbers_of
 
 _STEPS = 1 << 16
 """A probability is rounded to a multiple of 1 / 65,536; kept values are scaled by what it then really is."""
-
-_LEAST = 1 << 17
-"""Elements for which another thread does not cost more than it does."""
 
 
 class Dropout(nn.Module):
@@ -66,25 +61,15 @@ class Drawing(NamedTuple):
 
     def apply(self, x: Tensor) -> Tensor:
         """``x * factor`` where it is kept, else 0: a new, contiguous tensor, on the CPU."""
+        from bertwright.model.dropout_kernel import drop  # compiled, which only training waits for
+
         dense = x.detach().contiguous()
         out = torch.empty_like(dense)
         given, taken = (numbers_of(tensor.view(-1)) for tensor in (dense, out))
-        if given.dtype == np.int16:  # whose bits are moved
-            self._drop(given, taken, np.int16(1))
-            return out.mul_(self.factor)
-        self._drop(given, taken, given.dtype.type(self.factor))
-        return out
-
-    def _drop(self, given: NDArray[Any], taken: NDArray[Any], factor: Any) -> None:
-        from bertwright.model.dropout_kernel import ELEMENTS, advanced, drop  # only training waits for it
-
-        groups = -(-len(given) // ELEMENTS)
-
-        def span(begin: int, end: int) -> None:
-            part = slice(begin * ELEMENTS, end * ELEMENTS)
-            drop(given[part], taken[part], np.uint64(advanced(self.key, begin)), np.uint64(self.kept), factor)
-
-        over_spans(span, groups, _LEAST // ELEMENTS)
+        moved = given.dtype == np.int16  # bits, which are multiplied afterwards
+        factor = given.dtype.type(1 if moved else self.factor)
+        drop(given, taken, np.uint64(self.key), np.uint64(self.kept), factor)
+        return out.mul_(self.factor) if moved else out
 
 
 class _HostDropout(torch.autograd.Function):

@@ -11,9 +11,6 @@ from numpy.typing import NDArray
 
 from bertwright.execution.compilation import compiled
 
-ELEMENTS = 4
-"""That one number decides."""
-
 _STEP = np.uint64(0x9E3779B97F4A7C15)
 _FIRST, _SECOND = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 _LANE = np.uint64(0xFFFF)
@@ -41,11 +38,6 @@ def drop(
     for place in range(4 * whole, x.size):
         keep = ((bits >> np.uint64(16 * (place - 4 * whole))) & _LANE) < kept
         out[place] = x[place] * factor if keep else nothing
-
-
-def advanced(key: int, numbers: int) -> int:
-    """The key for what stands behind the first so many ``numbers`` (of :data:`ELEMENTS` elements each)."""
-    return (key + numbers * int(_STEP)) & (2**64 - 1)
 
 
 @compiled
