@@ -25,8 +25,8 @@ def varying(metrics: dict[str, float]) -> set[str]:
     return {name for name, value in metrics.items() if value not in (0.0, 1.0)}
 
 
-def classifier(path: Path, tokenizer: Tokenizer, labels: tuple[str, ...], seed: int) -> Path:
-    config = BertConfig(
+def small_network(tokenizer: Tokenizer) -> BertConfig:
+    return BertConfig(
         vocab_size=len(tokenizer.vocabulary),
         hidden_size=16,
         num_hidden_layers=1,
@@ -35,6 +35,10 @@ def classifier(path: Path, tokenizer: Tokenizer, labels: tuple[str, ...], seed: 
         max_position_embeddings=12,
         initializer_range=0.5,
     )
+
+
+def classifier(path: Path, tokenizer: Tokenizer, labels: tuple[str, ...], seed: int) -> Path:
+    config = small_network(tokenizer)
     columns = {"text": "text", "text_pair": None, "label": "label", "names": None}
     task = {"kind": "classify", "labels": list(labels), "columns": columns, "max_length": 8}
     save_model(path, SequenceClassifier(config, len(labels), seed=seed), tokenizer, task=task, provenance={})
@@ -111,14 +115,7 @@ def test_models_that_cannot_be_compared(models: tuple[Path, ...], review_files: 
 
 
 def test_f1_by_words_is_not_set_against_that_by_characters(tmp_path: Path, tokenizer: Tokenizer) -> None:
-    config = BertConfig(
-        vocab_size=len(tokenizer.vocabulary),
-        hidden_size=16,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        intermediate_size=16,
-        max_position_embeddings=12,
-    )
+    config = small_network(tokenizer)
     for units in ("words", "characters"):
         task = {"kind": "answer", "max_length": 12, "units": units}
         save_model(tmp_path / units, SpanClassifier(config, 2), tokenizer, task=task, provenance={})

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from bertwright.checkpoints import members
-from bertwright.durable.manifests import read_claim
+from bertwright.durable import read_claim
 from bertwright.errors import ModelError, shown_path
 
 _EXPECTED = "a model folder"

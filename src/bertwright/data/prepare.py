@@ -202,10 +202,11 @@ class _Job:
 
         Its parts stay: for masked LM they are what is wanted. Those of the mended text replace them.
         """
-        problem = _without_pairs(counts)
-        if problem is not None:
+        if (found := _without_pairs(counts)) is not None:
+            problem, remedy = found
             self.folder.tie_to("corpus")
-            raise CorpusError(f"{problem}, then repeat; or --mlm-only for masked LM alone)")
+            hint = f"{remedy}, then repeat; or --mlm-only for masked LM alone"
+            raise CorpusError(f"the corpus: {problem} ({hint})")
 
     def warnings(self) -> Iterator[str]:
         """What to say of the finished store."""
@@ -314,15 +315,13 @@ def _workers_for(corpus: Corpus, asked: int | None) -> int:
     return min(default_workers(), 1 + corpus.text_bytes // _BYTES_A_WORKER) if asked is None else asked
 
 
-def _without_pairs(counts: Counts) -> str | None:
-    """What is wrong with text of which no sentence has a next one and one from elsewhere, to be ended."""
+def _without_pairs(counts: Counts) -> tuple[str, str] | None:
+    """What is wrong with text of which no sentence has a next one and one from elsewhere, and what to do."""
     if counts.documents == 1:
-        return "the corpus: expected at least two documents, got one (put a blank line between documents"
+        return "expected at least two documents, got one", "put a blank line between documents"
     if counts.single_sentence_documents == counts.documents:
-        return (
-            f"the corpus: expected documents of several sentences, got {counts.documents:,} of one each "
-            "(take out the blank lines between sentences"
-        )
+        problem = f"expected documents of several sentences, got {counts.documents:,} of one each"
+        return problem, "take out the blank lines between sentences"
     return None
 
 

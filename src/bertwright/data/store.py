@@ -65,10 +65,8 @@ class TokenStore:
             StoreError: no finished store.
             DigestError: a file is missing, cut or changed.
         """
-        if not Path(path).is_dir():
-            got = "a file" if Path(path).exists() else "nothing there"
-            raise StoreError.at(path, "a store directory", got, hint="bertwright prepare makes one of text")
-        manifest = durable.read_manifest(path, KIND, error=StoreError)
+        maker = "bertwright prepare makes one of text"
+        manifest = durable.read_manifest(path, KIND, error=StoreError, maker=maker)
         counts = [manifest.fields.get(name) for name in _COUNTS]
         shards = manifest.fields.get("shards")
         if not all(isinstance(count, int) and count > 0 for count in counts) or not _names(shards, manifest):

@@ -25,6 +25,7 @@ from bertwright.durable.manifests import (
     MANIFEST,
     Manifest,
     digest_of,
+    read_claim,
     read_manifest,
     verify,
 )
@@ -64,6 +65,7 @@ __all__ = [
     "make_directory",
     "member",
     "open_new",
+    "read_claim",
     "read_manifest",
     "reported",
     "require_elsewhere",

@@ -45,8 +45,12 @@ def read_manifest(
     *,
     manifest_name: str = MANIFEST,
     error: type[InputError] = InputError,
+    maker: str | None = None,
 ) -> Manifest:
     """The manifest of a finished directory, its own digest and the files' sizes checked.
+
+    Args:
+        maker: what makes such a directory, told where there is none.
 
     Raises:
         error: there is none, it is malformed, or of another kind.
@@ -57,7 +61,7 @@ def read_manifest(
     path = folder / manifest_name
     if not folder.is_dir():
         got = "a file" if folder.exists() else "nothing there"
-        raise error.at(folder, f"a {kind or 'finished'} directory", got)
+        raise error.at(folder, f"a {kind or 'finished'} directory", got, hint=maker)
     if not path.exists():
         raise error.at(
             folder, f"a {kind or 'finished'} directory", f"no {manifest_name}", hint="unfinished or not ours"

@@ -117,11 +117,10 @@ class RunFolder:
         for folder in (self.path / name for name in _OUR_FOLDERS):
             if folder.is_symlink():
                 raise OutputExistsError(folder, "it is a link, so it is not replaced: remove it first")
-        for path in (
-            *_others(self.checkpoints, is_of_checkpoints),
-            *_others(self.tensorboard, _is_of_tensorboard),
-        ):
-            raise OutputExistsError(path, "it is not the run's, so it is not removed: move it first")
+        strangers = _others(self.checkpoints, is_of_checkpoints)
+        strangers += _others(self.tensorboard, _is_of_tensorboard)
+        if strangers:
+            raise OutputExistsError(strangers[0], "it is not the run's, so it is not removed: move it first")
         for path in (self.model, *_others(self.path / "milestones", _is_hidden)):
             check_output(path, overwrite=True)
 
