@@ -61,6 +61,11 @@ def shortened(text: str, most: int) -> str:
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
+def listed(names: Sequence[str], most: int = 8) -> str:
+    """The first ``most`` of ``names`` with commas between them, and an ellipsis where there are more."""
+    return ", ".join(names[:most]) + (", …" if len(names) > most else "")
+
+
 def quote(value: object) -> str:
     """``value`` for an error message: quoted, control characters escaped, cut at 60 characters."""
     text = value if isinstance(value, str) else repr(value)

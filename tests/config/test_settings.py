@@ -151,3 +151,22 @@ def test_names_that_are_too_deep(tmp_path: Path) -> None:
     file.write_text(f"{'a.' * 5000}b = 1")
     with pytest.raises(SettingsError, match="nested less deep"):
         load(Recipe, file=file)
+
+
+@pytest.mark.parametrize("name", ["name", "optimizer.of"])
+def test_what_no_file_can_hold(name: str) -> None:
+    """The name of a file, which a flag gives byte for byte, would fail when the settings are stored."""
+
+    class Named(Settings):
+        of: str = "x"
+
+    class Whole(Settings):
+        name: str = "x"
+        optimizer: Named = Named()
+
+    with pytest.raises(
+        SettingsError, match=r"expected text that can be written in UTF-8.*rename the file"
+    ) as caught:
+        load(Whole, overrides={name: "model-\udcff"})
+    assert caught.value.problems[0].startswith(f"{name}: ")
+    assert load(Whole, overrides={name: "模型"}).origins[name] == "flag"

@@ -102,3 +102,10 @@ def test_a_path_that_is_too_long(tmp_path: Path) -> None:
     folder.mkdir(parents=True)
     with pytest.raises(InputError, match="a readable file"):
         durable.member(folder, "a" * 250)
+
+
+@pytest.mark.parametrize("place", ["loop", "x" * 300, "no/such"])
+def test_a_manifest_at_a_place_that_cannot_be_looked_at(tmp_path: Path, place: str) -> None:
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    with pytest.raises(StoreError, match=r"expected a (readable file or folder|store directory), got"):
+        durable.read_manifest(tmp_path / place, "store", error=StoreError)

@@ -18,10 +18,11 @@ from bertwright.inference.model import load
 from bertwright.model.bilm import BilmForPreTraining
 from bertwright.model.bilm_config import BilmConfig
 from bertwright.tasks.evaluation import evaluate
-from bertwright.tasks.feature_model import FrozenModel, stored_model
+from bertwright.tasks.feature_model import FrozenModel
 from bertwright.tasks.finetuning import finetune
 from bertwright.tasks.kinds import open_task
 from bertwright.tasks.settings import FinetuneSettings
+from bertwright.tasks.stored_model import stored_model
 from bertwright.tokenization import Tokenizer
 
 Files = tuple[Path, Path]

@@ -24,13 +24,14 @@ from bertwright.model.pretraining_model import BertForPreTraining
 from bertwright.statistics.measures import figures
 from bertwright.tables.columns import Columns
 from bertwright.tasks.batches import TrainingBatches
-from bertwright.tasks.evaluation import evaluate, run_model
-from bertwright.tasks.feature_model import stored_model
+from bertwright.tasks.evaluation import evaluate
 from bertwright.tasks.feature_settings import FeatureSettings
 from bertwright.tasks.finetuning import finetune
 from bertwright.tasks.kinds import KINDS, open_task, task_kind
+from bertwright.tasks.outputs import run_model
 from bertwright.tasks.precision import Precision, reduced
 from bertwright.tasks.settings import FinetuneSettings
+from bertwright.tasks.stored_model import stored_model
 
 transformers = pytest.importorskip("transformers")
 

@@ -24,10 +24,11 @@ from bertwright.model.encoder import BertEncoder
 from bertwright.progress import Silent
 from bertwright.tables.columns import Columns
 from bertwright.tasks.classify.task import ClassifyTask
-from bertwright.tasks.evaluation import evaluate, run_model
+from bertwright.tasks.evaluation import evaluate
 from bertwright.tasks.examples import ExampleFile, drawn
 from bertwright.tasks.finetuning import finetune
 from bertwright.tasks.kinds import open_task
+from bertwright.tasks.outputs import run_model
 from bertwright.tasks.settings import FinetuneSettings
 from bertwright.tasks.summary import FinetuneSummary, Spread
 from bertwright.tokenization import Tokenizer

@@ -18,7 +18,7 @@ from bertwright.checkpoints.names import Name, names_of
 from bertwright.checkpoints.places import Place, Take, copied
 from bertwright.checkpoints.tensor_file import require_finite
 from bertwright.checkpoints.tensor_files import take_from
-from bertwright.errors import ModelError, shown_path
+from bertwright.errors import ModelError, listed, shown_path
 from bertwright.execution.threads import computing_with
 from bertwright.model.config import BertConfig
 
@@ -270,5 +270,5 @@ def _collect(
 
 
 def _refuse(source: str | Path, what: str, items: list[str]) -> None:
-    shown = ", ".join(item[:60] for item in items[:_SHOWN]) + (", …" if len(items) > _SHOWN else "")
+    shown = listed([item[:60] for item in items], _SHOWN)
     raise ModelError(f"{shown_path(source)}: {what}: {len(items)} ({shown})")

@@ -24,7 +24,7 @@ from bertwright.checkpoints.stray_paths import refuse_absent, refuse_other
 from bertwright.checkpoints.tensor_files import TensorFiles
 from bertwright.checkpoints.tensorflow.bundle import TensorBundle
 from bertwright.durable import look_at, read_manifest, verify
-from bertwright.errors import ModelError, shown_path
+from bertwright.errors import ModelError, listed, shown_path
 from bertwright.model.bilm_config import BilmConfig
 from bertwright.model.config import BertConfig
 from bertwright.model.foreign_config import foreign_notes, stated_architecture
@@ -184,12 +184,12 @@ def _tokenizer(
 def _notes_on(weights: Weights, architecture: str | None = None) -> list[str]:
     notes = []
     if weights.ignored:
-        shown = ", ".join(weights.ignored[:3]) + (", …" if len(weights.ignored) > 3 else "")
+        shown = listed(weights.ignored, 3)
         notes.append(f"{len(weights.ignored)} tensors of other heads are not used: {shown}")
     never = (ARCHITECTURES["token"], ARCHITECTURES["span"], LEFT_TO_RIGHT)
     by_token = architecture in never  # these never had one
     if weights.slots:
-        shown = ", ".join(weights.slots[:2]) + (", …" if len(weights.slots) > 2 else "")
+        shown = listed(weights.slots, 2)
         notes.append(f"{len(weights.slots)} tensors of an optimizer are not used: {shown}")
     if "pooler" not in weights.parts and not by_token:
         notes.append("no pooler is stored: the pooled output is that of initial weights")

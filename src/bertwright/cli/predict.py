@@ -97,7 +97,7 @@ def predict(
             console.warn(summary.failures)
         console.result(
             {
-                **summary.as_json(),
+                **summary.to_dict(),
                 "precision": opened.precision,
                 **({} if submission is None else {"submission": str(submission)}),
             },

@@ -20,9 +20,9 @@ from bertwright.statistics.measures import Measure
 from bertwright.tasks.analyses import analyse
 from bertwright.tasks.analysis import Answered
 from bertwright.tasks.devices import device_named
-from bertwright.tasks.evaluation import run_model
-from bertwright.tasks.feature_model import stored_model
 from bertwright.tasks.kinds import open_task
+from bertwright.tasks.outputs import run_model
+from bertwright.tasks.stored_model import stored_model
 from bertwright.tasks.task import Outputs, Task
 
 _KIND = "answers"

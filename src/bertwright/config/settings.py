@@ -13,6 +13,7 @@ from typing import Any, Generic, TypeVar, get_args
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.fields import FieldInfo
 
+from bertwright import strict_json
 from bertwright.errors import SettingsError, did_you_mean, quote, shown_path
 
 _FILE_LIMIT = 1 << 20
@@ -77,6 +78,9 @@ def load(
     if problems:
         raise SettingsError(problems)
     everything = leaves(resolved.model_dump())
+    problems = [_unwritable(name, value) for name, value in everything.items() if _is_unwritable(value)]
+    if problems:
+        raise SettingsError(problems)
     return Resolved(resolved, {name: origins.get(name, _inherited(name, origins)) for name in everything})
 
 
@@ -202,6 +206,15 @@ def _put(values: dict[str, Any], dotted: str, value: object) -> str | None:
         here = inner
     here[last] = value
     return None
+
+
+def _is_unwritable(value: object) -> bool:
+    return isinstance(value, (str, Path)) and strict_json.lone_surrogate(str(value)) is not None
+
+
+def _unwritable(name: str, value: object) -> str:
+    """Settings are stored: the name of a file, given by a flag, may be what no UTF-8 can write."""
+    return f"{name}: expected text that can be written in UTF-8, got {quote(str(value))} (rename the file)"
 
 
 def _inherited(name: str, origins: Mapping[str, str]) -> str:

@@ -19,7 +19,7 @@ from bertwright.corpus.formats import (
 )
 from bertwright.corpus.lines import MAX_LINE_BYTES
 from bertwright.corpus.streams import read_head
-from bertwright.errors import CorpusError, shown_path
+from bertwright.errors import CorpusError, listed, shown_path
 
 _COMPRESSED_GROWTH = (
     4  # text shrinks to about a quarter: the size of a compressed file's text, before it is read
@@ -197,6 +197,5 @@ def _refuse_inside(folder: Path, output: Path | None) -> None:
 def _summary(what: str, paths: list[Path]) -> str:
     if not paths:
         return ""
-    shown = ", ".join(shown_path(path) for path in paths[:3])
-    more = ", …" if len(paths) > 3 else ""
-    return f"{len(paths):,} {'file' if len(paths) == 1 else 'files'}: {what}: {shown}{more}"
+    shown = listed([shown_path(path) for path in paths], 3)
+    return f"{len(paths):,} {'file' if len(paths) == 1 else 'files'}: {what}: {shown}"

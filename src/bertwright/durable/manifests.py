@@ -13,6 +13,7 @@ from typing import Any
 from bertwright import strict_json
 from bertwright.durable.files import digest_of_file
 from bertwright.durable.members import check_member, member
+from bertwright.durable.questions import look_at
 from bertwright.errors import DigestError, InputError
 from bertwright.progress import Progress, Silent
 
@@ -53,12 +54,13 @@ def read_manifest(
         maker: what makes such a directory, told where there is none.
 
     Raises:
-        error: there is none, it is malformed, or of another kind.
+        error: there is none, it is malformed, of another kind, or at a place that cannot be looked at.
         DigestError: the manifest's own digest differs, or a file is missing, has another size, is no regular
             file, or is a link that leads out of the directory (see :func:`~bertwright.durable.member`).
     """
     folder = Path(directory)
     path = folder / manifest_name
+    look_at(folder, error)
     if not folder.is_dir():
         got = "a file" if folder.exists() else "nothing there"
         raise error.at(folder, f"a {kind or 'finished'} directory", got, hint=maker)

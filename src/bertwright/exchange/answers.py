@@ -18,9 +18,10 @@ from bertwright.model.classifier import SequenceClassifier
 from bertwright.model.span_classifier import SpanClassifier
 from bertwright.model.task_model import HeadName, TaskModel
 from bertwright.model.token_classifier import TokenClassifier
-from bertwright.tasks.feature_model import METHOD, stored_model
+from bertwright.tasks.feature_model import METHOD
 from bertwright.tasks.kinds import open_task
 from bertwright.tasks.networks import TOP
+from bertwright.tasks.stored_model import stored_model
 
 Answers = dict[str, Tensor]
 """Name of an output -> float32 on the CPU.

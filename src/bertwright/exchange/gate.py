@@ -16,12 +16,12 @@ from bertwright.errors import TableError
 from bertwright.export.folder import open_for_use
 from bertwright.inference.embedding import embed
 from bertwright.tables.columns import Columns
-from bertwright.tasks.evaluation import run_model
-from bertwright.tasks.feature_model import stored_model
 from bertwright.tasks.kinds import open_task
+from bertwright.tasks.outputs import run_model
 from bertwright.tasks.regress.metrics import regression_metrics
 from bertwright.tasks.regress.task import RegressTask
 from bertwright.tasks.settings import FinetuneSettings
+from bertwright.tasks.stored_model import stored_model
 
 SIMILARITY = "spearman of cosine similarity"
 

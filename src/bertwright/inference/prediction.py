@@ -9,7 +9,7 @@ from torch import nn
 
 from bertwright.inference.stages import Inner
 from bertwright.progress import Progress
-from bertwright.tasks.evaluation import run_model
+from bertwright.tasks.outputs import run_model
 from bertwright.tasks.task import Prediction, Task
 
 

@@ -41,7 +41,7 @@ class PredictionSummary:
     remarks: tuple[str, ...] = ()
     """What was guessed about the columns."""
 
-    def as_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """The object that ``bertwright predict --json`` prints."""
         return {
             "rows": self.rows,

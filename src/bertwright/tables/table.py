@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bertwright import strict_json
-from bertwright.errors import InputError, TableError, quote
+from bertwright.errors import InputError, TableError, listed, quote
 
 _OTHERS = "--text and --label name others, in a file without header by number: --text 1"
 
@@ -88,8 +88,7 @@ class Table(ABC):
     @property
     def listing(self) -> str:
         """The columns that are there, for the hint of an error."""
-        shown = ", ".join(quote(column[:24]) for column in self.columns[:8])
-        return f"the columns are {shown}" + (", …" if len(self.columns) > 8 else "")
+        return f"the columns are {listed([quote(column[:24]) for column in self.columns])}"
 
     def places(self, columns: Sequence[str]) -> list[int]:
         """Position of each of ``columns``; a missing one is refused with the names that are there."""

@@ -12,9 +12,9 @@ from bertwright.randomness import torch_seed
 from bertwright.tasks.batches import TaskBatch, TrainingBatches
 from bertwright.tasks.best_so_far import BestSoFar
 from bertwright.tasks.depth import depth_of, freeze_lowest
-from bertwright.tasks.evaluation import run_model
 from bertwright.tasks.learned import Learned
 from bertwright.tasks.networks import new_network
+from bertwright.tasks.outputs import run_model
 from bertwright.training.checkpoint_store import CheckpointStore
 from bertwright.training.loop import Loop
 from bertwright.training.loop_settings import LoopSettings

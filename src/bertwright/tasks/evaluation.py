@@ -1,4 +1,4 @@
-"""A model's outputs for rows of any length, and its score on a labelled file."""
+"""A model's score on a labelled file."""
 
 from __future__ import annotations
 
@@ -9,62 +9,31 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import nn
 
 from bertwright import strict_json
 from bertwright.checkpoints.model_folder import ModelFolder
 from bertwright.durable import digest_of_file
-from bertwright.errors import NonFiniteError, UsageError
-from bertwright.export.batches import ask_groups, groups_for
+from bertwright.errors import UsageError
 from bertwright.export.folder import open_for_use
-from bertwright.progress import Progress, Silent
+from bertwright.progress import Progress
 from bertwright.statistics.bootstrap import RESAMPLES, Interval, intervals
 from bertwright.tables.columns import Columns
 from bertwright.tasks.analyses import analyse
 from bertwright.tasks.analysis import Analysis, Answered
-from bertwright.tasks.batches import Features, collate
+from bertwright.tasks.batches import Features
 from bertwright.tasks.breakdown import Breakdown, break_down, by_length, by_truncation
 from bertwright.tasks.devices import device_named
 from bertwright.tasks.kinds import open_task
+from bertwright.tasks.outputs import run_model
 from bertwright.tasks.precision import Precision, PrecisionName, answering_model, chosen_precision
-from bertwright.tasks.task import Outputs, Prediction, Task
+from bertwright.tasks.task import Prediction, Task
 
 _FAMILIAR = {
     "train": "the model has learned these very rows",
     "dev": "the model's weights were chosen by these very rows",
 }
 """What is known of a file by its part in fine-tuning."""
-
-
-def run_model(
-    model: nn.Module, features: Sequence[Features], pad_id: int, progress: Progress | None = None
-) -> Outputs:
-    """What ``model`` gives for each row, in the order of the rows.
-
-    Rows of similar length share a batch; ``model`` is put into evaluation mode. Outputs by token are cut to
-    the row's length, so that padding is never seen.
-    """
-    progress = progress or Silent()
-    device = next(model.parameters()).device
-    outputs: list[NDArray[np.float32]] = [np.empty(0, np.float32)] * len(features)
-    model.eval()
-
-    def ask(group: NDArray[np.int64]) -> NDArray[np.float32]:
-        batch = collate([features[index] for index in group], pad_id).to(device)
-        logits: torch.Tensor = model(batch.input_ids, batch.token_type_ids, batch.attention_mask)
-        return logits.float().cpu().numpy()
-
-    progress.start("evaluating", len(features), "rows")
-    for group, logits in ask_groups(model, ask, groups_for(model, [len(row) for row in features])):
-        if not np.isfinite(logits).all():
-            raise NonFiniteError("the model's output is not finite: its weights are unusable")
-        for index, output in zip(group.tolist(), logits, strict=True):
-            outputs[index] = output[: len(features[index])] if output.ndim > 1 else output
-        progress.advance(len(group))
-    progress.finish()
-    return outputs
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,9 @@ from torch import Tensor, nn
 from bertwright.checkpoints.model_folder import ModelFolder
 from bertwright.checkpoints.tensor_file import read_tensors
 from bertwright.errors import ModelError
-from bertwright.export.folder import OnnxFolder
 from bertwright.features.layers import LayerChoice
 from bertwright.features.model import FeatureModel
 from bertwright.model.encoder import BertEncoder
-from bertwright.tasks.networks import TOP, stored_top
-from bertwright.tasks.task import Task
 
 METHOD = "features"
 FILE = "features.safetensors"
@@ -51,18 +48,13 @@ class FrozenModel(nn.Module):
         return logits
 
 
-def stored_model(task: Task[Any], folder: ModelFolder) -> nn.Module:
-    """The network that ``task`` was saved with in ``folder``: fine-tuned, under a BiLSTM, or a frozen one.
+def stored_frozen(folder: ModelFolder) -> FrozenModel:
+    """The network saved in ``folder`` with a small model on frozen vectors.
 
     Raises:
         ModelError: it is incomplete, or does not fit its description.
     """
-    stored = dict(folder.task or {})
-    if stored.get("method") != METHOD:
-        return stored_top(task, folder) if TOP in stored else task.trained_model(folder)
-    if isinstance(folder, OnnxFolder):
-        return folder.answering_model()
-    description = stored.get("features")
+    description = (folder.task or {}).get("features")
     try:
         small = _small_model(folder.config.hidden_size, dict(description or {}))
         small.load_state_dict(read_tensors(folder.path / FILE))

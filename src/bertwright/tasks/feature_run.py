@@ -25,6 +25,7 @@ from bertwright.tasks.batches import Features, TaskBatch, TrainingBatches, colla
 from bertwright.tasks.best_so_far import BestSoFar
 from bertwright.tasks.feature_settings import FeatureSettings
 from bertwright.tasks.learned import Learned
+from bertwright.tasks.outputs import in_row_order
 from bertwright.tasks.run import Run
 from bertwright.tasks.task import Outputs, Task
 from bertwright.tokenization.padding import length_groups
@@ -198,13 +199,19 @@ class FeatureRun:
 
 
 def feature_outputs(model: FeatureModel, rows: FrozenRows, device: torch.device) -> Outputs:
-    """What ``model`` gives for each row, in order; by token cut to the row's length."""
-    outputs: list[NDArray[np.float32]] = [np.empty(0, np.float32)] * len(rows.features)
+    """What ``model`` gives for each row, in order; by token cut to the row's length.
+
+    Raises:
+        NonFiniteError: an output is no finite number.
+    """
+
+    def ask(group: NDArray[np.int64]) -> NDArray[np.float32]:
+        batch = rows.batch(group.tolist(), device)
+        logits: Tensor = model(batch.vectors, batch.rows.attention_mask)
+        return logits.float().cpu().numpy()
+
+    lengths = [len(row) for row in rows.features]
     model.eval()
     with torch.inference_mode(), torch.autocast(device.type, enabled=False):
-        for group in length_groups([len(row) for row in rows.features], TOKENS_AT_ONCE):
-            batch = rows.batch(group.tolist(), device)
-            logits = model(batch.vectors, batch.rows.attention_mask).float().cpu().numpy()
-            for index, output in zip(group.tolist(), logits, strict=True):
-                outputs[index] = output[: len(rows.features[index])] if output.ndim > 1 else output
-    return outputs
+        groups = length_groups(lengths, TOKENS_AT_ONCE)
+        return in_row_order(((group, ask(group)) for group in groups), rows.features)

@@ -70,7 +70,7 @@ def answering_model(task: Task[Any], folder: ModelFolder, precision: Precision) 
     Raises:
         ModelError: it is incomplete, or does not fit its description.
     """
-    from bertwright.tasks.feature_model import stored_model  # imported late: `embed` needs no task
+    from bertwright.tasks.stored_model import stored_model  # imported late: `embed` needs no task
 
     network = stored_model(task, folder).eval()
     return network if precision == stored_precision(folder) else reduced(network, precision)

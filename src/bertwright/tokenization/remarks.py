@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Iterator
 from string import ascii_lowercase, ascii_uppercase
 
+from bertwright.errors import listed
 from bertwright.tokenization.basic import BasicTokenizer
 from bertwright.tokenization.characters import is_ideograph
 from bertwright.tokenization.settings import TokenizerSettings
@@ -71,6 +72,5 @@ def _twins(vocabulary: Vocabulary) -> Iterator[tuple[int, str]]:
 
 
 def _sentence(reason: str, tokens: list[tuple[int, str]]) -> str:
-    shown = ", ".join(f"line {line} {token[:40]}" for line, token in tokens[:_SHOWN])
-    more = ", …" if len(tokens) > _SHOWN else ""
-    return f"{len(tokens):,} token{'s' if len(tokens) > 1 else ''} {reason} ({shown}{more})"
+    shown = listed([f"line {line} {token[:40]}" for line, token in tokens], _SHOWN)
+    return f"{len(tokens):,} token{'s' if len(tokens) > 1 else ''} {reason} ({shown})"

@@ -24,9 +24,10 @@ from bertwright.tasks.answer.questions import Question, Reference
 from bertwright.tasks.answer.settings import AnswerSettings
 from bertwright.tasks.answer.task import AnswerTask
 from bertwright.tasks.batches import collate
-from bertwright.tasks.evaluation import evaluate, run_model
+from bertwright.tasks.evaluation import evaluate
 from bertwright.tasks.finetuning import finetune
 from bertwright.tasks.kinds import open_task
+from bertwright.tasks.outputs import run_model
 from bertwright.tasks.settings import FinetuneSettings
 from bertwright.tasks.summary import FinetuneSummary
 from bertwright.tokenization import Tokenizer

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from bertwright.errors import InputError, TableError, UsageError, counted, quote
+from bertwright.errors import InputError, TableError, UsageError, counted, listed, quote
 from bertwright.tables.columns import Columns
 from bertwright.tables.formats import suffix_of
 from bertwright.tasks.answer.alignment import misalignment
@@ -157,8 +157,5 @@ def _place(question: Question) -> str:
 
 
 def _listed(questions: Sequence[Question]) -> str:
-    shown = ", ".join(
-        f"line {question.line}" if question.id is None else quote(question.id)
-        for question in questions[:_SHOWN]
-    )
-    return shown + (", …" if len(questions) > _SHOWN else "")
+    places = [f"line {one.line}" if one.id is None else quote(one.id) for one in questions]
+    return listed(places, _SHOWN)

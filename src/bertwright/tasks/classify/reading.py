@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 
-from bertwright.errors import quote
+from bertwright.errors import listed, quote
 from bertwright.tables.columns import ChosenTable
 from bertwright.tables.table import Table
 from bertwright.tasks.examples import Example, ExampleFile, labelled_rows
@@ -84,7 +84,7 @@ def check_labels(file: ExampleFile[ClassExample], labels: tuple[str, ...]) -> No
     known = set(labels)
     for example in file.examples:
         if example.target not in known:
-            shown = ", ".join(map(quote, labels[:8])) + (", …" if len(labels) > 8 else "")
+            shown = listed([*map(quote, labels)])
             hint = (
                 "this is an unlabelled test file"
                 if example.target == UNLABELLED

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from itertools import chain
 
-from bertwright.errors import quote
+from bertwright.errors import listed, quote
 from bertwright.tables.columns import ChosenTable
 from bertwright.tables.table import Table
 from bertwright.tasks.classify.reading import label_cell, order_labels
@@ -70,7 +70,7 @@ def check_labels(file: ExampleFile[LabelExample], labels: tuple[str, ...]) -> No
     for example in file.examples:
         unknown = next((label for label in example.target or () if label not in known), None)
         if unknown is not None:
-            shown = ", ".join(map(quote, labels[:8])) + (", …" if len(labels) > 8 else "")
+            shown = listed([*map(quote, labels)])
             hint = "it was never seen in training"
             raise file.error(f"labels among {shown}", unknown, line=example.line, hint=hint)
 

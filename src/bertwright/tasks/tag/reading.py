@@ -8,7 +8,7 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 
-from bertwright.errors import TableError, UsageError
+from bertwright.errors import TableError, UsageError, listed
 from bertwright.tables.columns import Columns
 from bertwright.tables.formats import FORMATS, suffix_of
 from bertwright.tables.lines import is_blank, read_lines
@@ -151,8 +151,7 @@ def check_tags(file: ExampleFile[Sentence], tags: Sequence[str]) -> None:
                 alike = [name for name in tags if name.casefold() == tag.casefold()]
                 if alike:
                     hint = f"the model knows {alike[0]!r}: capitals matter"
-                shown = ", ".join(tags[:8]) + (", …" if len(tags) > 8 else "")
-                raise file.error(f"a tag among {shown}", tag, line=sentence.line_of(word), hint=hint)
+                raise file.error(f"a tag among {listed(tags)}", tag, line=sentence.line_of(word), hint=hint)
 
 
 def _refuse_texts(file: ConllFile) -> None:

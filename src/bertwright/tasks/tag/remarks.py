@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from bertwright.errors import counted, quote
+from bertwright.errors import counted, listed, quote
 from bertwright.tasks.classify.reading import order_labels
 from bertwright.tasks.examples import ExampleFile, blank_warning, conflicting
 from bertwright.tasks.tag.schemes import Scheme, scheme_of, stray_insides, types_of
@@ -46,8 +46,7 @@ def scheme_remark(name: str, tags: Sequence[str], scheme: Scheme) -> str:
     if scheme == "plain":
         return f"{name}: {len(tags)} plain tags that spell no entities: accuracy decides"
     types = types_of(tags)
-    shown = ", ".join(types[:12]) + (", …" if len(types) > 12 else "")
-    return f"{name}: tags in {scheme} spell entities of the types {shown}: their F1 decides"
+    return f"{name}: tags in {scheme} spell entities of the types {listed(types, 12)}: their F1 decides"
 
 
 def unreadable_warning(name: str, sentences: Iterable[Sentence], tokenizer: Tokenizer) -> tuple[str, ...]:
