@@ -18,7 +18,9 @@ import torch
 from bertwright.checkpoints.model_folder import open_model, save_model
 from bertwright.checkpoints.sentence_recipe import ACTIVATIONS, MODE_KEYS, DenseLayer, SentenceRecipe
 from bertwright.errors import DigestError, ModelError, UsageError
+from bertwright.exchange.conversion import convert
 from bertwright.features.pooling import POOLINGS
+from bertwright.inference.inspection.detection import inspect_path
 from bertwright.inference.model import Model, load
 from bertwright.tokenization.settings import TokenizerSettings
 from bertwright.tokenization.tokenizer import Tokenizer
@@ -153,6 +155,7 @@ def test_the_old_layout(saved: Path, tmp_path: Path) -> None:
     write_modules(folder, [("Transformer", "0_Transformer"), ("Pooling", "1_Pooling")], OLD_POOLING)
     opened = load(folder)
     assert opened.folder.path == folder
+    assert inspect_path(folder).kind == "model"
     assert opened.tokenizer.settings == TokenizerSettings(do_lower_case=True, strip_accents=False)
     np.testing.assert_allclose(opened.embed(TEXTS), their_vectors(folder), atol=1e-5)
     assert not load(folder, lower_case=False).tokenizer.settings.do_lower_case, "the caller decides"
@@ -196,6 +199,29 @@ def test_flags_override(saved: Path, tmp_path: Path) -> None:
     assert opened.embed(TEXTS, "cls").shape == (len(TEXTS), 3)
     with pytest.raises(UsageError, match="pooling: expected 48 numbers, as the dense layer takes, got 96"):
         opened.embed(TEXTS, "cls+mean")  # type: ignore[arg-type]
+
+
+def test_vectors_that_are_cut_have_length_1_when_asked(saved: Path, tmp_path: Path) -> None:
+    """As of sentence-transformers, which scales what is kept."""
+    library = pytest.importorskip("sentence_transformers")
+    for number, recipe in enumerate(
+        [SentenceRecipe(dimensions=7), SentenceRecipe("cls", normalize=True, dimensions=7)]
+    ):
+        opened = load(rewrite(load(saved), tmp_path / str(number), recipe))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            theirs = library.SentenceTransformer(str(tmp_path / str(number)), device="cpu", truncate_dim=7)
+            expected = theirs.encode(TEXTS, normalize_embeddings=True, show_progress_bar=False)
+        unit = opened.embed(TEXTS, normalize=True)
+        assert unit.shape == (len(TEXTS), 7)
+        np.testing.assert_allclose(unit, expected, atol=1e-5)
+        np.testing.assert_allclose(np.linalg.norm(unit, axis=1), 1, atol=1e-6)
+        assert not np.allclose(np.linalg.norm(opened.embed(TEXTS), axis=1), 1, atol=1e-3)
+    assert "these scaled to length 1" in opened.sentence_recipe(normalize=True).described()
+    with pytest.raises(
+        UsageError, match="--normalize: expected a folder that keeps whole vectors, got truncate_dim 7"
+    ):
+        convert(opened.folder.path, tmp_path / "out", to="sentence-transformers", options={"normalize": True})
 
 
 def test_every_file_is_verified(saved: Path, tmp_path: Path) -> None:
@@ -266,6 +292,7 @@ NORMALIZE = {"type": LIBRARY + "Normalize", "path": "2_Normalize"}
             {"embedding_dimension": 48, "pooling_mode": ["mean", "cls"] + ["mean"] * 100_000},
             "pooling_mode: expected each pooling once",
         ),
+        (POOLING, {**OLD_POOLING, "new_option": True}, "new_option: expected a setting that is known"),
         (TRANSFORMER, {"max_seq_length": 2}, "max_seq_length: expected a whole number from 3, got 2"),
         (TRANSFORMER, {"max_seq_length": "9"}, "max_seq_length: expected a whole number from 3"),
         (TRANSFORMER, {"do_lower_case": 1}, "do_lower_case: expected true or false, got 1"),
@@ -320,6 +347,7 @@ DENSE_CONFIG = {
         ({"use_residual": True}, "use_residual: expected a dense layer without residual connection"),
         ({"in_features": 47}, "on vectors of 48 numbers"),
         ({"bias": False}, "expected tensors"),
+        ({"new_option": 1}, "new_option: expected a setting that is known here, got 1"),
         ({"module_input_name": "token_embeddings"}, "module_input_name: expected sentence_embedding"),
     ],
 )
@@ -342,7 +370,7 @@ def test_a_dense_layer_in_a_pickle(folder: Path) -> None:
     (folder / "2_Dense").mkdir()
     (folder / "2_Dense" / "config.json").write_text(json.dumps(DENSE_CONFIG))
     torch.save({"linear.weight": torch.ones(5, 48)}, folder / "2_Dense" / "pytorch_model.bin")
-    with pytest.raises(ModelError, match=r"2_Dense/pytorch_model\.bin: expected safetensors \(pickle is not"):
+    with pytest.raises(ModelError, match=r"2_Dense: expected model\.safetensors of a dense.*save the model"):
         open_model(folder)
 
 

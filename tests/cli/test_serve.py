@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -41,6 +42,52 @@ def test_a_process_serves_until_it_is_told_to_end(
         out, err = process.communicate(timeout=30)
     assert (process.returncode, out) == (0, ""), err
     assert "stopped" in err and "Traceback" not in err and KEY not in err
+
+
+HANGING = """
+import sys, threading
+from functools import partial
+from bertwright.cli.app import main
+from bertwright.execution.threads import map_threads
+from bertwright.inference.model import Model
+from bertwright.serving import server
+
+server.Limits = partial(server.Limits, hopeless_seconds={hopeless}, drain_seconds=1.0)
+whole = Model.embed_texts
+
+def embed_texts(model, texts, **options):
+    if "hang" in texts:
+        list(map_threads(lambda _: threading.Event().wait(), range(2), 2))
+    return whole(model, texts, **options)
+
+Model.embed_texts = embed_texts
+main()
+"""
+
+
+@pytest.mark.parametrize(("number", "hopeless", "code"), [(None, 1.0, 1), (signal.SIGTERM, 60.0, 0)])
+def test_a_model_that_hangs_does_not_keep_the_process(
+    number: signal.Signals | None, hopeless: float, code: int, pretrained_folder: Path
+) -> None:
+    """A native call that never returns holds a thread of a pool, for which the interpreter would wait."""
+    arguments = ["serve", str(pretrained_folder), "--port", "0", "--json"]
+    process = subprocess.Popen(
+        [sys.executable, "-c", HANGING.format(hopeless=hopeless), *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    told = json.loads(process.stdout.readline())
+    with httpx.Client(base_url=told["url"], timeout=60, trust_env=False) as client:
+        with suppress(httpx.HTTPError), httpx.Client(base_url=told["url"], timeout=1, trust_env=False) as one:
+            one.post("/v1/embeddings", json={"input": "hang"})
+        assert client.get("/health/live").status_code == 200
+        if number is not None:
+            process.send_signal(number)
+        out, err = process.communicate(timeout=30)
+    assert process.returncode == code, err
+    assert ("no sign of life" in out) is (number is None)
 
 
 @pytest.mark.parametrize(

@@ -202,5 +202,5 @@ def test_heads_that_need_a_pooler_say_so(models: dict[str, ModelFolder]) -> None
     folder = models["classify"]
     weights = folder.weights
     without = replace(weights, parts=weights.parts - {"pooler"})
-    with pytest.raises(ModelError, match="a pooler, which its head reads"):
+    with pytest.raises(ModelError, match="a pooler, which the sequence head reads"):
         export(replace(folder, weights=without), "float32")

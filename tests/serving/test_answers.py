@@ -88,6 +88,10 @@ def test_vectors(served: Running, models: dict[str, Model]) -> None:
     decoded = [np.frombuffer(base64.b64decode(one["embedding"]), "<f4") for one in packed["data"]]
     np.testing.assert_array_equal(np.array(decoded), vectors)
 
+    joined = {"model": "pretrained", "input": TEXTS, "pooling": "mean", "dimensions": vectors.shape[1] + 1}
+    status, error = served.refusal("/v1/embeddings", **joined)
+    assert (status, error["param"]) == (422, "dimensions")
+
     unit = served.answers(
         "/v1/embeddings", model="pretrained", input=TEXTS, pooling="cls", normalize=True, dimensions=7
     )

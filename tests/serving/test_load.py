@@ -13,9 +13,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from serving.conftest import error_of, running
 
-from bertwright.errors import NonFiniteError
+from bertwright.errors import NonFiniteError, RunError
+from bertwright.execution.threads import threads_as_before
 from bertwright.inference.model import Model, load
 from bertwright.progress import Silent
 from bertwright.serving.answering import Answerer
@@ -66,6 +68,11 @@ def until(condition: Callable[[], object], seconds: float = 20.0) -> None:
     while not condition():
         assert time.monotonic() < end, "it did not happen"
         time.sleep(0.01)
+
+
+def unread_bytes(connection: Any) -> int:
+    """Of a connection, perhaps closed by now."""
+    return int(connection.transport.get_write_buffer_size())
 
 
 def is_closed(client: socket.socket) -> bool:
@@ -285,6 +292,50 @@ def test_a_client_that_does_not_read_is_left(model: Model) -> None:
         connections = server.server._server.server_state.connections
         until(lambda: len(connections) <= 1)  # our own is left
         client.close()
+
+
+def test_answers_that_are_not_read_are_bounded_altogether(model: Model) -> None:
+    most = 1 << 20
+    with running({"m": model}, limits=Limits(unread_bytes=most)) as server:
+        request = f"GET /page.js HTTP/1.1\r\nHost: localhost:{server.server.port}\r\n\r\n".encode()
+        connections = server.server._server.server_state.connections
+        clients, largest = [socket.socket() for _ in range(24)], 0
+        for client in clients:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1024)
+            client.connect(("127.0.0.1", server.server.port))
+            client.settimeout(5)
+        before = len(clients)
+        for client in clients:
+            with suppress(OSError):
+                client.sendall(200 * request)
+            largest = max(largest, sum(map(unread_bytes, list(connections))))
+        until(lambda: len(connections) < before)
+        assert largest <= most + (1 << 17)  # that of whoever was one too many
+        assert server.client.get("/health/live").status_code == 200
+        for client in clients:
+            client.close()
+
+
+def test_more_may_connect_than_wait() -> None:
+    """So that who is one too many is told so."""
+    assert Limits().waiting_requests < Limits().connections
+
+
+def test_every_model_computes_with_all_threads(models: dict[str, Model]) -> None:
+    """Whatever number another model's helper threads have set when its thread begins to compute."""
+    numbers: list[int] = []
+    room = WaitingRoom(Limits())
+    with threads_as_before():
+        torch.set_num_threads(3)
+        answerer = Answerer(models["pretrained"], room, lambda *_: None)
+        answerer._answer = lambda _: numbers.append(torch.get_num_threads())  # type: ignore[method-assign]
+        torch.set_num_threads(1)
+        answerer.start()
+        waiter = room.enter(Embedding(("a",)), 1)
+        with pytest.raises(RunError, match="the answer was lost"):
+            waiter.answer.result(10)
+    assert numbers == [3]
+    room.close()
 
 
 def test_the_drain_ends_with_a_refusal(model: Model, held: Held) -> None:

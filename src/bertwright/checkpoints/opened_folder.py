@@ -178,9 +178,18 @@ class ModelFolder:
         if head not in self.heads:
             have = ", ".join(sorted(self.heads)) or "none"
             raise ModelError.at(self.path, f"a model with a {head.replace('_', ' ')} head", f"heads: {have}")
-        if head in _POOLED and "pooler" not in self.weights.parts:
-            expected = f"a pooler, which the {head.replace('_', ' ')} head reads"
-            raise ModelError.at(self.path, expected, "none stored")
+        self.require_pooler({head})
+
+    def require_pooler(self, heads: Collection[Head]) -> None:
+        """Refuse to compute one of ``heads`` from a pooled output that nobody trained.
+
+        Raises:
+            ModelError: it reads the pooler, and none is stored.
+        """
+        for head in _POOLED:
+            if head in heads and "pooler" not in self.weights.parts:
+                expected = f"a pooler, which the {head.replace('_', ' ')} head reads"
+                raise ModelError.at(self.path, expected, "none stored")
 
     def _filled(self, module: Module, tensors: Mapping[str, Tensor], seed: int = 0) -> Module:
         own = tensors if self.shared else {name: tensor.clone() for name, tensor in tensors.items()}

@@ -29,6 +29,7 @@ _LIBRARY = "sentence_transformers."
 _KNOWN = ("Transformer", "Pooling", "Dense", "Normalize")
 _HINT = "without modules.json the folder opens as the BERT alone"
 _VECTOR = "sentence_embedding"
+_PICKLED = "pytorch_model.bin"
 _NEUTRAL: Mapping[str, tuple[Any, ...]] = {
     "transformer_task": ("feature-extraction",),
     "module_output_name": ("token_embeddings",),
@@ -36,6 +37,14 @@ _NEUTRAL: Mapping[str, tuple[Any, ...]] = {
     "unpad_inputs": (True, False),  # of speed, not of numbers
 }
 """Fields of ``sentence_bert_config.json`` that may say so much; all others but two must be empty."""
+_POOLING = frozenset({"embedding_dimension", "word_embedding_dimension", "pooling_mode", "include_prompt"})
+_DENSE = frozenset(
+    {
+        *("in_features", "out_features", "bias", "activation_function", "use_residual"),
+        *("module_input_name", "module_output_name"),
+    }
+)
+"""Fields of a module's ``config.json`` that are read; all others must be empty."""
 
 
 @dataclass(frozen=True)
@@ -137,9 +146,7 @@ def _transformer(place: Path) -> dict[str, Any]:
     lower = values.pop("do_lower_case", None) or False
     if not isinstance(lower, bool):
         raise ModelError.at(source, "true or false", lower, field="do_lower_case")
-    for name, value in values.items():
-        if value not in _NEUTRAL.get(name, ()) and value not in (None, {}, []):
-            raise ModelError.at(source, "a setting that is known here", value, field=name, hint=_HINT)
+    _refuse_unknown({key: of for key, of in values.items() if of not in _NEUTRAL.get(key, ())}, source)
     if length is None:
         source, field = place / TOKENIZER_CONFIG, "model_max_length"
         length = _optional(place, source.name).get(field)
@@ -162,6 +169,8 @@ def _pooling(place: Path) -> tuple[str, int, bool]:
         modes = [mode for key, mode in MODE_KEYS.items() if values.get(key)] or ["mean"]
         unknown = [key for key in values if key.startswith("pooling_mode_") and key not in MODE_KEYS]
         modes += [key for key in unknown if values[key]]
+    switches = {key for key in values if key.startswith("pooling_mode_")}
+    _refuse_unknown({key: values[key] for key in values.keys() - _POOLING - switches}, source)
     modes = [modes] if isinstance(modes, str) else modes
     if not isinstance(modes, list) or not modes or not set(map(str, modes)) <= set(MODE_KEYS.values()):
         expected = f"poolings among {', '.join(MODE_KEYS.values())}"
@@ -175,11 +184,15 @@ def _dense(place: Path, width: int) -> DenseLayer:
     source = members.member(place, MODULE_CONFIG)
     values = _object(source)
     _only_vectors(values, place)
+    _refuse_unknown({key: values[key] for key in values.keys() - _DENSE}, source)
     if values.get("use_residual"):
         raise ModelError.at(source, "a dense layer without residual connection", True, field="use_residual")
     name = values.get("activation_function", "torch.nn.modules.activation.Tanh")
     if not isinstance(name, str) or name not in ACTIVATIONS:
         raise ModelError.at(source, f"one of {', '.join(ACTIVATIONS)}", name, field="activation_function")
+    if not (place / members.WEIGHTS).exists() and (place / _PICKLED).exists():
+        hint = "save the model again with sentence-transformers, which writes safetensors"
+        raise ModelError.at(place, f"{members.WEIGHTS} of a dense layer", _PICKLED, hint=hint)
     file = members.weight_files(place)[0]
     tensors = read_tensors(file)
     require_finite(tensors, file)
@@ -218,6 +231,13 @@ def _whole(folder: Path, include_prompt: bool) -> tuple[str, int | None, list[st
     others = [name for name, text in prompts.items() if text and name != default]
     note = f"its prompts {', '.join(others)} are not put before texts: write them there yourself"
     return prompt, dimensions, [note] if others else []
+
+
+def _refuse_unknown(values: Mapping[str, Any], source: Path) -> None:
+    """Whatever a setting that is not known here does, vectors would be others without it."""
+    for name in sorted(values):
+        if values[name] not in (None, {}, []):
+            raise ModelError.at(source, "a setting that is known here", values[name], field=name, hint=_HINT)
 
 
 def _only_vectors(values: Mapping[str, Any], place: Path) -> None:

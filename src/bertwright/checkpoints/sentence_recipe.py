@@ -54,7 +54,9 @@ class SentenceRecipe:
     normalize: bool = False
     """Whether vectors are scaled to Euclidean length 1, after all layers."""
     dimensions: int | None = None
-    """Only so many numbers of each vector are kept, in the end."""
+    """Only so many numbers of each vector are kept."""
+    unit: bool = False
+    """Whether these are scaled to length 1, in the end: what is kept of a scaled vector is shorter."""
     max_length: int | None = None
     """Longer rows are cut to so many tokens; None for what the network can see."""
     lower_case: bool = False
@@ -77,6 +79,7 @@ class SentenceRecipe:
             "dense": layers,
             "normalize": self.normalize,
             "dimensions": self.dimensions,
+            "unit": self.unit,
             "max_length": self.max_length,
             "lower_case": self.lower_case,
             "prompt": self.prompt,
@@ -90,6 +93,8 @@ class SentenceRecipe:
             parts.append("scaled to length 1")
         if self.dimensions is not None:
             parts.append(f"the first {self.dimensions} numbers")
+        if self.unit:
+            parts.append("these scaled to length 1")
         if self.max_length is not None:
             parts.append(f"at most {self.max_length} tokens")
         if self.lower_case:

@@ -136,12 +136,9 @@ def main() -> None:
         if getattr(problem, "exit_code", 0) != 143:
             raise
         code = _stopped(143, unanswered_json)
-    if os.environ.get("WORLD_SIZE", "1") != "1":
-        # A rank's native threads may outlive the interpreter, which then aborts: leave without its farewell.
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
-    sys.exit(code)
+    from bertwright.cli.interrupts import leave
+
+    leave(code)
 
 
 def _run(arguments: list[str], as_json: bool) -> int:

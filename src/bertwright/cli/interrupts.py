@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM become exceptions, but never inside an import.
+"""The ends of a process: Ctrl-C and SIGTERM become exceptions, but never inside an import.
 
 Native libraries run Python while they are imported, and a C++ frame that meets ``KeyboardInterrupt`` there
 ends the process with an abort. So a signal that comes during an import waits until it is over, which takes a
@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
+    from typing import NoReturn
 
 _AGAIN_SECONDS = 0.02
 _pending: list[int] = []
+_given_up: list[bool] = []
 
 
 def install() -> None:
@@ -30,6 +33,21 @@ def ignore() -> None:
     signal.setitimer(signal.ITIMER_REAL, 0)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM):
         signal.signal(number, signal.SIG_IGN)
+
+
+def give_up_threads() -> None:
+    """One of the threads computes and may do so for ever: :func:`leave` is not to wait for it."""
+    _given_up.append(True)
+
+
+def leave(code: int) -> NoReturn:
+    """End the process with ``code``, in most cases with the interpreter's farewell."""
+    # A rank's native threads may outlive the interpreter, which then aborts.
+    if _given_up or os.environ.get("WORLD_SIZE", "1") != "1":
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def _received(number: int, frame: FrameType | None) -> None:

@@ -9,6 +9,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from bertwright.cli import interrupts
 from bertwright.cli.arguments import Common, Device, Precision, Whole
 from bertwright.cli.console import Console
 from bertwright.errors import UsageError, quote
@@ -55,12 +56,16 @@ def serve(
         }
 
         server = ModelServer(opened, place, progress=console)
-        server.run(
-            lambda: console.result(
-                {"url": server.url, "models": list(opened)},
-                f"serving {', '.join(opened)} at {server.url} (Ctrl-C ends it)",
+        try:
+            server.run(
+                lambda: console.result(
+                    {"url": server.url, "models": list(opened)},
+                    f"serving {', '.join(opened)} at {server.url} (Ctrl-C ends it)",
+                )
             )
-        )
+        finally:
+            if server.hangs:
+                interrupts.give_up_threads()
         console.say("stopped")
 
 

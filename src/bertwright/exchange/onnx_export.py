@@ -42,7 +42,8 @@ def write_onnx(folder: ModelFolder, path: Path, request: Request) -> None:
     if options.get("eval") is None:
         return
     loss = measure(folder, path, Path(options["eval"]))
-    _require_small(loss, options.get("max_loss", MAX_LOSS), path)
+    bound = options.get("max_loss")
+    _require_small(loss, MAX_LOSS if bound is None else bound, path)
     measured = Exported(exported.data, exported.facts | {"evaluation": loss.to_dict()})
     _write(folder, path, measured, request, again=True)
 

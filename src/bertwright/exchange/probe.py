@@ -22,8 +22,9 @@ TEXTS = (
     ("Café Müller in São Paulo opened on 3 May 1984.", "ΑΘΗΝΑ, Москва and İstanbul followed."),
     ("北京是中国的首都。", "東京は日本の首都です。"),
     ("def area(r): return 3.14159 * r ** 2  # m²", "e-mail: someone@example.org\u200b\ufffd [MASK] naïve ﬁn"),
+    ("Rindfleisch" * 14, "of 154 letters, which some tokenizers give up and others do not."),
 )
-"""Real text: casing, accents, Chinese, punctuation, what cleaning takes away. It is asked as pairs."""
+"""Real text: casing, accents, Chinese, punctuation, what cleaning takes away, long words; asked as pairs."""
 
 
 @dataclass(frozen=True)

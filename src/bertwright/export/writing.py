@@ -11,15 +11,11 @@ from bertwright.checkpoints import members
 from bertwright.checkpoints.description import write_description
 from bertwright.checkpoints.model_folder import ModelFolder
 from bertwright.durable import NewDirectory
-from bertwright.errors import ModelError
 from bertwright.export.building import Precision, SmallModel, build
 from bertwright.export.card import onnx_card
 from bertwright.export.folder import FACTS
 from bertwright.export.graph import OPSET
 from bertwright.export.heads import PARTS
-
-_POOLED = frozenset({"sequence", "choice", "next_sentence"})
-"""Heads that read the pooled output."""
 
 
 @dataclass(frozen=True)
@@ -43,8 +39,7 @@ def export(folder: ModelFolder, precision: Precision, small: SmallModel | None =
     tensors = folder.weights.tensors
     parts = [part for part in PARTS if part in folder.weights.parts]
     by_token = "token" in folder.heads
-    if "pooler" not in parts and folder.heads & _POOLED:
-        raise ModelError.at(folder.path, "a pooler, which its head reads", "none that is stored")
+    folder.require_pooler(folder.heads)
     data = build(folder.config, tensors, parts, by_token=by_token, precision=precision, small=small)
     biases = [tensors[name] for name in ("head.output.bias", "span_head.output.bias") if name in tensors]
     if small is not None:

@@ -53,6 +53,10 @@ def changed(
 ) -> SentenceRecipe:
     """What a folder says of vectors (None where it says nothing), and what a caller wants otherwise.
 
+    Args:
+        normalize: every finished vector has length 1, also where the folder keeps a part of each; or none is
+            scaled.
+
     Raises:
         UsageError: no such pooling, one of another size than the folder's dense layer takes, or the first
             token of a left-to-right model, which has seen nothing of the text.
@@ -71,7 +75,7 @@ def changed(
             raise UsageError(f"pooling: expected {taken} numbers, as the dense layer takes, got {width}")
         recipe = replace(recipe, pooling=pooling)
     if normalize is not None:
-        recipe = replace(recipe, normalize=normalize)
+        recipe = replace(recipe, normalize=normalize, unit=normalize and recipe.dimensions is not None)
     return recipe if max_length is None else replace(recipe, max_length=max_length)
 
 
@@ -112,7 +116,7 @@ def embed(
 
 
 def _finished(pooled: NDArray[np.float32], recipe: SentenceRecipe) -> NDArray[np.float32]:
-    """(N, n H) pooled vectors to (N, D): dense layers, length 1, the first numbers."""
+    """(N, n H) pooled vectors to (N, D): dense layers, length 1, the first numbers, and these of length 1."""
     vectors = torch.from_numpy(pooled)
     with torch.inference_mode():
         for layer in recipe.dense:
@@ -120,6 +124,8 @@ def _finished(pooled: NDArray[np.float32], recipe: SentenceRecipe) -> NDArray[np
         if recipe.normalize:
             vectors = F.normalize(vectors, dim=-1)
         vectors = vectors[:, : recipe.dimensions].contiguous()
+        if recipe.unit:
+            vectors = F.normalize(vectors, dim=-1)
     result: NDArray[np.float32] = vectors.numpy()
     return result
 

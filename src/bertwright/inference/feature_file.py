@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bertwright import durable, strict_json
-from bertwright.errors import TableError, UsageError
+from bertwright.errors import ModelError, TableError, UsageError
+from bertwright.export.folder import OnnxFolder
 from bertwright.features.hidden_states import hidden_states
 from bertwright.features.piece_rows import FeatureInput, piece_row
 from bertwright.inference.blocks import BlockAnswer, Blocks, check_count, check_input, require_beside
@@ -95,10 +96,13 @@ def features_file(
         overwrite: replace ``output``.
 
     Raises:
-        InputError: the file, the output or an argument is wrong; nothing was written.
+        InputError: the file, the output, the model or an argument is wrong; nothing was written.
         RunError: it failed on the way; ``resume`` goes on from the last finished block.
     """
     started, watch = time.monotonic(), progress or Silent()
+    if isinstance(model.folder, OnnxFolder):
+        expected, hint = "a model with weights, to see its layers", "ask the model that it was made of"
+        raise ModelError.at(model.folder.path, expected, "one in ONNX", hint=hint)
     longest = sequence_length(max_length, model.config.max_position_embeddings)
     shape = request.shape(model.config.hidden_size)
     replace_index = _check(request, file, output, overwrite)

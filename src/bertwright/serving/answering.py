@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import torch
+
 from bertwright.errors import RunError
 from bertwright.inference.model import Model
 from bertwright.progress import Silent
@@ -33,6 +35,7 @@ class Answerer:
         self._model, self._room, self._told = model, room, told
         self._heart = _Heart()
         self._thread: threading.Thread | None = None
+        self._torch_threads = torch.get_num_threads()
         self.answered = time.monotonic()
         """When the model last answered, or was tried before this began."""
 
@@ -52,6 +55,8 @@ class Answerer:
         return self._heart.silent_seconds
 
     def _run(self) -> None:
+        # A new thread begins with the number that any other has set last, perhaps for helpers of its own.
+        torch.set_num_threads(self._torch_threads)
         while not (self._room.closed and not self._room.requests):
             if batch := self._room.take(seconds=1.0):
                 try:

@@ -68,7 +68,7 @@ class Asking:
         """A vector for every text, as OpenAI's API gives them."""
         one, rows = self._model(asked, Embedding), _rows(asked.input)
         question = Embedding(rows, asked.pooling, asked.normalize)
-        _require_dimensions(asked.dimensions, one.dimensions)
+        _require_dimensions(asked.dimensions, question.width(one.model))
         vectors: list[Vector] = await self._answers(request, one, question)
         numbers = [_shortened(vector.numbers, asked.dimensions) for vector in vectors]
         encode = _base64 if asked.encoding_format == "base64" else _list
@@ -242,11 +242,11 @@ async def _written(answer: dict[str, Any]) -> Response:
     return await asyncio.to_thread(json_response, answer)
 
 
-def _require_dimensions(asked: int | None, there: int | None) -> None:
+def _require_dimensions(asked: int | None, there: int) -> None:
     """Raises:
     InputError: there are fewer than ``asked``.
     """
-    if asked is not None and there is not None and asked > there:
+    if asked is not None and asked > there:
         raise InputError(f"dimensions: expected at most {there}, got {asked}")
 
 

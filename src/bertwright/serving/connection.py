@@ -46,8 +46,11 @@ class Connection(H11Protocol):
         super().connection_lost(exc)
 
     def pause_writing(self) -> None:
-        """The client does not read: it has the time for an answer to begin again."""
+        """The client does not read: it has the time for an answer to begin again, if there is room."""
         super().pause_writing()
+        if sum(map(_unread_bytes, self.connections)) > self.limits.unread_bytes:
+            self.transport.abort()
+            return
         self._unread = self.loop.call_later(self.limits.answer_seconds, self.transport.abort)
 
     def resume_writing(self) -> None:
@@ -87,6 +90,12 @@ class Connection(H11Protocol):
         if self._late is not None:
             self._late.cancel()
             self._late = None
+
+
+def _unread_bytes(connection: object) -> int:
+    """Written and not yet sent."""
+    transport: asyncio.Transport | None = getattr(connection, "transport", None)
+    return 0 if transport is None else transport.get_write_buffer_size()
 
 
 def bounded(limits: Limits) -> type[Connection]:

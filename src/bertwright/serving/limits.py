@@ -28,7 +28,10 @@ class Limits:
     """Of all requests that wait or are being answered, counted as :meth:`Question.tokens`."""
     batch_tokens: int = 16_384
     """That are answered together."""
-    connections: int = 512
+    connections: int = 768
+    """More than may wait: who is one too many is told so."""
+    unread_bytes: int = 128 << 20
+    """Of all answers that clients have not read."""
     head_seconds: float = 5.0
     """From the first to the last byte of a request's headers."""
     body_seconds: float = 15.0

@@ -84,6 +84,14 @@ class Embedding(Question):
         super().require(model, limits)
         model.sentence_recipe(self.pooling, self.normalize)
 
+    def width(self, model: Model) -> int:
+        """Numbers of a vector.
+
+        Raises:
+            UsageError: no such pooling, or none for this model.
+        """
+        return model.sentence_recipe(self.pooling, self.normalize).width(model.config.hidden_size)
+
     def answers(self, model: Model, rows: Sequence[Any], heard: Progress) -> list[Vector]:
         found = model.embed_texts(rows, pooling=self.pooling, normalize=self.normalize, progress=heard)
         each = zip(found.vectors, found.tokens, found.cut, strict=True)

@@ -151,6 +151,11 @@ class ModelServer:
         if self._server.failure is not None:
             raise RunError(self._server.failure)
 
+    @property
+    def hangs(self) -> bool:
+        """Whether a model still computes after :meth:`run`: its threads may never end."""
+        return any(one.answerer.silent_seconds > 0 for one in self.served.values())
+
     def stop(self) -> None:
         """End, from any thread; :meth:`run` returns when all is answered."""
         self._server.should_exit = True

@@ -28,6 +28,8 @@ from bertwright.model.pretraining_model import BertForPreTraining
 from bertwright.model.span_classifier import SpanClassifier
 from bertwright.model.task_model import TaskModel
 from bertwright.model.token_classifier import TokenClassifier
+from bertwright.tokenization.settings import TokenizerSettings
+from bertwright.tokenization.tokenizer import Tokenizer
 
 HEADS: dict[str, tuple[type[TaskModel], int, dict[str, Any]]] = {
     "sequence": (SequenceClassifier, 3, {"kind": "classify", "labels": list(small_models.LABELS)}),
@@ -63,6 +65,7 @@ def test_what_stands_in_the_folder(saved: Path, tmp_path: Path) -> None:
         "bert_model.ckpt.data-00000-of-00001",
         "bert_model.ckpt.index",
         "bertwright.json",
+        "tokenizer.json",
         "tokenizer_config.json",
         "vocab.txt",
     ]
@@ -149,9 +152,10 @@ def test_what_is_absent_stays_absent_and_is_said(folder: Path, tmp_path: Path) -
 
 
 def test_what_the_originals_tokenizer_does_otherwise_is_said(folder: Path, tmp_path: Path) -> None:
-    for name in ("tokenizer.json", "special_tokens_map.json"):
-        (folder / name).unlink()
     settings = {"do_lower_case": False, "strip_accents": True, "tokenize_chinese_chars": False}
+    longest = TokenizerSettings(max_input_chars_per_word=100)
+    plain = Tokenizer(open_model(folder).tokenizer.vocabulary, longest)
+    (folder / "tokenizer.json").write_bytes(plain.files()["tokenizer.json"])
     (folder / "tokenizer_config.json").write_text(json.dumps(settings))
     first = open_model(folder)
     save_tensorflow(tmp_path / "tf", first)
@@ -159,7 +163,9 @@ def test_what_the_originals_tokenizer_does_otherwise_is_said(folder: Path, tmp_p
     assert_equal(first, second)
     notes = not_taken_over(second)
     assert "strip_accents is True, tokenize_chinese_chars False" in notes[0]
-    assert "--do_lower_case=False" in notes[1]
+    assert "words of up to 200 characters; here max_input_chars_per_word is 100" in notes[1]
+    assert "--do_lower_case=False" in notes[2]
+    assert second.tokenizer.settings == first.tokenizer.settings
 
 
 def untie(tensors: dict[str, torch.Tensor]) -> None:

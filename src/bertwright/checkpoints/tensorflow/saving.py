@@ -14,7 +14,7 @@ from bertwright.checkpoints.tensorflow.bundle_writer import write_bundle
 from bertwright.durable import NewDirectory
 from bertwright.errors import ModelError
 from bertwright.model.config import BertConfig
-from bertwright.tokenization.folder import TOKENIZER_CONFIG, VOCAB_TXT
+from bertwright.tokenization.folder import TOKENIZER_CONFIG, TOKENIZER_JSON, VOCAB_TXT
 
 CHECKPOINT = "bert_model.ckpt"
 """What the original's releases call it; the files are this with ``.index`` and ``.data-00000-of-00001``."""
@@ -28,6 +28,7 @@ _ACTIVATIONS: Mapping[str, str] = {
 }
 """Ours -> what the original calls it. Its ``gelu`` is the tanh form, and it has no other."""
 _EPSILON = 1e-12
+_LONGEST_WORD = 200
 _NAMELESS: tuple[Head, ...] = ("token", "choice")
 """Heads that the original code does not have, so that there is no name for their tensors."""
 
@@ -68,7 +69,7 @@ def save_tensorflow(
     ) as new:
         new.write(members.TENSORFLOW_CONFIG, json.dumps(config, indent=2, sort_keys=True) + "\n")
         files = folder.tokenizer.files(model_max_length=folder.config.max_position_embeddings)
-        for name in (VOCAB_TXT, TOKENIZER_CONFIG):
+        for name in (VOCAB_TXT, TOKENIZER_CONFIG, TOKENIZER_JSON):
             new.write(name, files[name])
         write_bundle(new, CHECKPOINT, tensors)
         new.manifest = {
@@ -124,6 +125,11 @@ def not_taken_over(folder: ModelFolder) -> tuple[str, ...]:
             "the original's tokenizer strips accents exactly when it lower-cases, and always cuts at Chinese "
             f"characters; here strip_accents is {settings.strips_accents}, tokenize_chinese_chars "
             f"{settings.tokenize_chinese_chars}"
+        )
+    if settings.max_input_chars_per_word != _LONGEST_WORD:
+        notes.append(
+            f"the original's tokenizer takes words of up to {_LONGEST_WORD} characters; here "
+            f"max_input_chars_per_word is {settings.max_input_chars_per_word}"
         )
     if not settings.do_lower_case:
         notes.append("cased: the original must be told so, --do_lower_case=False")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bertwright import durable
 from bertwright.checkpoints import members
+from bertwright.checkpoints.sentence_modules import MODULES
 from bertwright.comparison.members import KIND as COMPARISON
 from bertwright.errors import InputError
 from bertwright.inference.inspection.findings import Findings
@@ -25,6 +26,7 @@ Inspector = Callable[[Path, Progress | None], Findings]
 
 # The first whose files are all there decides.
 _FOLDERS: tuple[tuple[tuple[str, ...], Inspector], ...] = (
+    ((MODULES,), inspect_model),
     ((members.CONFIG,), inspect_model),
     ((members.TENSORFLOW_CONFIG,), inspect_model),
     ((members.MANIFEST_NAME,), inspect_model),
