@@ -95,6 +95,7 @@ def trained(output: Path, store: Path, budget: str) -> Iterator[tuple[str, Path]
 def paper_recipe() -> list[str]:
     """What runs by a time budget have otherwise than the paper."""
     values = {"masked_lm_probability": 0.15, "adam_beta2": 0.999, "initializer_range": 0.02}
+    values["opening_share"] = 0
     return [word for name, value in values.items() for word in ("--set", f"{name}={value}")]
 
 
@@ -182,7 +183,7 @@ def held_out_loss(folder: Path, data: RunData) -> float:
 def tasks(models: Mapping[str, Path], output: Path) -> dict[str, dict[str, float]]:
     """Means over the seeds, by model and task."""
     folder = output / "tasks"
-    if not folder.exists():
+    if not (folder / "comparison.json").exists():
         named = [f"arms.{name}.model={models[name]}" for name in ("ours", "paper", "transformers")]
         settings = [word for value in named for word in ("--set", value)]
         recipe = str(Path(__file__).with_suffix(".toml"))

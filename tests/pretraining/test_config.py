@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from bertwright.config.settings import load
 from bertwright.errors import SettingsError
 from bertwright.model.bilm_config import BilmConfig
-from bertwright.pretraining.config import Phase, PretrainingSettings
+from bertwright.pretraining.config import PretrainingSettings
+from bertwright.pretraining.phases import Phase
 
 
 def _settings(**values: Any) -> PretrainingSettings:
@@ -26,7 +27,7 @@ def test_the_paper_s_run_is_the_default() -> None:
     assert settings.peak_rate == 1e-4
     assert (*settings.betas, settings.weight_decay) == (0.9, 0.999, 0.01)
     assert settings.warmup(1_000_000) == 10_000
-    assert settings.phases == [Phase(128, 0.9), Phase(512, 0.1)]
+    assert settings.phases == [Phase(128, 0.9, 256), Phase(512, 0.1, 256)]
     config = settings.bert_config(30522)
     assert (config.num_hidden_layers, config.hidden_size, config.num_attention_heads) == (12, 768, 12)
     assert config.hidden_dropout_prob == config.attention_probs_dropout_prob == 0.1
@@ -156,10 +157,37 @@ def test_heads_of_widths_that_64_does_not_divide(width: int, heads: int) -> None
     assert _settings(hidden_size=width).bert_config(100).num_attention_heads == heads
 
 
+def test_runs_by_time_open_with_short_sequences() -> None:
+    """Twice as many instances of a quarter of the length; the others share what is left as they always do."""
+    hasty: dict[str, Any] = {"steps": None, "budget": "1m", "size": "mini"}
+    phases = _settings(**hasty).phases
+    assert [(phase.length, phase.instances) for phase in phases] == [(32, 64), (128, 32), (512, 32)]
+    assert [phase.share for phase in phases] == pytest.approx([0.6, 0.36, 0.04])
+    assert _settings(**hasty).held_out_length == 128
+    assert _settings(**hasty, opening_share=0.5, long_share=0).phases == [
+        Phase(32, 0.5, 64),
+        Phase(128, 0.5, 32),
+    ]
+    without: list[dict[str, Any]] = [
+        {"opening_share": 0.0},
+        {"objective": "clm"},  # which leaves no plateau
+        {"init": "a model", "size": None},  # which has left it
+        {"sequence_length": 64},
+        {"long_share": 1.0},
+    ]
+    for changes in without:
+        assert _settings(**{**hasty, **changes}).opening == 0.0, changes
+    assert _settings(opening_share=0.2).phases[0] == Phase(32, 0.2, 512)
+    with pytest.raises(
+        SettingsError, match="opening_sequence_length: expected at most the length of the phase"
+    ):
+        _settings(opening_share=0.2, opening_sequence_length=129)
+
+
 @pytest.mark.parametrize("share", [0, 1])
 def test_a_single_phase_may_be_of_any_length(share: int) -> None:
     values = {"sequence_length": 256, "long_sequence_length": 128, "long_share": share}
-    assert _settings(**values).phases == [Phase(128 if share else 256, 1.0)]
+    assert _settings(**values).phases == [Phase(128 if share else 256, 1.0, 256)]
 
 
 def test_the_recipes_of_the_documentation_are_right() -> None:
@@ -176,7 +204,7 @@ def test_a_network_of_lstms() -> None:
     assert isinstance(large, BilmConfig)
     assert (large.num_hidden_layers, large.num_cells, large.direction_size) == (2, 4096, 512)
     assert large.initializer_range == pytest.approx(512**-0.5)
-    assert _settings(objective="bilm").instances_at_once(128) == 8192 // 2 // 128
+    assert _settings(objective="bilm").instances_at_once(Phase(128, 1.0, 256)) == 8192 // 2 // 128
     wrong = {"num_attention_heads": 4, "hidden_act": "relu", "whole_word": True, "shard": True}
     with pytest.raises(SettingsError) as problem:
         _settings(objective="bilm", **wrong)

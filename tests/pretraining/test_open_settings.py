@@ -33,6 +33,7 @@ def test_the_paper_s_values() -> None:
         "learning_rate": 1e-4,
         "warmup_share": 0.01,
         "adam_beta2": 0.999,
+        "opening_share": 0.0,
     }
 
 
@@ -40,6 +41,7 @@ def test_runs_by_time() -> None:
     found = comes_to(settings(steps=None, budget="30m", size="mini"))
     assert (found["dropout"], found["masked_lm_probability"], found["adam_beta2"]) == (0.0, 0.25, 0.98)
     assert found["warmup_share"] == 0.1
+    assert found["opening_share"] == 0.6
 
 
 def test_lstms_have_no_heads_and_mask_nothing() -> None:
@@ -84,3 +86,4 @@ def test_said_aloud_they_change_nothing(values: dict[str, Any]) -> None:
         assert getattr(aloud, name) == getattr(chosen, name)
     assert aloud.warmup(1e6) == pytest.approx(chosen.warmup(1e6))
     assert aloud.instances(128) == chosen.instances(128)
+    assert aloud.phases == chosen.phases

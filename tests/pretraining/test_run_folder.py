@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from pretraining.small_run import settings
 
 from bertwright.durable import files
 from bertwright.errors import OutputExistsError, ResumeError, UsageError
+from bertwright.pretraining.config import PretrainingSettings
 from bertwright.pretraining.run_folder import LIBRARIES, RunFolder
 
 FACTS = {"version": "1", "store": "abc"}
@@ -106,6 +108,17 @@ def test_libraries_may_be_upgraded_and_are_told(tmp_path: Path) -> None:
     (told,) = folder.upgrades({**now, "numpy": "2.3.1"})
     assert told.startswith("numpy: ") and "2.2.0" in told and "2.3.1" in told
     assert _begun(tmp_path / "of an older version").upgrades(now) == []
+
+
+def test_a_run_of_an_older_version_goes_on_without_an_opening(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "run")
+    folder.begin(PretrainingSettings(budget=60.0), FACTS)
+    assert folder.stored_settings().opening == 0.6
+    stored = tmp_path / "run/settings.json"
+    values = json.loads(stored.read_text())
+    del values["opening_share"]
+    stored.write_text(json.dumps(values))
+    assert folder.stored_settings().opening == 0.0
 
 
 def test_every_run_has_an_id_of_its_own(tmp_path: Path) -> None:

@@ -59,15 +59,17 @@ def test_what_is_advised_to_a_sharded_run_works(rows: int, ranks: int, size: int
         assert refusal(settings(**chosen, micro_batch_size=advised(message)), ranks) is None
 
 
+@pytest.mark.parametrize("opening", [0.0, 0.5])
 @pytest.mark.parametrize("shard", [False, True])
 @pytest.mark.parametrize(("rows", "ranks"), [(32, 1), (32, 3), (32, 8), (256, 3), (256, 6), (256, 8)])
-def test_by_default_ranks_have_their_shares(rows: int, ranks: int, shard: bool) -> None:
+def test_by_default_ranks_have_their_shares(rows: int, ranks: int, shard: bool, opening: float) -> None:
     """Also where their number does not divide the batch: 256 rows are 18 micro-batches for three ranks."""
     lengths = {"sequence_length": 128, "long_sequence_length": 512, "max_position_embeddings": 512}
+    lengths |= {"opening_share": opening}
     open_one = settings(**lengths, shard=shard, batch_size=rows, micro_batch_size=None)
     found = shared_out(open_one, Ranks(0, ranks))
     assert refusal(found, ranks) is None
-    most = min(open_one.instances_at_once(phase.length) for phase in open_one.phases)
+    most = min(map(open_one.instances_at_once, open_one.phases))
     assert found == open_one or 0 < (found.micro_batch_size or 0) <= most
 
 

@@ -17,7 +17,8 @@ from bertwright.comparison.tables import features, masking, pretraining, size, s
 from bertwright.config.settings import load, reason_of
 from bertwright.data.objectives import OBJECTIVES, TWO_WAYS
 from bertwright.errors import SettingsError, UsageError, did_you_mean
-from bertwright.pretraining.config import LENGTHS, PretrainingSettings, meaningless
+from bertwright.pretraining.config import LENGTHS, PretrainingSettings
+from bertwright.pretraining.meaningless import meaningless
 from bertwright.tasks.presets import preset_of
 
 Kind = Literal["pretraining", "masking", "size", "features", "steps"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
@@ -25,6 +24,8 @@ from bertwright.errors import SettingsError
 from bertwright.model.bilm_config import LAYERS, BilmConfig
 from bertwright.model.config import BertConfig, Size
 from bertwright.pretraining.duration import Duration
+from bertwright.pretraining.meaningless import OF_MASKING, meaningless
+from bertwright.pretraining.phases import OPENING_BATCHES, OPENING_CONTRAST, OPENING_SHARE, Phase
 from bertwright.pretraining.sizes import BATCH_SIZES, LEARNING_RATES
 from bertwright.training.choices import OptimizerName, PrecisionName
 from bertwright.training.schedule import DecayShape
@@ -59,30 +60,6 @@ EVERY_TOKEN_SHARE = 4
 RECURRENT_SHARE = 2
 """LSTMs take position after position, so that few rows leave the processor idle: with 4 of 256 tokens a token
 takes 1.6 times as long as with 16. They have more rows, and four times the logits."""
-
-OF_MASKING = ("masked_lm_probability", "mask_share", "random_share", "whole_word")
-"""Settings that mean nothing where nothing is masked."""
-OF_ATTENTION = ("num_attention_heads", "hidden_act")
-"""Settings that mean nothing to LSTMs."""
-
-
-@dataclass(frozen=True)
-class Phase:
-    """A stretch of the run with sequences of one length."""
-
-    length: int
-    """Longest instance, in tokens."""
-    share: float
-    """Of the updates."""
-
-
-def meaningless(objective: ObjectiveName) -> Iterator[tuple[tuple[str, ...], str]]:
-    """Settings that mean nothing with ``objective``, and why."""
-    words = OBJECTIVES[objective].words
-    if words.every_token:
-        yield OF_MASKING, f"{objective}, which masks nothing"
-    if words is TWO_WAYS:
-        yield OF_ATTENTION, f"{objective}, whose layers are LSTMs"
 
 
 def _heads(width: int) -> int:
@@ -131,12 +108,17 @@ class PretrainingSettings(Settings):
     """mlm+nsp (the paper), mlm alone, mlm+sop (the order of two segments), clm (left-to-right: the next
     token at every position; attention sees the past alone, also when fine-tuned), or bilm (as ELMo: two
     shallow LSTMs of hidden_size / 2, one for the next token, one for the previous one, used as features)."""
+    opening_sequence_length: int = Field(default=32, ge=8, le=8192)
+    """Tokens of an instance in the opening, whose updates have twice as many instances as the others."""
+    opening_share: float | None = Field(default=None, ge=0, lt=1)
+    """Share of the updates in the opening; None is 0, and for new networks that learn masked words by a time
+    budget 0.6, where sequence_length is at least four times opening_sequence_length."""
     sequence_length: int = Field(default=128, ge=8, le=8192)
-    """Tokens of an instance in the first phase."""
+    """Tokens of an instance in the phase behind the opening, and of those that are held out."""
     long_sequence_length: int = Field(default=512, ge=8, le=8192)
-    """Tokens of an instance in the second phase."""
+    """Tokens of an instance in the last phase."""
     long_share: float = Field(default=0.1, ge=0, le=1)
-    """Share of the updates in the second phase; 0 for a single phase."""
+    """Share of the updates behind the opening that the last phase has; 0 for none."""
     short_sequence_probability: float = Field(default=0.1, ge=0, le=1)
     """Share of document passes that aim at a shorter length."""
     masked_lm_probability: float | None = Field(default=None, gt=0, lt=1)
@@ -156,8 +138,8 @@ class PretrainingSettings(Settings):
     batch_size: int | None = Field(default=None, ge=1, le=2**20)
     """Instances of an update, over all ranks and micro-batches; None goes by size (base: 256)."""
     micro_batch_size: int | None = Field(default=None, ge=1)
-    """Instances that go through the network at once; None is what holds about 8,192 tokens (clm: 2,048, bilm:
-    4,096)."""
+    """Instances that go through the network at once, of the opening twice as many; None is what holds about
+    8,192 tokens (clm: 2,048, bilm: 4,096)."""
     learning_rate: float | None = Field(default=None, gt=0, le=1)
     """Peak rate; None goes by size (base: 1e-4)."""
     warmup_share: float | None = Field(default=None, ge=0, lt=1)
@@ -232,6 +214,11 @@ class PretrainingSettings(Settings):
                 f"sequence length: expected at most max_position_embeddings {self.max_position_embeddings}, "
                 f"got {longest}"
             )
+        if self.opening and self.opening_sequence_length > self.phases[1].length:
+            yield (
+                f"opening_sequence_length: expected at most the length of the phase behind it, got "
+                f"{self.opening_sequence_length} (or opening_share=0 for none)"
+            )
         if 0 < self.long_share < 1 and self.long_sequence_length < self.sequence_length:
             yield (
                 f"long_sequence_length: expected at least sequence_length {self.sequence_length}, "
@@ -285,13 +272,25 @@ class PretrainingSettings(Settings):
 
     @property
     def phases(self) -> Sequence[Phase]:
-        """One or two phases, of growing length."""
-        first, second = self.sequence_length, self.long_sequence_length
-        if self.long_share == 0:
-            return [Phase(first, 1.0)]
-        if self.long_share == 1:
-            return [Phase(second, 1.0)]
-        return [Phase(first, 1 - self.long_share), Phase(second, self.long_share)]
+        """One to three phases, of growing length."""
+        rows, opening = self.instances_per_update, self.opening
+        shares = (opening, (1 - opening) * (1 - self.long_share), (1 - opening) * self.long_share)
+        lengths = (self.opening_sequence_length, self.sequence_length, self.long_sequence_length)
+        numbers = (OPENING_BATCHES * rows, rows, rows)
+        found = map(Phase, lengths, shares, numbers)
+        return [phase for phase in found if phase.share > 0]
+
+    @property
+    def opening(self) -> float:
+        """Share of the updates in the opening."""
+        contrast = self.sequence_length >= OPENING_CONTRAST * self.opening_sequence_length
+        useful = contrast and self.init is None and not self.next_token and self.long_share < 1
+        return self._default(self.opening_share, paper=0.0, hasty=OPENING_SHARE if useful else 0.0)
+
+    @property
+    def held_out_length(self) -> int:
+        """Tokens of a held-out instance: those of the phase behind the opening, so that runs compare."""
+        return self.long_sequence_length if self.long_share == 1 else self.sequence_length
 
     @property
     def published_size(self) -> Size:
@@ -314,9 +313,11 @@ class PretrainingSettings(Settings):
         share = RECURRENT_SHARE if self.recurrent else EVERY_TOKEN_SHARE if self.next_token else 1
         return max(1, MICRO_BATCH_TOKENS // share // length)
 
-    def instances_at_once(self, length: int) -> int:
-        """The micro-batch size for sequences of ``length``."""
-        return self.micro_batch_size or min(self.instances_that_fit(length), self.instances_per_update)
+    def instances_at_once(self, phase: Phase) -> int:
+        """The micro-batch size in ``phase``; an update of the opening has as many as any other."""
+        if self.micro_batch_size is not None:
+            return self.micro_batch_size * phase.instances // self.instances_per_update
+        return min(self.instances_that_fit(phase.length), phase.instances)
 
     @property
     def peak_rate(self) -> float:

@@ -32,10 +32,10 @@ def read_held_out(
 ) -> list[PretrainingBatch]:
     """The batches of the longest evaluation: the same instances and masks every time.
 
-    They have the first phase's length throughout, so that the figures of a run can be compared.
+    They have one length throughout, that of the phase behind the opening, so that figures can be compared.
     """
     wanted = settings.evaluation_instances * LAST_TIMES
-    length = settings.phases[0].length
+    length = settings.held_out_length
     rows_at_once = min(ROWS_AT_ONCE, settings.instances_that_fit(length), settings.evaluation_instances)
     batches: list[PretrainingBatch] = []
     rows = 0

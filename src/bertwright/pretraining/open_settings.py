@@ -20,6 +20,7 @@ def comes_to(settings: PretrainingSettings) -> dict[str, object]:
     found: dict[str, object] = {"adam_beta2": settings.betas[1]}
     if not settings.next_token:
         found["masked_lm_probability"] = settings.instances(settings.sequence_length).masked_lm_probability
+    found["opening_share"] = settings.opening
     if settings.steps is not None or settings.budget is not None:
         total = float(settings.steps or 1)
         found["warmup_share"] = settings.warmup(total) / total

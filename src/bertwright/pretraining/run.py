@@ -183,7 +183,8 @@ def _as_begun(settings: PretrainingSettings, stored: PretrainingSettings) -> Pre
     """``settings`` with what was decided when the run was begun, where nothing else is asked for."""
     settings = settings.model_copy(update={"init": settings.init or stored.init})
     of_the_network = ("size",) if settings.init is None else ("batch_size", "learning_rate")
-    names = [name for name in ("micro_batch_size", *of_the_network) if getattr(settings, name) is None]
+    others = ("micro_batch_size", "opening_share")
+    names = [name for name in (*others, *of_the_network) if getattr(settings, name) is None]
     return settings.model_copy(update={name: getattr(stored, name) for name in names})
 
 

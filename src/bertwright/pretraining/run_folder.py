@@ -177,6 +177,7 @@ class RunFolder:
             raise ResumeError.at(source, "the settings of a run")
         if values.get("init") is not None:  # where older versions wrote a size that said nothing
             values = {name: value for name, value in values.items() if name != "size"}
+        values.setdefault("opening_share", 0.0)  # they had no opening
         return from_json(PretrainingSettings, values, source)
 
     def require_settings(self, settings: PretrainingSettings) -> None:

@@ -52,7 +52,8 @@ def require_shares(settings: PretrainingSettings, ranks: Ranks, *, resumed: bool
             f"numbers for {ranks.size} ranks, got {_told(parts)} "
             f"(--set micro_batch_size={size})"
         )
-    largest = max(settings.instances_at_once(phase.length) for phase in settings.phases)
+    usual = [phase for phase in settings.phases if phase.instances == rows]  # not the opening
+    largest = max(map(settings.instances_at_once, usual))
     fitting = -(-rows // (ranks.size - 1)) - 1
     raise UsageError(
         f"micro_batch_size: {ranks.size} ranks cannot share the micro-batches of an update of {rows}, "
@@ -79,8 +80,7 @@ def _other_ranks(settings: PretrainingSettings, ranks: Ranks) -> UsageError:
 
 def _parts(settings: PretrainingSettings) -> list[int]:
     """Micro-batches of an update, phase by phase."""
-    rows = settings.instances_per_update
-    return [-(-rows // settings.instances_at_once(phase.length)) for phase in settings.phases]
+    return [-(-phase.instances // settings.instances_at_once(phase)) for phase in settings.phases]
 
 
 def _told(parts: Sequence[int]) -> str:
@@ -89,7 +89,7 @@ def _told(parts: Sequence[int]) -> str:
 
 def _smallest(settings: PretrainingSettings) -> int:
     """The micro-batch size of all phases for which none needs more memory than it does now."""
-    return min(settings.instances_at_once(phase.length) for phase in settings.phases)
+    return min(map(settings.instances_at_once, settings.phases))
 
 
 def _even(rows: int, most: int, ranks: int) -> int | None:

@@ -39,13 +39,13 @@ class PhasedSource:
                 store,
                 vocabulary,
                 settings.instances(phase.length),
-                settings.instances_per_update,
+                phase.instances,
                 settings.seed,
                 phase=number,
             )
             for number, phase in enumerate(settings.phases)
         ]
-        return cls(batches, [settings.instances_at_once(phase.length) for phase in settings.phases], config)
+        return cls(batches, [*map(settings.instances_at_once, settings.phases)], config)
 
     def __call__(self, moment: Moment) -> GlobalBatch[PretrainingPart]:
         """The global batch of ``moment``, cut into micro-batches."""
