@@ -29,10 +29,14 @@ from bertwright.corpus.parquet_text import open_table
 from bertwright.corpus.streams import ByteStream, reading
 from bertwright.errors import RunError, shown_path
 
-_BLANK_LINE = re.compile(rb"\n[ \t\r]*\n")
+_BLANK_LINE = re.compile(
+    # what ``str.isspace`` is true of, as UTF-8; possessive, as a line of it may be as long as a block
+    rb"\n(?:[ \t\r\x0b\x0c\x1c-\x1f]++|\xc2[\x85\xa0]|\xe1\x9a\x80|\xe2\x80[\x80-\x8a\xa8\xa9\xaf]|"
+    rb"\xe2\x81\x9f|\xe3\x80\x80)*+\n"
+)
 _LINE = re.compile(rb"\n")
 _CHUNK_BYTES = 16 << 20
-_OVERLAP = 64  # bytes of the previous block in which a blank line may begin
+_OVERLAP = 1024  # bytes of the previous block in which a blank line may begin
 
 
 @dataclass(frozen=True)
