@@ -7,6 +7,7 @@ import json
 import lzma
 import pickle
 import random
+import sys
 import tracemalloc
 from pathlib import Path
 from typing import Literal
@@ -66,6 +67,24 @@ def test_any_text_at_any_size(tmp_path: Path, text: str, target: int) -> None:
     assert [(d.lines, d.line) for part in chunked(path, target) for d in part] == whole
     by_line = [line for part in chunked(path, target, at="line") for d in part for line in d.lines]
     assert by_line == [line for lines, _ in whole for line in lines]
+
+
+@pytest.mark.parametrize(
+    "blank", [c for c in map(chr, range(sys.maxunicode + 1)) if c.isspace() and c != "\n"], ids=ascii
+)
+def test_lines_of_white_space_part_documents_where_a_file_is_cut(tmp_path: Path, blank: str) -> None:
+    path = tmp_path / "x"
+    path.write_text("".join(f"one\ntwo {n}\n{blank * (n % 4)} {blank}\n" for n in range(20)), newline="")
+    whole = [(d.lines, d.line) for d in read_documents(path)]
+    parts = chunked(path, 7)
+    assert len(parts) == len(whole) == 20
+    assert [(d.lines, d.line) for part in parts for d in part] == whole
+
+
+def test_a_long_line_of_white_space_is_not_kept_for_a_second_try(tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    path.write_text("one\n" + "\u3000\x0c" * 500_000 + "\ntwo\n\nthree\n", newline="")
+    assert [[d.lines for d in part] for part in chunked(path, 4)][-1] == [("three",)]
 
 
 def test_boundaries_across_blocks(tmp_path: Path) -> None:

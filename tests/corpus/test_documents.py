@@ -168,7 +168,7 @@ def test_table_errors_name_the_line(tmp_path: Path, name: str, text: str, messag
     "kind", [pa.string(), pa.large_string(), pa.string_view(), pa.dictionary(pa.int32(), pa.string())]
 )
 def test_parquet(tmp_path: Path, kind: pa.DataType) -> None:
-    texts = ["one\ntwo", None, "", "three"] * 300
+    texts = ["one\ntwo", " ", "", "three"] * 300
     parquet.write_table(
         pa.table({"id": range(1200), "text": pa.array(texts, pa.string()).cast(kind)}),
         tmp_path / "x.parquet",
@@ -177,6 +177,17 @@ def test_parquet(tmp_path: Path, kind: pa.DataType) -> None:
     found = list(read_documents(tmp_path / "x.parquet"))
     assert [document.lines for document in found] == [("one", "two"), ("three",)] * 300
     assert [document.line for document in found][-2:] == [1197, 1200]
+
+
+@pytest.mark.parametrize("name", ["x.parquet", "x.jsonl"])
+def test_a_row_without_text_is_named(tmp_path: Path, name: str) -> None:
+    rows = pa.table({"text": ["one", "two", None, "four"]})
+    if name == "x.parquet":
+        parquet.write_table(rows, tmp_path / name, row_group_size=2)
+    else:
+        write(tmp_path / name, "".join(json.dumps(row) + "\n" for row in rows.to_pylist()))
+    with pytest.raises(CorpusError, match=rf'/{name}:3: text: expected a string, got "null"'):
+        list(read_documents(tmp_path / name))
 
 
 def test_parquet_errors(tmp_path: Path) -> None:

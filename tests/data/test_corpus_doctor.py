@@ -184,8 +184,14 @@ def test_real_text(tmp_path: Path) -> None:
 def test_no_text(tmp_path: Path, text: str) -> None:
     path = tmp_path / "corpus.txt"
     path.write_text(text)
-    with pytest.raises(CorpusError):
+    with pytest.raises(CorpusError, match=r"/corpus\.txt: expected text, got (only empty|nothing but blank)"):
         examine_corpus([path])
+
+
+def test_several_files_without_text(tmp_path: Path) -> None:
+    paths = [write(tmp_path / name, "\n\n") for name in "abc"]
+    with pytest.raises(CorpusError, match="/a and 2 more: expected text"):
+        examine_corpus(paths)
 
 
 def test_refusals(tmp_path: Path) -> None:

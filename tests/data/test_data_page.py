@@ -25,7 +25,7 @@ def test_the_program_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     names: dict[str, object] = {}
     exec(program, names)
     assert names["batch"].masked_positions.size  # type: ignore[attr-defined]
-    assert names["rank_1_of_2"].input_ids.shape == (128, 128)  # type: ignore[attr-defined]
+    assert names["part"].input_ids.shape == (128, 128)  # type: ignore[attr-defined]
 
 
 def test_links_lead_somewhere() -> None:

@@ -137,7 +137,7 @@ def test_names_that_are_not_utf8(tmp_path: Path, vocabulary: Path) -> None:
     assert contents(folder / "s") == expected(*corpus)
     assert summary.warnings[0].endswith("caf\\udce9/y:1")
     assert json.loads(json.dumps(summary.as_json(), ensure_ascii=False).encode())["output"].endswith(
-        "caf\\xe9/s"
+        "caf\\udce9/s"
     )
 
 

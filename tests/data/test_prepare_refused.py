@@ -48,7 +48,7 @@ BAD_TEXT: dict[str, tuple[bytes, str]] = {
     "gzip cut short": (gzip.compress(random_text(20).encode())[:-9], "cut short"),
     "bomb": (gzip.compress((b" " * 1023 + b"\n") * (70 << 10), 9), "200-fold"),
     "nothing": (b"", "only empty files"),
-    "blank": (b"\n \n\t\n", "nothing but blank lines"),
+    "blank": (b"\n \n\t\n", r"/x: expected text, got nothing but blank lines"),
 }
 
 
@@ -87,7 +87,7 @@ def test_the_parts_of_text_without_pairs_are_those_of_masked_lm(
     with pytest.raises(CorpusError, match=message) as caught:
         prepare([path], **options)
     assert caught.value.exit_code == 2
-    assert caught.value.message.startswith("the corpus: expected ")
+    assert caught.value.message.startswith(f"{path}: expected ")
     assert caught.value.message.endswith(", then repeat; or --mlm-only for masked LM alone)")
     assert len(caught.value.message) <= 300
     assert sorted(p.name for p in tmp_path.iterdir()) == ["s.partial", "x"]

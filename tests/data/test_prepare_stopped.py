@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gzip
 import multiprocessing
 import os
 import random
@@ -15,11 +16,12 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from itertools import chain, repeat
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 from small_corpora import TOKENIZER, Watch, contents, expected, random_text, tree, write
 
+from bertwright.corpus import streams
 from bertwright.data import parts, versions
 from bertwright.data import prepare as prepare_module
 from bertwright.data.prepare import prepare
@@ -141,6 +143,25 @@ def test_finished_parts_outlive_any_failure(
             prepare(corpus, vocabulary=vocabulary, output=tmp_path / "s", workers=1, progress=watch)
     assert watch.said == ["3 parts are finished and kept in s.partial: the same command goes on from there"]
     assert prepare(corpus, vocabulary=vocabulary, output=tmp_path / "s", workers=1).reused_parts == 3
+
+
+def test_finished_parts_outlive_a_disk_that_fails_at_the_text(
+    tmp_path: Path, vocabulary: Path, small_parts: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    corpus = [tmp_path / "a.gz"]
+    corpus[0].write_bytes(gzip.compress(random_text(300).encode()))
+    options: dict[str, Any] = {"vocabulary": vocabulary, "output": tmp_path / "s", "workers": 1}
+    blocks = streams._DECOMPRESSORS["gzip"]
+
+    def failing(raw: IO[bytes]) -> Iterator[bytes]:
+        yield next(blocks(raw))[:80_000]
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with monkeypatch.context() as patch:
+        patch.setitem(streams._DECOMPRESSORS, "gzip", failing)
+        with pytest.raises(DiskError, match=r"a\.gz: cannot read: EIO"):
+            prepare(corpus, **options)
+    assert prepare(corpus, **options).reused_parts >= 2
 
 
 def test_going_on_needs_room_for_the_rest_alone(

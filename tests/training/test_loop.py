@@ -4,18 +4,30 @@ from __future__ import annotations
 
 import os
 import signal
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
+import torch
 from torch import Tensor, nn
 from training import toy_run
 from training.toy_run import Part, Toy, records
 
-from bertwright.errors import DiskError, Interrupted, NonFiniteError, OutputExistsError, RankError
+from bertwright.errors import (
+    DiskError,
+    Interrupted,
+    NonFiniteError,
+    OutputExistsError,
+    RankError,
+    ResumeError,
+)
 from bertwright.training import loop
+from bertwright.training.checkpoint_store import Checkpoint, CheckpointStore
 from bertwright.training.finite import Unchecked
+from bertwright.training.loop_state import LoopState
 from bertwright.training.parts import StepLoss
 from bertwright.training.ranks import Ranks
 from bertwright.training.stopping import SLOW_SECONDS
@@ -165,6 +177,50 @@ def test_what_latest_valid_passes_over_is_out_of_the_way(tmp_path: Path) -> None
     run.run()
     names = sorted(path.name for path in (tmp_path / "checkpoints").iterdir())
     assert names == [".damaged-step-12", "step-12", "step-16"]
+
+
+def _without(values: dict[str, Any], name: str) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if key != name}
+
+
+def _with_state(checkpoint: Checkpoint, **changes: Any) -> Checkpoint:
+    return replace(checkpoint, state={**checkpoint.state, **changes})
+
+
+OTHERWISE: dict[str, Callable[[Checkpoint], Checkpoint]] = {
+    **{
+        f"no {field.name}": lambda c, name=field.name: replace(c, state=_without(c.state, name))
+        for field in fields(LoopState)
+    },
+    "no tokens in the window": lambda c: _with_state(c, window=_without(c.state["window"], "tokens")),
+    "a word for a number": lambda c: _with_state(c, tokens="many"),
+    "no pair": lambda c: _with_state(c, evaluated=[1]),
+    "exp_avg/else": lambda c: replace(c, moments={**c.moments, "exp_avg/else": torch.zeros(2)}),
+    "exp_avg/0.bias": lambda c: replace(c, moments=_without(c.moments, "exp_avg/0.bias")),
+    "0.bias": lambda c: replace(c, weights=_without(c.weights, "0.bias")),
+}
+
+
+@pytest.mark.parametrize("what", OTHERWISE)
+def test_a_sound_checkpoint_of_something_else(what: str, tmp_path: Path) -> None:
+    """Whoever made it sealed it: it is refused by what is in it, before anything of the model is changed."""
+    Toy(tmp_path, steps=8).start().run()
+    store = CheckpointStore(tmp_path / "checkpoints", facts={"data": "toy"})
+    saved = store.load()
+    assert saved is not None
+    store.save(OTHERWISE[what](saved))
+    run = Toy(tmp_path, steps=12).start()
+    before = {name: value.clone() for name, value in run.model.state_dict().items()}
+    with pytest.raises(ResumeError, match=rf"step-8.*(state of such a run|{what})"):
+        run.resume()
+    assert all(torch.equal(value, before[name]) for name, value in run.model.state_dict().items())
+    assert run.step == 0 and not run.optimizer.state
+
+
+def test_a_run_by_the_clock_does_not_go_on_from_steps(tmp_path: Path) -> None:
+    Toy(tmp_path, steps=8).start().run()
+    with pytest.raises(ResumeError, match=r'state\.json: expected the state of such a run, got "no seconds"'):
+        Toy(tmp_path, budget=100.0).start("latest")
 
 
 def test_an_evaluation_can_end_the_run(tmp_path: Path) -> None:

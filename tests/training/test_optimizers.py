@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
 
+from bertwright.errors import ResumeError
 from bertwright.model.config import BertConfig
 from bertwright.model.pretraining_model import BertForPreTraining
 from bertwright.training.adamw import AdamW
+from bertwright.training.choices import OptimizerName
 from bertwright.training.gradients import Gradients
 from bertwright.training.optimizer import Optimizer
-from bertwright.training.optimizers import build_optimizer, named_state, parameter_groups, restore_state
+from bertwright.training.optimizers import (
+    build_optimizer,
+    named_state,
+    parameter_groups,
+    require_moments,
+    restore_state,
+)
 from bertwright.training.ranks import Ranks
 
 
@@ -100,13 +109,25 @@ def test_a_step_that_is_scaled_or_skipped_on_the_device() -> None:
     assert first.state[one]["step"].item() == 1
 
 
-def test_restoring_what_does_not_fit() -> None:
+@pytest.mark.parametrize("name", ["adamw", "bert-adam"])
+def test_moments_that_do_not_fit_are_named(name: OptimizerName) -> None:
     model = _bert()
-    optimizer = build_optimizer(model)
-    with pytest.raises(KeyError):
-        restore_state(model, optimizer, {"exp_avg/nothing": torch.zeros(1)})
-    with pytest.raises(ValueError, match="shape"):
-        restore_state(model, optimizer, {"exp_avg/masked_language_head.bias": torch.zeros(3)})
+    optimizer = build_optimizer(model, name)
+    _steps(optimizer, model, 1)
+    fitting = named_state(model, optimizer)
+    require_moments(model, optimizer, fitting, Path("moments"))
+    require_moments(model, optimizer, {}, Path("moments"))  # as before the first update
+    bias = "masked_language_head.bias"
+    unused = {key: value for key, value in fitting.items() if not key.endswith(f"/{bias}")}
+    require_moments(model, optimizer, unused, Path("moments"))  # as of a parameter that had no gradient
+    for wrong, named in (
+        ({**fitting, "exp_avg/nothing": torch.zeros(1)}, "exp_avg/nothing"),
+        ({**fitting, f"exp_avg_max/{bias}": torch.zeros(1)}, f"exp_avg_max/{bias}"),
+        ({**fitting, f"exp_avg/{bias}": torch.zeros(3)}, f"exp_avg/{bias}"),
+        ({key: value for key, value in fitting.items() if key != f"exp_avg/{bias}"}, f"exp_avg/{bias}"),
+    ):
+        with pytest.raises(ResumeError, match=f'moments: expected the moments.*differences in {named}"$'):
+            require_moments(model, optimizer, wrong, Path("moments"))
 
 
 def test_the_global_norm_by_hand() -> None:

@@ -26,13 +26,17 @@ from bertwright.corpus.documents import (
 from bertwright.corpus.files import Corpus, CorpusFile, find_corpus
 from bertwright.corpus.lines import MAX_LINE_BYTES, decoded_lines, line_too_long
 from bertwright.corpus.parquet_text import open_table
-from bertwright.corpus.streams import ByteStream
+from bertwright.corpus.streams import ByteStream, reading
 from bertwright.errors import RunError, shown_path
 
-_BLANK_LINE = re.compile(rb"\n[ \t\r]*\n")
+_BLANK_LINE = re.compile(
+    # what ``str.isspace`` is true of, as UTF-8; possessive, as a line of it may be as long as a block
+    rb"\n(?:[ \t\r\x0b\x0c\x1c-\x1f]++|\xc2[\x85\xa0]|\xe1\x9a\x80|\xe2\x80[\x80-\x8a\xa8\xa9\xaf]|"
+    rb"\xe2\x81\x9f|\xe3\x80\x80)*+\n"
+)
 _LINE = re.compile(rb"\n")
 _CHUNK_BYTES = 16 << 20
-_OVERLAP = 64  # bytes of the previous block in which a blank line may begin
+_OVERLAP = 1024  # bytes of the previous block in which a blank line may begin
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,7 @@ def split_work(
     Raises:
         CorpusError: damaged archives, a line that is too long, a document over 128 MiB.
         RunError: a file vanished.
+        DiskError: a file cannot be read.
     """
     held: list[Piece] = []
     size = stored = 0
@@ -94,6 +99,7 @@ def read_chunk(chunk: Chunk) -> Iterator[Document]:
     Raises:
         CorpusError: what is wrong with the text, with file and line.
         RunError: a file vanished or changed since it was found.
+        DiskError: it cannot be read.
     """
     for piece in chunk.pieces:
         yield from _documents(piece)
@@ -224,9 +230,7 @@ def _blocks(piece: Piece) -> Iterator[bytes]:
 
 
 def _refuse_changed(file: CorpusFile) -> None:
-    try:
+    with reading(file.path):
         status = file.path.stat()
-    except OSError as problem:
-        raise RunError(f"{shown_path(file.path)}: vanished while it was read: {problem.strerror}") from None
     if (status.st_size, status.st_mtime_ns) != (file.stored_bytes, file.modified_ns):
         raise RunError(f"{shown_path(file.path)}: changed while it was read (start again)")

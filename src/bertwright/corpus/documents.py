@@ -112,8 +112,7 @@ def documents_of_parquet(path: Path, groups: range, text_field: str) -> Iterator
     with open_table(path) as table:
         _require_column(path, table.schema_arrow.names, text_field, None)
         for number, text in texts_of(path, table, groups, text_field):
-            if text is not None:
-                yield from _of_text(path, text, number, text_field)
+            yield from _of_text(path, text, number, text_field)
 
 
 def _of_text(path: Path, text: Any, line: int, field: str) -> Iterator[Document]:

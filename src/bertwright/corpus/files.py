@@ -54,6 +54,12 @@ class Corpus:
     warnings: tuple[str, ...] = ()
 
     @property
+    def name(self) -> str:
+        """Its first file and the number of the others, for a message."""
+        more = f" and {len(self.files) - 1:,} more" if len(self.files) > 1 else ""
+        return f"{shown_path(self.files[0].path)}{more}"
+
+    @property
     def stored_bytes(self) -> int:
         """Bytes of all files as they are stored."""
         return sum(file.stored_bytes for file in self.files)

@@ -21,6 +21,7 @@ def open_table(path: Path) -> Iterator[Any]:
     Raises:
         CorpusError: no sound Parquet file.
         RunError: it vanished.
+        DiskError: the file system refused.
     """
     from pyarrow import ArrowException, parquet
 

@@ -12,13 +12,15 @@ from pathlib import Path
 from typing import IO
 
 from bertwright.corpus.formats import Compression
-from bertwright.errors import CorpusError, RunError, shown_path
+from bertwright.errors import CorpusError, DiskError, RunError, shown_path
 
 BLOCK_BYTES = 1 << 20
 MAX_RATIO = 200
 """Text rarely shrinks to a twentieth; what shrinks to a two-hundredth is a bomb."""
 RATIO_FREE_BYTES = 64 << 20
 """So much may come out of any archive before its ratio is looked at."""
+
+_CUT_SHORT = "runcated"  # as pyarrow says it ("Truncated compressed stream"); the others raise EOFError
 
 
 class ByteStream:
@@ -27,6 +29,7 @@ class ByteStream:
     Raises (while reading):
         CorpusError: the archive is damaged, cut short, or grows beyond :data:`MAX_RATIO`.
         RunError: the file vanished since it was found.
+        DiskError: the file system refused: the text may be sound.
     """
 
     def __init__(self, path: Path, compression: Compression = "none") -> None:
@@ -69,7 +72,9 @@ class ByteStream:
         except EOFError:
             raise self._cut(raw) from None
         except (gzip.BadGzipFile, lzma.LZMAError, zlib.error, OSError) as problem:
-            if "runcated" in str(problem):
+            if is_of_the_disk(problem):
+                raise  # :func:`open_found` tells of it
+            if _CUT_SHORT in str(problem):
                 raise self._cut(raw) from None
             raise CorpusError.at(
                 self.path, f"sound {kind} data", hint=f"damaged near byte {raw.tell():,}: {problem}"
@@ -93,16 +98,36 @@ def open_found(path: Path) -> Iterator[IO[bytes]]:
     """``path`` open for reading; it was there when the corpus was looked through.
 
     Raises:
-        RunError: it is not there any more, or cannot be read.
+        RunError: it is not there any more.
+        DiskError: it cannot be opened, or not be read on: told of the block, too.
+    """
+    with reading(path), path.open("rb") as file:
+        yield file
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Turn what the file system says of ``path``, which was found, into an error of the run.
+
+    Raises:
+        RunError: it is not there any more.
+        DiskError: anything else.
     """
     try:
-        file = path.open("rb")
-    except OSError as problem:
+        yield
+    except FileNotFoundError as problem:
         raise RunError(
             f"{shown_path(path)}: vanished while the corpus was read: {problem.strerror}"
         ) from None
-    with file:
-        yield file
+    except OSError as problem:
+        if not is_of_the_disk(problem):
+            raise
+        raise DiskError.of(path, problem, doing="read") from problem
+
+
+def is_of_the_disk(problem: Exception) -> bool:
+    """Whether the file system refused, which says nothing about the text; decompressors give no number."""
+    return isinstance(problem, OSError) and problem.errno is not None
 
 
 def _range(raw: IO[bytes], start: int, stop: int | None) -> Iterator[bytes]:

@@ -79,21 +79,21 @@ class PretrainingBatches:
         self._starts_word = vocabulary.starts_word
         self._epochs = EpochPlans(store, PairRule.of(settings), seed, phase)
         if settings.sentence_order and int(np.diff(store.sentence_offsets[store.document_offsets]).max()) < 2:
-            raise StoreError("the store gives no instances: every document is a single token")
+            raise StoreError(
+                f"{store.name}: expected documents of at least two tokens, to put in order, got nothing but "
+                "single ones (--objective mlm takes them)"
+            )
 
     def instances_in_epoch(self, epoch: int) -> int:
         """How many instances ``epoch`` has."""
         return self._epochs.count(epoch)
 
-    def batch(self, step: int, start: int = 0, stop: int | None = None) -> PretrainingBatch:
-        """The global batch of ``step`` (from 0).
-
-        With ``start`` and ``stop`` only these rows are made, equal to ``batch(step).rows(start, stop)``.
-        """
+    def batch(self, step: int) -> PretrainingBatch:
+        """The global batch of ``step`` (from 0)."""
         if step < 0:
             raise ValueError(f"step: expected at least 0, got {step}")
         first = step * self.batch_size
-        return self._assemble(self._rows(first, first + self.batch_size), start, stop)
+        return self._assemble(self._rows(first, first + self.batch_size))
 
     def num_tokens(self, step: int) -> int:
         """What :attr:`PretrainingBatch.num_tokens` of the batch of ``step`` is, without making it."""
@@ -108,7 +108,7 @@ class PretrainingBatches:
         """All instances of ``epoch`` once; the last batch may be smaller."""
         begin, end = self._epochs.start(epoch), self._epochs.start(epoch + 1)
         for first in range(begin, end, self.batch_size):
-            yield self._assemble(self._rows(first, min(first + self.batch_size, end)), 0, None)
+            yield self._assemble(self._rows(first, min(first + self.batch_size, end)))
 
     def _rows(self, first: int, last: int) -> Rows:
         """The truncated instances at places ``[first, last)`` of the endless row."""
@@ -130,12 +130,10 @@ class PretrainingBatches:
         columns = (column[place : place + count].astype(np.int64) for column in self._epochs.plan(epoch))
         return Rows._make((*columns, *keys, np.arange(place, place + count, dtype=np.uint64)))
 
-    def _assemble(self, rows: Rows, start: int, stop: int | None) -> PretrainingBatch:
+    def _assemble(self, rows: Rows) -> PretrainingBatch:
         paired = self.settings.paired
         lengths = rows.a_length + rows.b_length + self._specials
         columns = min(-(-int(lengths.max()) // _ALIGNMENT) * _ALIGNMENT, self.settings.max_length)
-        wanted = slice(start, stop)
-        rows, lengths = Rows._make(column[wanted] for column in rows), lengths[wanted]
         input_ids = self._read_tokens(rows, lengths, columns)
         place = np.arange(columns)
         attention_mask = place < lengths[:, None]

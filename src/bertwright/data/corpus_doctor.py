@@ -167,7 +167,7 @@ def _survey(corpus: Corpus, workers: int, watch: Progress) -> CorpusSurvey:
         watch.advance(sizes[number], note=f"{survey.documents:,} documents")
     watch.finish()
     if not survey.documents:
-        raise CorpusError("the corpus: expected text, got nothing but blank lines")
+        raise CorpusError(f"{corpus.name}: expected text, got nothing but blank lines")
     return survey
 
 

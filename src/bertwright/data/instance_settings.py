@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 from pydantic import Field, model_validator
 
@@ -36,10 +37,8 @@ class InstanceSettings(Settings):
 
     @model_validator(mode="after")
     def _consistent(self) -> InstanceSettings:
-        if self.mask_share + self.random_share > 1:
-            raise ValueError(
-                f"mask_share + random_share: expected at most 1, got {self.mask_share + self.random_share:g}"
-            )
+        for problem in more_than_all(self.mask_share, self.random_share):
+            raise ValueError(problem)
         if self.sentence_order and self.next_sentence:
             raise ValueError(
                 "sentence_order: needs next_sentence = false, since an instance has one pair label"
@@ -68,3 +67,9 @@ class InstanceSettings(Settings):
             return [max(0, n - 1) for n in range(self.max_length + 1)]
         most = self.max_predictions or math.ceil(self.max_length * self.masked_lm_probability)
         return [min(most, max(1, round(n * self.masked_lm_probability))) for n in range(self.max_length + 1)]
+
+
+def more_than_all(mask_share: float, random_share: float) -> Iterator[str]:
+    """What to say where the two shares come to more than all of the chosen tokens."""
+    if mask_share + random_share > 1:
+        yield f"mask_share + random_share: expected at most 1, got {mask_share + random_share:g}"

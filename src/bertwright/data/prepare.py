@@ -23,7 +23,7 @@ from bertwright.data.sentences import check_language
 from bertwright.data.store import KIND, TokenStore
 from bertwright.data.store_survey import has_joined
 from bertwright.data.versions import Versions
-from bertwright.errors import CorpusError, UsageError, shown_path
+from bertwright.errors import CorpusError, UsageError, encodable, shown_path
 from bertwright.execution.engine import Engine, Need
 from bertwright.execution.local import Local, default_workers
 from bertwright.progress import Progress, Silent
@@ -56,7 +56,7 @@ class PrepareSummary:
             **{name: counts[name] for name in ("documents", "sentences", "tokens", "bytes")},
             "shards": self.shards,
             "seconds": round(self.seconds, 3),
-            "output": os.fsencode(self.output).decode("utf-8", "backslashreplace"),
+            "output": encodable(str(self.output)),
             "unknown_tokens": self.counts.unknown_tokens,
             "cut_sentences": self.counts.cut_sentences,
             "reused_parts": self.reused_parts,
@@ -134,7 +134,8 @@ def prepare(
         counts = Counts.total(part.counts for part in parts)
         if not counts.tokens:
             job.folder.discard()
-            raise CorpusError("the corpus: expected text, got nothing but blank lines and control characters")
+            got = "nothing but blank lines and control characters"
+            raise CorpusError(f"{found.name}: expected text, got {got}")
         if not masked_lm_only:
             job.require_pairs(counts)
         with _telling_what_stays(job.folder, watch):
@@ -206,7 +207,7 @@ class _Job:
             problem, remedy = found
             self.folder.tie_to("corpus")
             hint = f"{remedy}, then repeat; or --mlm-only for masked LM alone"
-            raise CorpusError(f"the corpus: {problem} ({hint})")
+            raise CorpusError(f"{self._corpus.name}: {problem} ({hint})")
 
     def warnings(self) -> Iterator[str]:
         """What to say of the finished store."""

@@ -97,43 +97,19 @@ class SegmentBuilder:
             pieces = -(-lengths // MAX_SENTENCE_TOKENS)  # 0 of an empty sentence: it vanishes
             sentences = _sums(pieces, self._sentences_of)
             present = np.flatnonzero(sentences)
+            words = np.concatenate(self._begins) if self._segmenter else None
+            begins = self._starts_word[ids] if words is None else words
             segment = Segment(
                 ids,
-                self._sentence_offsets(ids, lengths, pieces),
+                _sentence_offsets(begins, lengths, pieces),
                 cumulated(sentences[present].tolist()),
-                packed(np.concatenate(self._begins)) if self._segmenter else None,
+                None if words is None else packed(words),
             )
             self._count(segment, [self._places[number] for number in present.tolist()])
             self.counts.cut_sentences += int((pieces > 1).sum())
             yield segment
         self._ids, self._lengths, self._sentences_of, self._places, self._tokens = [], [], [], [], 0
         self._begins = []
-
-    def _sentence_offsets(
-        self, ids: npt.NDArray[Any], lengths: npt.NDArray[np.int64], pieces: npt.NDArray[np.int64]
-    ) -> Offsets:
-        ends = np.cumsum(lengths)
-        bounds = ends[lengths > 0]
-        cuts = [
-            self._cuts(ids, int(ends[number] - lengths[number]), int(ends[number]), int(pieces[number]))
-            for number in np.flatnonzero(pieces > 1)
-        ]
-        return np.sort(np.concatenate([np.zeros(1, dtype=np.int64), bounds, *cuts]))
-
-    def _cuts(self, ids: npt.NDArray[Any], start: int, stop: int, pieces: int) -> npt.NDArray[np.int64]:
-        """Where a long sentence is cut: into equal parts, but before a word where one begins near enough."""
-        cuts = []
-        for left in range(pieces - 1, 0, -1):
-            # What follows must fit into the parts that are left; what precedes, into one.
-            earliest = max(start + 1, stop - left * MAX_SENTENCE_TOKENS)
-            latest = min(start + MAX_SENTENCE_TOKENS, stop - left)
-            wished = min(max(start + -(-(stop - start) // (left + 1)), earliest), latest)
-            begins = np.flatnonzero(self._starts_word[ids[earliest : latest + 1]]) + earliest
-            if len(begins):
-                wished = int(begins[np.abs(begins - wished).argmin()])
-            cuts.append(wished)
-            start = wished
-        return np.array(cuts, dtype=np.int64)
 
     def _count(self, segment: Segment, places: list[tuple[str, int]]) -> None:
         counts, offsets = self.counts, segment.document_offsets
@@ -150,6 +126,41 @@ class SegmentBuilder:
             f"{shown_path(places[number][0])}:{places[number][1]}" for number in all_unknown[:3].tolist()
         ]
         counts.unknown_at = (counts.unknown_at + shown)[:3]
+
+
+def _sentence_offsets(
+    begins: npt.NDArray[np.bool_], lengths: npt.NDArray[np.int64], pieces: npt.NDArray[np.int64]
+) -> Offsets:
+    """Where the sentences begin, and the last one ends.
+
+    Args:
+        begins: whether a word begins, of each token.
+        lengths: of the sentences, in tokens.
+        pieces: into how many parts each is cut.
+    """
+    ends = np.cumsum(lengths)
+    bounds = ends[lengths > 0]
+    cuts = [
+        _cuts(begins, int(ends[number] - lengths[number]), int(ends[number]), int(pieces[number]))
+        for number in np.flatnonzero(pieces > 1)
+    ]
+    return np.sort(np.concatenate([np.zeros(1, dtype=np.int64), bounds, *cuts]))
+
+
+def _cuts(begins: npt.NDArray[np.bool_], start: int, stop: int, pieces: int) -> npt.NDArray[np.int64]:
+    """Where a long sentence is cut: into equal parts, but before a word where one begins near enough."""
+    cuts = []
+    for left in range(pieces - 1, 0, -1):
+        # What follows must fit into the parts that are left; what precedes, into one.
+        earliest = max(start + 1, stop - left * MAX_SENTENCE_TOKENS)
+        latest = min(start + MAX_SENTENCE_TOKENS, stop - left)
+        wished = min(max(start + -(-(stop - start) // (left + 1)), earliest), latest)
+        words = np.flatnonzero(begins[earliest : latest + 1]) + earliest
+        if len(words):
+            wished = int(words[np.abs(words - wished).argmin()])
+        cuts.append(wished)
+        start = wished
+    return np.array(cuts, dtype=np.int64)
 
 
 def _sums(values: npt.NDArray[np.int64], lengths: list[int]) -> npt.NDArray[np.int64]:

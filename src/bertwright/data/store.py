@@ -120,6 +120,11 @@ class TokenStore:
         )
         return cls(TokenAxis.whole([segment]), vocab_size, _digest_of(segment, vocab_size))
 
+    @property
+    def name(self) -> str:
+        """Its path, for a message."""
+        return shown_path(self.manifest.path) if self.manifest else "the store"
+
     # -- size ------------------------------------------------------------------------------------------------
 
     @property

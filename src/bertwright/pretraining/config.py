@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from bertwright.config.settings import Settings
-from bertwright.data.instance_settings import InstanceSettings
+from bertwright.data.instance_settings import InstanceSettings, more_than_all
 from bertwright.data.objectives import (
     LEFT_TO_RIGHT,
     NEXT_SENTENCE,
@@ -224,9 +224,7 @@ class PretrainingSettings(Settings):
                 f"long_sequence_length: expected at least sequence_length {self.sequence_length}, "
                 f"got {self.long_sequence_length} (or long_share=0 for a single phase)"
             )
-        if self.mask_share + self.random_share > 1:
-            total = self.mask_share + self.random_share
-            yield f"mask_share + random_share: expected at most 1, got {total:g}"
+        yield from more_than_all(self.mask_share, self.random_share)
         if self.recurrent and self.shard:
             yield "shard: expected false with bilm, whose layers cannot be shared out"
         for names, reason in meaningless(self.objective):

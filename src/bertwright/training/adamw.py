@@ -26,6 +26,7 @@ class AdamW(Optimizer):
     """
 
     fused: ClassVar[bool] = True
+    remembers: ClassVar[tuple[str, ...]] = ("step", *Optimizer.remembers)
 
     def _begin(self, parameter: Tensor) -> dict[str, Tensor]:
         step = torch.zeros((), dtype=torch.float32, device=parameter.device)

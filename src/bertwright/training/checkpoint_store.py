@@ -30,6 +30,8 @@ ResumeMode = Literal["latest", "latest-valid"]
 _UNUSABLE = (InputError, DiskError)
 """What a damaged checkpoint is told by, and one on a bad place of the disk."""
 
+_ANEW = "--overwrite begins anew"
+
 _NAME = re.compile(r"step-(\d{1,12})")
 _ASIDE = re.compile(r"\.damaged-step-\d{1,12}(-\d+)?")
 _DEBRIS = re.compile(r"\.(purge|tmp|old)-step-\d{1,12}(-\d+)?")
@@ -81,7 +83,7 @@ class CheckpointStore:
         self.finish_purges()
         tensors = {**checkpoint.weights, **checkpoint.moments}
         needed = sum(t.numel() * t.element_size() for t in tensors.values())
-        target = self.folder / f"step-{checkpoint.step}"
+        target = self.path(checkpoint.step)
         with NewDirectory(target, kind=KIND, overwrite=True, needed_bytes=needed) as new:
             write_tensors(new, WEIGHTS, checkpoint.weights, {})
             write_tensors(new, MOMENTS, checkpoint.moments, {})
@@ -100,7 +102,7 @@ class CheckpointStore:
             if step > newest:
                 continue
             with suppress(*_UNUSABLE):
-                sound.append(read_manifest(self.folder / f"step-{step}", KIND))
+                sound.append(read_manifest(self.path(step), KIND))
         for manifest in reversed(sound[self._keep :]):
             doomed = self.folder / f".purge-{manifest.path.name}"
             with suppress(OSError):  # one that cannot be removed now is removed at the next save
@@ -125,7 +127,7 @@ class CheckpointStore:
             DiskError: the file system refused.
         """
         for later in (other for other in self.steps() if other > step):
-            path = self.folder / f"step-{later}"
+            path = self.path(later)
             aside = self.folder / f".damaged-step-{later}"
             for number in itertools.count(2):
                 if not os.path.lexists(aside):
@@ -135,6 +137,10 @@ class CheckpointStore:
                 path.rename(aside)
             except OSError as problem:
                 raise DiskError.of(path, problem, doing="rename") from problem
+
+    def path(self, step: int) -> Path:
+        """Where the checkpoint of ``step`` lies."""
+        return self.folder / f"step-{step}"
 
     # -- reading ---------------------------------------------------------------
 
@@ -173,12 +179,13 @@ class CheckpointStore:
             self._require_same(step, facts)  # sound, but perhaps another run's: that is not passed over
             return checkpoint
         if steps:
-            raise ResumeError(f"{shown_path(self.folder)}: none of {len(steps)} checkpoints is sound")
+            where = shown_path(self.folder)
+            raise ResumeError(f"{where}: none of {len(steps)} checkpoints is sound ({_ANEW})")
         return None
 
     def _read(self, step: int) -> tuple[Checkpoint, dict[str, Any]]:
         """A checkpoint, found to be sound, and the facts it was made with."""
-        folder = self.folder / f"step-{step}"
+        folder = self.path(step)
         manifest = _verified(folder)
         if manifest.fields.get("step") != step:
             raise ResumeError.at(
@@ -196,9 +203,9 @@ class CheckpointStore:
         for step in sorted(self.steps(), reverse=True):
             if step < damaged:
                 with suppress(*_UNUSABLE):
-                    _verified(self.folder / f"step-{step}")
+                    _verified(self.path(step))
                     return f"step {step} is sound: give --resume latest-valid to go on from there"
-        return "no older checkpoint is sound"
+        return f"no older checkpoint is sound ({_ANEW})"
 
     def _require_same(self, step: int, stored: Mapping[str, Any]) -> None:
         wanted = self._facts
@@ -206,7 +213,7 @@ class CheckpointStore:
             f"{n}: {stored.get(n)} -> {wanted[n]}" for n in sorted(wanted) if stored.get(n) != wanted[n]
         ]
         if changed:
-            where = shown_path(self.folder / f"step-{step}")
+            where = shown_path(self.path(step))
             raise ResumeError(f"{where}: was made with something else: {'; '.join(changed)}")
 
 

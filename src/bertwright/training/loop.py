@@ -11,6 +11,7 @@ import math
 import time
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any, Generic, NoReturn, cast
 
 import torch
@@ -23,10 +24,11 @@ from bertwright.training.checkpoint_store import Checkpoint, CheckpointStore, Re
 from bertwright.training.finite import Unchecked, require_finite
 from bertwright.training.gradients import gradients_of
 from bertwright.training.loop_settings import LoopSettings
+from bertwright.training.loop_state import LoopState, fitting
 from bertwright.training.machine import matmul_peak
 from bertwright.training.metrics_log import MetricsLog
 from bertwright.training.optimizer import Optimizer
-from bertwright.training.optimizers import named_state, restore_state
+from bertwright.training.optimizers import named_state, require_moments, restore_state
 from bertwright.training.pace import Moment, Pace
 from bertwright.training.parts import Carried, GlobalBatch, Part, StepLoss
 from bertwright.training.precision import autocast
@@ -344,33 +346,28 @@ class Loop(Generic[Part]):
         weights = to_cpu(self.model.state_dict(), keep=first)
         moments = to_cpu(named_state(self.model, self.optimizer), keep=first)
         if first:
-            checkpoints.save(Checkpoint(self.step, weights, moments, self._state()))
+            checkpoints.save(Checkpoint(self.step, weights, moments, self._state().to_dict()))
 
-    def _state(self) -> dict[str, Any]:
-        """What a checkpoint holds besides tensors."""
-        lines = 0
-        if self._log is not None:
-            self._log.sync()
-            lines = self._log.lines
-        return {
-            "step": self.step,
-            "tokens": self.tokens,
-            "seconds": self.seconds,
-            "busy_seconds": self.busy_seconds,
-            "pace": self.pace.state(),
-            "window": self._window.state(),
-            "log_lines": lines,
-            "share": self._share,
-            "evaluated": list(self._evaluated),
-            "last_evaluation": self.last_evaluation,
-            "carried": None if self._carried is None else self._carried.state(),
-        }
+    def _state(self) -> LoopState:
+        return LoopState(
+            step=self.step,
+            tokens=self.tokens,
+            seconds=self.seconds,
+            busy_seconds=self.busy_seconds,
+            pace=self.pace.state(),
+            window=self._window.state(),
+            log_lines=0 if self._log is None else self._log.sync(),
+            share=self._share,
+            evaluated=self._evaluated,
+            last_evaluation=self.last_evaluation,
+            carried=None if self._carried is None else self._carried.state(),
+        )
 
     def resume(self, mode: ResumeMode = "latest") -> bool:
         """Go on from the newest checkpoint; False if there is none and the run begins anew.
 
         Raises:
-            ResumeError, DigestError: see :meth:`CheckpointStore.load`.
+            ResumeError, DigestError: see :meth:`CheckpointStore.load`; or it is of another model or loop.
         """
         if self._checkpoints is None:
             return False
@@ -379,21 +376,24 @@ class Loop(Generic[Part]):
             if self._log is not None:
                 self._log.keep(0)
             return False
-        state = checkpoint.state
-        load_weights(self.model, checkpoint.weights, self._checkpoints.folder)
-        restore_state(self.model, self.optimizer, checkpoint.moments)
+        self._restore(checkpoint, self._checkpoints.path(checkpoint.step))
         if mode == "latest-valid" and self._ranks.all_well(True) and self._ranks.first:
             self._checkpoints.set_aside_after(checkpoint.step)  # now that no rank looks at them any more
-        self.step = self._saved_step = self.resumed_at = checkpoint.step
-        self.tokens, self.seconds = int(state["tokens"]), float(state["seconds"])
-        self.busy_seconds = float(state["busy_seconds"])
-        self.pace.restore(state["pace"])
-        self._window.restore(state["window"], self._device)
-        self._share = float(state["share"])
-        self._evaluated = (int(state["evaluated"][0]), bool(state["evaluated"][1]))
-        self.last_evaluation = dict(state["last_evaluation"])
-        if self._carried is not None:
-            self._carried.restore(state["carried"])
-        if self._log is not None:
-            self._log.keep(int(state["log_lines"]))
         return True
+
+    def _restore(self, checkpoint: Checkpoint, path: Path) -> None:
+        state = LoopState.read(checkpoint.state, path)
+        with fitting(path):
+            self.pace.restore(state.pace)
+            self._window.restore(state.window, self._device)
+        require_moments(self.model, self.optimizer, checkpoint.moments, path)
+        load_weights(self.model, checkpoint.weights, path)
+        restore_state(self.model, self.optimizer, checkpoint.moments)
+        self.step = self._saved_step = self.resumed_at = checkpoint.step
+        self.tokens, self.seconds, self.busy_seconds = state.tokens, state.seconds, state.busy_seconds
+        self._share, self._evaluated = state.share, state.evaluated
+        self.last_evaluation = state.last_evaluation
+        if self._carried is not None:
+            self._carried.restore(state.carried or {})
+        if self._log is not None:
+            self._log.keep(state.log_lines)

@@ -46,9 +46,10 @@ class MetricsLog:
                 if name not in ("step", "kind") and isinstance(value, (int, float)):
                     board.add_scalar(f"{record['kind']}/{name}", value, record["step"])
 
-    def sync(self) -> None:
-        """Make what was written survive a power cut."""
+    def sync(self) -> int:
+        """Make what was written survive a power cut; the number of records, as :attr:`lines`."""
         self._file.sync()
+        return self._lines
 
     def close(self) -> None:
         """Sync and close."""

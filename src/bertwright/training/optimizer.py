@@ -28,6 +28,9 @@ class Optimizer(ABC):
     fused: ClassVar[bool] = False
     """Whether a step can be scaled, or skipped, by tensors on the device (``grad_scale``, ``found_inf``)."""
 
+    remembers: ClassVar[tuple[str, ...]] = ("exp_avg", "exp_avg_sq")
+    """Names of the tensors that are kept of each parameter; all but ``step`` are as large as it."""
+
     def __init__(
         self,
         groups: Iterable[dict[str, Any]],
@@ -55,7 +58,7 @@ class Optimizer(ABC):
 
     def _begin(self, parameter: Tensor) -> dict[str, Tensor]:
         """What is remembered of ``parameter`` before its first update."""
-        return {name: torch.zeros_like(parameter) for name in ("exp_avg", "exp_avg_sq")}
+        return {name: torch.zeros_like(parameter) for name in Optimizer.remembers}
 
     @abstractmethod
     def _update(self, parameters: list[Tensor], gradients: list[Tensor], group: dict[str, Any]) -> None: ...

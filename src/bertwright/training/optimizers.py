@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
+from bertwright.errors import ResumeError
 from bertwright.training.adamw import AdamW
 from bertwright.training.bert_adam import BertAdam
 from bertwright.training.choices import OptimizerName
 from bertwright.training.optimizer import Optimizer
 from bertwright.training.sharding import as_held
+
+_SHOWN = 5  # tensors, of those that do not fit
 
 RateFactor = Callable[[str], float]
 """Name of a parameter -> what the learning rate is multiplied with for it."""
@@ -68,23 +73,39 @@ def named_state(model: nn.Module, optimizer: Optimizer) -> dict[str, Tensor]:
     }
 
 
-def restore_state(model: nn.Module, optimizer: Optimizer, tensors: dict[str, Tensor]) -> None:
-    """Put back what :func:`named_state` returned.
+def require_moments(
+    model: nn.Module, optimizer: Optimizer, tensors: Mapping[str, Tensor], source: Path
+) -> None:
+    """See that ``tensors`` are what :func:`named_state` gives of this model and optimizer.
+
+    A parameter that has had no gradient has none; each of the others has them all.
 
     Raises:
-        KeyError: a tensor belongs to no trainable parameter.
-        ValueError: a moment's shape is not its parameter's.
+        ResumeError: they are not; up to five are named.
     """
-    parameters = dict(model.named_parameters())
     trained = {p for group in optimizer.param_groups for p in group["params"]}
+    shapes = {name: p.shape for name, p in model.named_parameters() if p in trained}
+    begun = sorted({name.partition("/")[2] for name in tensors} & set(shapes))
+    expected = {
+        f"{key}/{owner}": torch.Size() if key == "step" else shapes[owner]
+        for owner in begun
+        for key in optimizer.remembers
+    }
+    wrong = sorted(set(expected) ^ set(tensors))
+    wrong += [name for name in expected if name in tensors and tensors[name].shape != expected[name]]
+    if wrong:
+        raise ResumeError.at(
+            source, "the moments of this model", f"differences in {', '.join(wrong[:_SHOWN])}"
+        )
+
+
+def restore_state(model: nn.Module, optimizer: Optimizer, tensors: Mapping[str, Tensor]) -> None:
+    """Put back what :func:`named_state` returned, and :func:`require_moments` has seen."""
+    parameters = dict(model.named_parameters())
     optimizer.state.clear()
     for name, value in tensors.items():
         key, _, owner = name.partition("/")
         parameter = parameters[owner]
-        if parameter not in trained:
-            raise KeyError(owner)
-        if key != "step" and value.shape != parameter.shape:
-            raise ValueError(f"{name} has shape {list(value.shape)}, its parameter {list(parameter.shape)}")
         if key != "step":
             optimizer.state[parameter][key] = as_held(value, parameter)
         else:
