@@ -35,9 +35,12 @@ from bertwright.errors import (
     StoreError,
     UsageError,
 )
+from bertwright.pretraining import run as run_module
 from bertwright.pretraining.config import FREE_TO_CHANGE
 from bertwright.pretraining.run import pretrain
+from bertwright.pretraining.run_folder import RunFolder
 from bertwright.pretraining.step import PretrainingPart, PretrainingStep
+from bertwright.reports.run_report import write_report
 from bertwright.tokenization.tokenizer import Tokenizer
 from bertwright.tokenization.vocabulary import SPECIAL_TOKENS, Vocabulary
 from bertwright.training import ranks
@@ -394,6 +397,35 @@ def test_a_damaged_checkpoint(name: str, unbroken: Path, tmp_path: Path) -> None
     assert tree(tmp_path) == before
     run(tmp_path / "run", resume="latest-valid")
     assert fingerprint(tmp_path / "run") == fingerprint(unbroken)
+
+
+def test_the_model_is_of_the_end_that_is_told(
+    unbroken: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A finished run goes on from an older checkpoint and dies before its model is saved anew."""
+    folder = RunFolder(shutil.copytree(unbroken, tmp_path / "run"))
+    (folder.checkpoints / "step-12/state.json").unlink()
+    old = folder.model.stat().st_ino
+    with monkeypatch.context() as patch, pytest.raises(Stopped):
+        patch.setattr(run_module, "_measured", lambda *_: _die())
+        run(folder.path, resume="latest-valid")
+    assert folder.has_model() and not folder.is_finished()
+    assert folder.model.stat().st_ino == old
+    run(folder.path, resume=True)
+    assert folder.is_finished()
+    assert folder.model.stat().st_ino != old
+    again = folder.model.stat().st_ino
+    run(folder.path, resume=True)
+    assert folder.model.stat().st_ino == again, "of a finished run nothing is written again"
+
+
+def test_a_name_that_is_not_utf8(tmp_path: Path) -> None:
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/r\xff"))
+    summary = run(folder, steps=1)
+    told = json.loads((folder / "summary.json").read_text())
+    assert told["output"] == f"{tmp_path}/r\\udcff"
+    assert Path(summary.model).is_dir()
+    assert "r\\udcff" in write_report(folder).read_text()
 
 
 def test_a_cut_or_missing_file(unbroken: Path, tmp_path: Path) -> None:

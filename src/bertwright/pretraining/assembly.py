@@ -225,6 +225,8 @@ class Assembly:
         )
         if mode is not None:
             loop.resume(mode)
+            if self.ranks.first and pace.moment(loop.step, loop.seconds) is not None:
+                self.folder.reopen()
         self.ranks.require_equal({"step": loop.step})
         if self.ranks.size > 1 and not sharded(model):  # of a sharded one each rank has slices of its own
             self.ranks.require_equal({"weights": _fingerprint(model)})

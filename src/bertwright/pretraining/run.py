@@ -18,7 +18,7 @@ from bertwright.data.objectives import FIGURES, MASKED, WordObjective, measured_
 from bertwright.data.store import TokenStore
 from bertwright.data.store_survey import MANY_CHARACTERS, ideograph_share, told_characters
 from bertwright.durable import require_elsewhere
-from bertwright.errors import UsageError
+from bertwright.errors import UsageError, encodable
 from bertwright.execution.threads import threads_as_before
 from bertwright.model.pretraining_model import BertForPreTraining
 from bertwright.pretraining.assembly import Assembly, RunData, device_of
@@ -106,7 +106,8 @@ class PretrainingSummary:
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values."""
-        return dataclasses.asdict(self)
+        places = {"output": encodable(self.output), "model": encodable(self.model)}
+        return {**dataclasses.asdict(self), **places}
 
 
 def pretrain(
@@ -229,7 +230,7 @@ def _finished(assembly: Assembly, loop: Loop[Any]) -> PretrainingSummary:
         return summary
     summary = dataclasses.replace(summary, baselines=_measured(assembly, model))
     folder, data = assembly.folder, assembly.data
-    if loop.step > loop.resumed_at or not folder.has_model():
+    if loop.step > loop.resumed_at or not folder.is_finished() or not folder.has_model():
         provenance = _provenance(assembly, summary)
         save_model(folder.model, model, data.tokenizer, task=None, provenance=provenance, overwrite=True)
     folder.write_summary(summary.to_dict())

@@ -256,6 +256,15 @@ class RunFolder:
         """Whether the run has come to its end, of which the summary is written last."""
         return (self.path / _SUMMARY).exists()
 
+    def reopen(self) -> None:
+        """Take the end of the run back: it goes on, and the model that lies there is of another end.
+
+        Raises:
+            DiskError: the file system refused.
+        """
+        with reported(self.path, "clear"):
+            (self.path / _SUMMARY).unlink(missing_ok=True)
+
     def run_id(self) -> str | None:
         """What tells this run from all others; None for a run of an older version.
 

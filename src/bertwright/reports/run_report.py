@@ -11,6 +11,7 @@ from typing import Any
 from bertwright.config.settings import leaves
 from bertwright.data.objectives import NEXT_SENTENCE, WordsName
 from bertwright.durable import write_file
+from bertwright.errors import encodable
 from bertwright.pretraining.filled_blank import FilledBlank
 from bertwright.reports import page
 from bertwright.reports.curves import Level, Line, draw, smoothed
@@ -73,7 +74,7 @@ def render(run: RunRecords, adaptation: Adaptation | None = None) -> str:
 
 def _subtitle(run: RunRecords) -> str:
     steps = run.training[-1]["step"] if run.training else 0
-    shown = [str(run.path), f"{steps:,} steps"]
+    shown = [encodable(str(run.path)), f"{steps:,} steps"]
     if version := run.facts.get("version"):
         shown.append(f"bertwright {version}")
     return " · ".join(shown)
