@@ -34,9 +34,9 @@ from bertwright.checkpoints.model_folder import open_model
 from bertwright.cli.console import table
 from bertwright.data.store import TokenStore
 from bertwright.model.config import BertConfig
-from bertwright.pretraining.assembly import RunData
 from bertwright.pretraining.config import PretrainingSettings
 from bertwright.pretraining.evaluation import HeldOutEvaluation
+from bertwright.pretraining.run_data import RunData
 from bertwright.pretraining.step import PretrainingStep
 from bertwright.training.ranks import Ranks
 

@@ -26,6 +26,7 @@ from bertwright.pretraining import initial
 from bertwright.pretraining.config import PretrainingSettings
 from bertwright.pretraining.initial import InitialModel, nearest_size
 from bertwright.pretraining.run import PretrainingSummary, pretrain
+from bertwright.pretraining.run_data import RunData
 from bertwright.pretraining.step import PretrainingStep
 from bertwright.tokenization.settings import TokenizerSettings
 from bertwright.tokenization.tokenizer import Tokenizer
@@ -67,6 +68,29 @@ def test_it_begins_where_the_model_is(first: Path, tmp_path: Path) -> None:
     made = open_model(tmp_path / "run" / "model").manifest["provenance"]["data"]
     assert made["init"] == open_model(first / "model").digest
     assert open_model(tmp_path / "run" / "model").config.hidden_size == 32
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"seed": 1}, "--seed 12345"),
+        ({"held_out_share": 0.2}, "--set held_out_share=0.1"),
+        ({"seed": 2, "held_out_share": 0.2}, "--seed 12345 --set held_out_share=0.1"),
+        ({"held_out_share": 0.05}, None),
+    ],
+)
+def test_held_out_text_that_the_model_knows_is_told(
+    first: Path, changes: dict[str, Any], told: str | None
+) -> None:
+    store, words = memory_store()
+    chosen = settings(first / "model", **changes)
+    warnings = list(RunData.read(store, words, chosen).warnings(chosen))
+    if told is None:
+        assert not warnings
+    else:
+        assert len(warnings) == 1 and warnings[0].startswith(f"init: expected {told}, with which")
+    other = memory_store(61)[0]
+    assert not list(RunData.read(other, words, chosen).warnings(chosen))
 
 
 def test_a_run_is_not_replaced_by_one_that_begins_from_its_model(first: Path) -> None:

@@ -88,6 +88,14 @@ def test_a_resumed_run_is_advised_what_it_may_change(changes: dict[str, Any], ra
     assert told in message and "micro_batch_size" not in message and "batch_size:" not in message
 
 
+def test_micro_batches_leave_room_for_as_many_ranks() -> None:
+    """One process alone takes an update as a whole, unless it is told to leave room."""
+    alone = shared_out(settings(batch_size=32, micro_batch_size=None), Ranks())
+    assert "(resume with at most 1 rank)" in (refusal(alone, 2, resumed=True) or "")
+    roomy = settings(batch_size=32, micro_batch_size=8)
+    assert [refusal(roomy, ranks, resumed=True) is None for ranks in (2, 3, 4, 5)] == [True] * 3 + [False]
+
+
 def test_a_resumed_run_that_the_ranks_can_share() -> None:
     assert refusal(settings(micro_batch_size=2, shard=True), 4, resumed=True) is None
     assert refusal(settings(micro_batch_size=2), 3, resumed=True) is None

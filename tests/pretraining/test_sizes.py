@@ -19,8 +19,8 @@ from bertwright.errors import Interrupted, SettingsError
 from bertwright.model.config import Size
 from bertwright.model.encoder import BertEncoder
 from bertwright.pretraining import run
-from bertwright.pretraining.assembly import RunData
 from bertwright.pretraining.config import PretrainingSettings
+from bertwright.pretraining.run_data import RunData
 from bertwright.pretraining.run_folder import RunFolder
 from bertwright.pretraining.shares import require_shares
 from bertwright.pretraining.sizes import best_size, block_weights

@@ -15,10 +15,10 @@ from bertwright.data.objectives import FIGURES
 from bertwright.data.store import TokenStore
 from bertwright.errors import StoreError
 from bertwright.model.config import BertConfig
-from bertwright.pretraining.assembly import RunData
 from bertwright.pretraining.config import FREE_TO_CHANGE, PretrainingSettings
 from bertwright.pretraining.initial import InitialModel, decided
 from bertwright.pretraining.run import Resume, pretrain
+from bertwright.pretraining.run_data import RunData
 from bertwright.pretraining.run_folder import RunFolder
 from bertwright.pretraining.source import PhasedSource
 from bertwright.progress import Progress

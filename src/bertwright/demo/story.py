@@ -19,10 +19,10 @@ from bertwright.demo.adaptation import adapt
 from bertwright.demo.documentation import collect
 from bertwright.demo.labelled_task import LabelledTask, SourceText, carve_task, file_label
 from bertwright.errors import CorpusError
-from bertwright.pretraining.assembly import RunData
 from bertwright.pretraining.config import PretrainingSettings
 from bertwright.pretraining.filled_blank import FilledBlank
 from bertwright.pretraining.run import PretrainingSummary, pretrain
+from bertwright.pretraining.run_data import RunData
 from bertwright.progress import Progress
 from bertwright.reports.run_records import Adaptation, read_run
 from bertwright.reports.run_report import write_report

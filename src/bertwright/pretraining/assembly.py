@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 import numpy.typing as npt
@@ -19,27 +18,24 @@ from bertwright.checkpoints.environment import libraries
 from bertwright.checkpoints.memory import require_memory
 from bertwright.checkpoints.model_folder import save_model
 from bertwright.config.settings import flatten
-from bertwright.data.pretraining_batch import PretrainingBatch
-from bertwright.data.store import TokenStore
 from bertwright.durable import check_free_space, make_directory
-from bertwright.errors import ResumeError, UsageError, shown_path
+from bertwright.errors import ResumeError, shown_path
 from bertwright.model.bilm import BilmForPreTraining
 from bertwright.model.bilm_config import BilmConfig
 from bertwright.model.config import BertConfig
 from bertwright.model.host_memory import keep_freed_memory
 from bertwright.model.pretraining_model import BertForPreTraining
 from bertwright.pretraining.config import FREE_TO_CHANGE, PretrainingSettings
-from bertwright.pretraining.evaluation import HeldOutEvaluation, read_held_out
-from bertwright.pretraining.held_out import training_and_held_out
-from bertwright.pretraining.initial import InitialModel
+from bertwright.pretraining.evaluation import HeldOutEvaluation
+from bertwright.pretraining.run_data import RunData
 from bertwright.pretraining.run_folder import LIBRARIES, RunFolder
 from bertwright.pretraining.source import PhasedSource
 from bertwright.pretraining.step import PretrainingPart, PretrainingStep
 from bertwright.progress import Progress
-from bertwright.tokenization.tokenizer import Tokenizer
 from bertwright.tokenization.vocabulary import Vocabulary
 from bertwright.training import precision
 from bertwright.training.checkpoint_store import CheckpointStore, ResumeMode, to_cpu
+from bertwright.training.devices import rank_device
 from bertwright.training.loop import Loop
 from bertwright.training.loop_settings import LoopSettings
 from bertwright.training.metrics_log import MetricsLog
@@ -51,36 +47,6 @@ from bertwright.training.sharding import shard, sharded
 from bertwright.training.threads import fastest_threads
 
 _COPIES = 4  # weights, gradients, two moments
-
-
-@dataclass(frozen=True)
-class RunData:
-    """What a run reads."""
-
-    store: TokenStore
-    tokenizer: Tokenizer
-    training: TokenStore
-    held_out_documents: TokenStore
-    held_out: list[PretrainingBatch]
-    initial: InitialModel | None = None
-    """The model that the run goes on from; without its numbers, once the network has them."""
-
-    @classmethod
-    def read(
-        cls, data: str | Path | TokenStore, tokenizer: Tokenizer | None, settings: PretrainingSettings
-    ) -> RunData:
-        """Open and verify the store, and part the held-out documents from the others.
-
-        Raises:
-            StoreError, DigestError: the store is damaged, too small, or made with another vocabulary.
-            ModelError, UsageError: the model to go on from does not open, or does not fit.
-        """
-        store = data if isinstance(data, TokenStore) else TokenStore.open(data)
-        tokenizer = tokenizer or store.tokenizer()
-        training, held_out = training_and_held_out(store, settings)
-        initial = None if settings.init is None else InitialModel.read(settings.init, tokenizer, settings)
-        batches = read_held_out(held_out, tokenizer.vocabulary, settings)
-        return cls(store, tokenizer, training, held_out, batches, initial)
 
 
 class Assembly:
@@ -101,7 +67,7 @@ class Assembly:
             ranks,
             progress,
         )
-        self.device = device_of(settings, ranks)
+        self.device = rank_device(settings.device, ranks)
         initial = data.initial
         self.config = _new_network(settings, data.tokenizer.vocabulary) if initial is None else initial.config
         self.precision = precision.resolve(settings.precision, self.device)
@@ -341,23 +307,6 @@ class Assembly:
             return None
         board = self.folder.tensorboard if self.settings.tensorboard else None
         return MetricsLog(self.folder.metrics, board, self.progress.warn)
-
-
-def device_of(settings: PretrainingSettings, ranks: Ranks) -> torch.device:
-    """Where this rank computes.
-
-    Raises:
-        UsageError: a GPU is asked for, and there is none for it.
-    """
-    if settings.device == "cuda" and not torch.cuda.is_available():
-        raise UsageError("device: expected a GPU for cuda, got a machine without one (use device = cpu)")
-    if settings.device == "cpu" or not torch.cuda.is_available():
-        return torch.device("cpu")
-    if ranks.local_rank >= torch.cuda.device_count():
-        count = torch.cuda.device_count()
-        raise UsageError(f"rank {ranks.rank}: expected a GPU number {ranks.local_rank}, got {count} GPUs")
-    torch.cuda.set_device(ranks.local_rank)
-    return torch.device("cuda", ranks.local_rank)
 
 
 def _fingerprint(model: nn.Module) -> str:

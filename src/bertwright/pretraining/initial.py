@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from bertwright.checkpoints.bilm_folder import BilmFolder
 from bertwright.checkpoints.model_folder import Head, ModelFolder, open_model
@@ -74,6 +75,31 @@ class InitialModel:
     def judges_pairs(self) -> bool:
         """Whether it has learned to judge pairs."""
         return "next_sentence" in self.folder.heads
+
+    def known_text(self, store: str, settings: PretrainingSettings) -> str | None:
+        """What to say where the model has learned from documents that this run holds out.
+
+        Args:
+            store: the digest of the run's store.
+        """
+        data, before = (self._told(part) for part in ("data", "settings"))
+        if data.get("store") != store:
+            return None
+        seed, share = before.get("seed"), before.get("held_out_share")
+        other = [f"--seed {seed}"] if isinstance(seed, int) and seed != settings.seed else []
+        if isinstance(share, float) and settings.held_out_share > share:
+            other.append(f"--set held_out_share={share:g}")
+        if not other:
+            return None
+        return (
+            f"init: expected {' '.join(other)}, with which it was trained on this very store: otherwise it "
+            "knows documents that are held out, and figures are better than they would be on new text"
+        )
+
+    def _told(self, part: str) -> Mapping[str, Any]:
+        """What the folder says of how it was made; it may be anyone's."""
+        told = self.folder.provenance.get(part)
+        return told if isinstance(told, Mapping) else {}
 
     def model(self, seed: int) -> BertForPreTraining | BilmForPreTraining:
         """The network with both pre-training heads; those that the folder lacks are drawn from ``seed``."""

@@ -16,17 +16,17 @@ from bertwright.checkpoints.model_folder import save_model
 from bertwright.config.settings import flatten, load
 from bertwright.data.objectives import FIGURES, MASKED, WordObjective, measured_words
 from bertwright.data.store import TokenStore
-from bertwright.data.store_survey import MANY_CHARACTERS, ideograph_share, told_characters
 from bertwright.durable import require_elsewhere
 from bertwright.errors import UsageError, encodable
 from bertwright.execution.threads import threads_as_before
 from bertwright.model.pretraining_model import BertForPreTraining
-from bertwright.pretraining.assembly import Assembly, RunData, device_of
+from bertwright.pretraining.assembly import Assembly
 from bertwright.pretraining.baselines import Baseline, baselines
 from bertwright.pretraining.blanks import fill_blanks
 from bertwright.pretraining.config import PretrainingSettings
 from bertwright.pretraining.initial import decided
 from bertwright.pretraining.open_settings import measures_size
+from bertwright.pretraining.run_data import RunData
 from bertwright.pretraining.run_folder import RunFolder
 from bertwright.pretraining.shares import require_shares, shared_out
 from bertwright.pretraining.sizes import best_size
@@ -34,6 +34,7 @@ from bertwright.progress import Progress, Silent
 from bertwright.tokenization.tokenizer import Tokenizer
 from bertwright.training import precision
 from bertwright.training.checkpoint_store import ResumeMode
+from bertwright.training.devices import rank_device
 from bertwright.training.loop import Loop
 from bertwright.training.machine import measured_peak
 from bertwright.training.ranks import Ranks
@@ -166,8 +167,8 @@ def pretrain(
         if mode is None:
             settings = shared_out(_with_size(settings, read.store.num_tokens, ranks, watch), ranks)
         require_shares(settings, ranks, resumed=mode is not None)
-        if settings.whole_word and (missing := _missing_words(read)):
-            watch.warn(missing)
+        for warning in read.warnings(settings):
+            watch.warn(warning)
         assembly = Assembly(settings, folder, read, ranks, watch)
         del read  # the model that the run goes on from is given up as soon as the network has its numbers
         with folder.held() if ranks.first else contextlib.nullcontext():
@@ -203,23 +204,13 @@ def _with_size(
         return settings
     if settings.budget is None or not measures_size(settings):
         return settings.model_copy(update={"size": "base"})
-    device = device_of(settings, ranks)
+    device = rank_device(settings.device, ranks)
     own = measured_peak(device.type, precision.resolve(settings.precision, device))
     peak = torch.tensor([own], dtype=torch.float64)
     ranks.sum(peak)
     size = best_size(settings.budget, float(peak), tokens)
     watch.say(f"size: {size}, for the time and this machine (--size says another)")
     return load(PretrainingSettings, overrides={**flatten(settings), "size": size}).value
-
-
-def _missing_words(data: RunData) -> str | None:
-    """What to say where whole words are asked for, and the text has no blanks to find them by."""
-    if data.store.has_words:
-        return None
-    share = ideograph_share(data.store, data.tokenizer.vocabulary)
-    if share < MANY_CHARACTERS:
-        return None
-    return f"whole_word: {told_characters(share)} (prepare the corpus again with --words rjieba)"
 
 
 def _finished(assembly: Assembly, loop: Loop[Any]) -> PretrainingSummary:
