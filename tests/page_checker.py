@@ -9,7 +9,8 @@ VOID = {"meta", "br", "img", "link", "input", "hr", "path", "use", "rect", "line
 
 
 class Checker(HTMLParser):
-    """Collects tags, ids, outside addresses and the visible text; notices tags that do not close."""
+    """Collects tags, ids, outside addresses and the visible text; notices tags that do not close, and what a
+    reader without eyes or mouse would miss."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -18,9 +19,18 @@ class Checker(HTMLParser):
         self.outside: list[str] = []
         self.text = ""
         self.open: list[str] = []
+        self.caption_from = 0
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags[tag] += 1
+        given = dict(attrs)
+        if tag == "th":
+            assert given.get("scope") in ("col", "row")
+        if given.get("class") == "scroll":
+            assert (given.get("tabindex"), given.get("role")) == ("0", "region")
+            assert given.get("aria-label")
+        if tag == "figcaption":
+            self.caption_from = len(self.text)
         if tag not in VOID:
             self.open.append(tag)
         for name, value in attrs:
@@ -38,6 +48,8 @@ class Checker(HTMLParser):
     def handle_endtag(self, tag: str) -> None:
         if tag not in VOID:
             assert self.open.pop() == tag
+        if tag == "figcaption":
+            assert self.text[self.caption_from :]
 
     def handle_data(self, data: str) -> None:
         self.text += data

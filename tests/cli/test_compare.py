@@ -15,8 +15,9 @@ import pytest
 from comparison.small_comparison import told, values, write_files
 from page_checker import Checker
 
+from bertwright.cli.compare import _seeds
 from bertwright.comparison.settings import ComparisonSettings
-from bertwright.errors import UsageError
+from bertwright.errors import SettingsError, UsageError
 
 
 @pytest.fixture(scope="module")
@@ -134,6 +135,18 @@ def test_seeds_that_are_asked_for(  # type: ignore[no-untyped-def]
     assert answer.err == "error: seen\n"
     assert asked[0].seeds == seeds
     assert (asked[0].pretraining.epochs, asked[0].pretraining.steps) == (2.5, None), "in place of the file's"
+
+
+def test_seeds_are_counted_with_what_else_is_asked_for(tmp_path: Path) -> None:
+    """What the file lacks, or has wrong, --set and the other options may give."""
+    file = tmp_path / "settings.toml"
+    file.write_text('tokens = "many"\n')
+    with pytest.raises(SettingsError, match="tokens"):
+        _seeds(file, {}, [], 5, None)
+    assert _seeds(file, {}, ["tokens=9", "seeds=[0,1,2,3]"], 5, None) == [5, 6, 7, 8]
+    assert _seeds(file, {"tokens": 9}, [], 5, None) == [5, 6, 7]
+    assert _seeds(file, {}, [], 5, 2) == [5, 6]
+    assert _seeds(file, {}, [], None, None) is None
 
 
 @pytest.mark.parametrize(

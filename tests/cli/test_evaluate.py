@@ -95,6 +95,9 @@ def test_mistakes(model: Path, file: Path, tmp_path: Path, capsys: pytest.Captur
     assert "output exists already" in capsys.readouterr().err
     assert run(["evaluate", str(model), str(file), "-o", str(file), "--overwrite"]) == 2
     assert "other than the input" in capsys.readouterr().err
+    (tmp_path / "loop").symlink_to("loop")
+    assert run(["evaluate", str(model), str(tmp_path / "loop"), "-o", str(tmp_path / "out.jsonl")]) == 2
+    assert "loop: expected" in capsys.readouterr().err
     file.write_text(file.read_text().replace("\tno\n", "\tperhaps\n"))
     assert run(["evaluate", str(model), str(file)]) == 2
     assert 'test.tsv:3: expected a label among "no", "yes", got "perhaps"' in capsys.readouterr().err

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from bertwright.tasks.evaluation import evaluate
 
 
@@ -28,6 +30,22 @@ def test_a_fine_tuned_folder(command, pretrained_folder: Path, tmp_path: Path) -
     again = command("finetune", pretrained_folder, *quick, "-o", model, "--overwrite")
     assert again.code == 0, again.err
     assert not (model / "report.html").exists()
+
+
+def test_a_damaged_file_of_a_run(command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "metrics.jsonl").write_text('{"step": 1, "kind": "train"}\n')
+    (tmp_path / "settings.json").write_text("[1]")
+    answer = command("report", tmp_path)
+    assert answer.code == 2 and "settings.json: expected an object" in answer.err
+
+
+@pytest.mark.parametrize("name", ["report", "doctor", "inspect"])
+@pytest.mark.parametrize("path", ["a" * 300, "loop"])
+def test_a_path_that_cannot_be_looked_at(name: str, path: str, command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "loop").symlink_to("loop")
+    answer = command(name, tmp_path / path)
+    assert answer.code == 2 and answer.err.count("\n") == 1 and "unexpected" not in answer.err, answer
+    assert "expected a readable file or folder" in answer.err
 
 
 def test_refused(command, pretrained_folder: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]

@@ -104,6 +104,7 @@ def test_a_model_that_hangs_does_not_keep_the_process(
         (["a={model}", "a={model}"], "each name once"),
         (["nothing-there"], "nothing-there"),
         (["a=nothing-there"], "nothing-there"),
+        (["{folder}/loop"], "symbolic links"),
         (["{model}", "--api-key-file", "{folder}/none"], "a file with a key"),
         (["{model}", "--api-key-file", "{folder}/short"], "at least 16"),
         (["{model}", "--api-key-file", "{folder}/two"], "one key"),
@@ -119,6 +120,7 @@ def test_what_is_refused_before_anything_listens(
 ) -> None:
     for name, text in {"short": "abc", "two": f"{KEY} {KEY}", "key": KEY}.items():
         (tmp_path / name).write_text(text)
+    (tmp_path / "loop").symlink_to("loop")
     with socket.create_server(("127.0.0.1", 0)) as taken:
         values = {"model": classifier_folder, "folder": tmp_path, "taken": taken.getsockname()[1]}
         answer = command("serve", *(argument.format(**values) for argument in arguments))

@@ -184,13 +184,15 @@ def test_extend(command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def
     model = save_pretrained(tmp_path / "model")
     corpus = tmp_path / "corpus.txt"
     corpus.write_text("the zyzzyva saw a quokka .\n\n" * 20)
-    answer = command("vocab", "--extend", model, corpus, "-o", tmp_path / "out", "--add", "2", "--json")
+    output = tmp_path / "my out"
+    answer = command("vocab", "--extend", model, corpus, "-o", output, "--add", "2", "--json")
     assert answer.code == 0
     assert answer.json["words"] == ["zyzzyva", "quokka"]
     assert answer.json["pieces_per_word"] == 1 < answer.json["pieces_per_word_before"]
-    assert command("inspect", tmp_path / "out", "--json").json["tokenizer"]["size"] == answer.json["size"]
-    answer = command("vocab", "--extend", model, corpus, "-o", tmp_path / "out", "--overwrite")
+    assert command("inspect", output, "--json").json["tokenizer"]["size"] == answer.json["size"]
+    answer = command("vocab", "--extend", model, corpus, "-o", output, "--overwrite")
     assert answer.code == 0
+    assert f"--vocab'{output}'-o".replace(" ", "") in "".join(answer.out.split()), "whole for a shell"
     assert "2 new pieces of" in answer.out and "zyzzyva (20), quokka (20)" in answer.out
     assert "asked for 1,000 new pieces, found 2" in answer.err
 

@@ -251,6 +251,7 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
         {"tasks.reviews.train": "no.tsv"},
         r"tasks\.reviews\.train: expected a file, got nothing",
     ),
+    ("pretraining", {"tasks.reviews.dev": "a" * 300}, r"tasks\.reviews\.dev: .*a: expected a readable file"),
     ("pretraining", {"tasks.reviews.kind": "MRPQ"}, r"tasks\.reviews\.kind: .*did you mean MRPC"),
     ("pretraining", {"tasks.reviews.kind": None}, r"tasks\.reviews: expected a task among"),
     ("pretraining", {"pretraining.sequence_length": 64}, "the row bert: sequence length: expected at most"),

@@ -54,6 +54,14 @@ def test_a_line_that_does_not_fit_leaves_nothing(tmp_path: Path) -> None:
     log.close()
 
 
+@pytest.mark.parametrize("line", ["[]", "1", "null"])
+def test_a_line_that_is_no_object(line: str, tmp_path: Path) -> None:
+    log = durable.LogFile(tmp_path / "log.jsonl")
+    log.path.write_text('{"step": 1}\n' + line + "\n")
+    with pytest.raises(InputError, match=r"log\.jsonl:2: expected an object"):
+        list(log.records())
+
+
 def test_what_comes_after_the_first_lines_is_not_looked_at(tmp_path: Path) -> None:
     log = durable.LogFile(tmp_path / "log.jsonl")
     log.path.write_bytes(b'{"step": 1}\n{"step": 2}\n{"st{"step": 3}\n\xff\n')

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,15 @@ from small_models import save_left_to_right
 
 import bertwright
 from bertwright.errors import BertwrightError, InputError, TableError, UsageError
+from bertwright.features.piece_rows import PieceRow, piece_row
 from bertwright.inference.model import Model, load
 from bertwright.looking.look import Look
+from bertwright.looking.neighbours import NeighbourWatcher
+from bertwright.looking.passing import Passing
+from bertwright.looking.targets import places_of
 from bertwright.looking.words import find_word
+from bertwright.tokenization.tokenizer import Tokenizer
+from bertwright.tokenization.vocabulary import SPECIAL_TOKENS, Vocabulary
 
 TEXTS = ["the old man saw the sea .", "a good film"]
 
@@ -108,6 +115,59 @@ def test_words_are_found_whole(pretrained: Model) -> None:
     found = bertwright.look(pretrained, ["sea seas sea"]).texts[0].row
     assert find_word(found, tokenizer.encode("sea").ids) == [(1, 2), (4, 5)]
     assert find_word(found, tokenizer.encode("seas").ids) == [(2, 4)]
+
+
+def test_half_a_word_that_was_cut_off_is_none() -> None:
+    """What is left of ``unaffable`` is not the word ``un``, and like no other word."""
+    tokenizer = Tokenizer(Vocabulary.from_tokens([*SPECIAL_TOKENS, "un", "##aff", "##able", "a"]))
+    un = tokenizer.encode("un").ids
+    cut, whole = (piece_row("a unaffable", tokenizer, length) for length in (4, 10))
+    assert cut.tokens == ["[CLS]", "a", "un", "[SEP]"]
+    assert (cut.words, cut.cut_words, cut.whole_words) == ([(1, 2), (2, 3)], (1,), [(1, 2)])
+    assert (whole.words, whole.cut_words, whole.whole_words) == ([(1, 2), (2, 5)], (), [(1, 2), (2, 5)])
+    assert find_word(cut, un) == []
+    assert places_of(cut).spellings.tolist() == [-1, 0, -1, -1]
+    between = piece_row("un unaffable", tokenizer, 3)  # the second word is gone, and the first whole
+    assert find_word(between, un) == [(1, 2)] and between.cut_words == ()
+    pair = piece_row(("unaffable", "unaffable"), tokenizer, 7)  # [CLS] un ##aff [SEP] un ##aff [SEP]
+    assert pair.cut_words == (0, 1) and pair.whole_words == []
+
+
+def watched(rows: Sequence[PieceRow], batches: int) -> NeighbourWatcher:
+    """A watcher that has seen ``rows`` so many times, each time as other rows, with the same vectors."""
+    generator = np.random.default_rng(0)
+    watcher = NeighbourWatcher(generator.normal(size=(2, 3, 5)))
+    width = max(map(len, rows))
+    hidden = [torch.from_numpy(generator.normal(size=(len(rows), width, 5))) for _ in range(3)]
+    visible = torch.ones(len(rows), width, width, dtype=torch.bool)
+    for batch in range(batches):
+        numbers = tuple(range(batch * len(rows), (batch + 1) * len(rows)))
+        watcher.begin(Passing(tuple(rows), numbers, visible))
+        for layer, states in enumerate(hidden):
+            watcher.layer(layer, None, states)
+    return watcher
+
+
+def test_neighbours_are_remembered_by_spelling_alone(pretrained: Model) -> None:
+    """However many words pass, the memory is that of one batch and of what is spelled differently."""
+    rows = [piece_row(text, pretrained.tokenizer, 40) for text in (*TEXTS, ("the sea", "the old sea"))]
+    once, often = (watched(rows, batches) for batches in (1, 100))
+    assert once.nearest(20) == often.nearest(20)  # of equals the first counts
+    best = once.nearest(20)[0][1]
+    assert [near.similarity for near in best] == sorted((near.similarity for near in best), reverse=True)
+    for near in best:
+        text = (*TEXTS, ("the sea", "the old sea"))[near.row]
+        shown = text if isinstance(text, str) else text[near.second]
+        assert shown[slice(*near.span)] == near.word
+    for name, value in vars(often).items():
+        if isinstance(value, (list, tuple, dict, np.ndarray)):
+            assert len(value) == len(vars(once)[name]), name
+
+
+def test_a_cut_word_is_no_neighbour() -> None:
+    tokenizer = Tokenizer(Vocabulary.from_tokens([*SPECIAL_TOKENS, "un", "##aff", "##able", "a"]))
+    found = watched([piece_row(text, tokenizer, 4) for text in ("a unaffable", "unaffable")], 1).nearest(9)
+    assert {near.word for layers in found for layer in layers for near in layer} == {"a"}
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from page_checker import Checker
 
-from bertwright.comparison.members import FORMAT
-from bertwright.errors import InputError
+from bertwright.comparison.members import FORMAT, KIND, RECORD
+from bertwright.durable import NewDirectory
+from bertwright.errors import DigestError, InputError
 from bertwright.reports.comparison_report import is_comparison, render, write_comparison
 from bertwright.reports.comparison_table import headings, lines
 
@@ -159,11 +160,30 @@ def test_same_record_same_bytes(record: dict[str, Any]) -> None:
     assert render(record) == render(json.loads(json.dumps(record)))
 
 
+def saved(record: dict[str, Any], path: Path) -> Path:
+    """The folder of a comparison that gave ``record``."""
+    with NewDirectory(path, kind=KIND) as new:
+        new.write(RECORD, json.dumps(record))
+    return path
+
+
 def test_written_again(record: dict[str, Any], tmp_path: Path) -> None:
-    (tmp_path / "comparison.json").write_text(json.dumps(record))
-    assert is_comparison(tmp_path)
-    assert write_comparison(tmp_path).read_text(encoding="utf-8") == render(record)
-    assert write_comparison(tmp_path, tmp_path / "other.html").name == "other.html"
-    (tmp_path / "comparison.json").write_text('{"format": "other"}')
+    path = saved(record, tmp_path / "comparison")
+    assert is_comparison(path)
+    assert write_comparison(path).read_text(encoding="utf-8") == render(record)
+    assert write_comparison(path, tmp_path / "other.html").name == "other.html"
+    assert write_comparison(path).read_text(encoding="utf-8") == render(record), "beside its own page"
     with pytest.raises(InputError, match="expected the format"):
-        write_comparison(tmp_path)
+        write_comparison(saved({"format": "other"}, tmp_path / "foreign"))
+
+
+def test_what_was_changed_is_not_shown(record: dict[str, Any], tmp_path: Path) -> None:
+    path = saved(record, tmp_path / "comparison")
+    text = (path / RECORD).read_text()
+    (path / RECORD).write_text(text.replace("0.0005", "0.0006"))
+    with pytest.raises(DigestError, match=r"comparison\.json: expected SHA-256"):
+        write_comparison(path)
+    assert not (path / "report.html").exists()
+    (path / "manifest.json").unlink()
+    with pytest.raises(InputError, match=r"expected a comparison directory, got .no manifest\.json"):
+        write_comparison(path)

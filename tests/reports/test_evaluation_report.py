@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import shlex
 from dataclasses import replace
+from html import unescape
 from pathlib import Path
 
 import numpy as np
@@ -108,6 +110,19 @@ def test_everything_is_on_the_page(evaluation: Evaluation, model: Path) -> None:
     ):
         assert shown in page.text, shown
     assert page.tags["svg"] == 5  # reliability, by length, by truncation, two curves
+
+
+def test_a_share_is_there_to_be_read_too() -> None:
+    counts = np.array([[3, 1], [0, 2]])
+    page = checked(confusion_table(Confusion(("a", "b"), counts)))
+    assert "3 (75.0%)" in page.text and "1 (25.0%)" in page.text and "·" in page.text
+
+
+def test_commands_can_be_typed(model: Path) -> None:
+    folder = model.rename(model.with_name("my model"))
+    page = write_model_report(folder).read_text(encoding="utf-8")
+    (line,) = re.findall(r"<pre[^>]*>(.*?)</pre>", page)
+    assert shlex.split(unescape(line))[2] == str(folder)
 
 
 def test_same_evaluation_same_bytes(evaluation: Evaluation, model: Path) -> None:

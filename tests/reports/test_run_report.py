@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -49,7 +51,7 @@ def run(tmp_path: Path) -> Path:
     (folder / "settings.json").write_text(json.dumps({"seed": 1, "model": {"size": EVIL}}))
     baselines = {"most_frequent": {"accuracy": 0.06, "loss": 6.1}, "bigram": {"accuracy": 0.24, "loss": 5.0}}
     (folder / "summary.json").write_text(json.dumps({"baselines": baselines}))
-    guesses = [{"token": "hat", "probability": 0.5}, {"token": EVIL, "probability": 0.25}]
+    guesses = [{"token": "hat", "probability": 0.5}, {"token": EVIL + "x" * 40, "probability": 0.25}]
     blank = {"before": "the cat in the", "truth": "hat", "after": EVIL, "guesses": guesses}
     (folder / "blanks.json").write_text(json.dumps([blank]))
     vocabulary = {"size": 4096, "pieces_per_word": 1.25, "unk_rate": 0.0, "coverage": 0.9, "longest": [EVIL]}
@@ -74,6 +76,7 @@ def test_page_is_whole_and_harmless(run: Path) -> None:
     assert checker.outside == []
     assert "script" not in checker.tags
     assert checker.tags["svg"] == 5
+    assert ".guess code { overflow-wrap: anywhere; min-width: 0; }" in page  # none runs over its bar
     assert not [name for name, count in checker.ids.items() if count > 1]
     assert not re.findall(r"https?://(?!www\.w3\.org/)", page)
     for shown in ("43.2%", "87.5%", "1,096.6", "80.0%", "± 10.0%", "4,096", "hat", "50.0%", EVIL):
@@ -148,9 +151,56 @@ def test_not_a_run(tmp_path: Path) -> None:
         write_report(tmp_path / "none")
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("vocabulary.json", "{}", r"json: size: expected a number, got .none"),
+        ("vocabulary.json", "[1]", "expected an object"),
+        ("metrics.jsonl", '{"step": 1, "kind": "train"}\n[]\n', r"metrics\.jsonl:2: expected an object"),
+        ("metrics.jsonl", '{"kind": "train"}\n', r"metrics\.jsonl:1: step: expected a number"),
+        ("metrics.jsonl", '{"step": 1, "kind": 2}\n', r"metrics\.jsonl:1: kind: expected text, got 2"),
+        ("settings.json", "[1]", r"settings\.json: expected an object"),
+        ("summary.json", '"x"', r"summary\.json: expected an object"),
+        ("blanks.json", "{}", r"blanks\.json: expected a list of blanks"),
+        ("blanks.json", "[{}]", r"blanks\.json: before: expected text"),
+        ("blanks.json", "[[]]", r"blanks\.json: expected an object"),
+        (
+            "blanks.json",
+            '[{"before": "", "truth": "", "after": "", "guesses": [{"token": "a"}]}]',
+            r"blanks\.json: guesses\.probability: expected a number",
+        ),
+    ],
+)
+def test_a_malformed_file_is_named(name: str, content: str, message: str, run: Path) -> None:
+    (run / name).write_text(content)
+    with pytest.raises(InputError, match=message):
+        write_report(run, vocabulary=run / "vocabulary.json")
+    assert not (run / "report.html").exists()
+
+
+def test_an_evaluation_that_measured_something_else(run: Path) -> None:
+    (run / "metrics.jsonl").write_text('{"step": 1, "kind": "evaluation", "nsp_accuracy": 0.875}\n')
+    assert "87.5%" in render(read_run(run))
+
+
+def test_commands_can_be_typed(run: Path) -> None:
+    folder = run.rename(run.with_name("my run"))
+    page = render(read_run(folder))
+    (lines,) = re.findall(r"<pre[^>]*>(.*?)</pre>", page, re.DOTALL)
+    commands = [shlex.split(line) for line in unescape(lines).splitlines()]
+    assert [words[2] for words in commands] == [f"{folder}/model"] * 2
+
+
 def test_smoothing_by_hand() -> None:
     assert smoothed([4.0, 2.0], weight=0.5) == pytest.approx([4.0, (0.5 * 4 + 2) / 1.5])
     assert smoothed([3.0] * 50) == pytest.approx([3.0] * 50)
+
+
+def test_drawings_whose_titles_differ_in_signs_alone_stand_on_one_page() -> None:
+    checker = Checker()
+    for title in ("a.b: x", "a-b: x", "a+b: x"):
+        checker.feed(draw(title, [Line("x", [1, 2], [0.1, 0.2])]))
+    assert checker.ids and set(checker.ids.values()) == {1}
 
 
 def test_drawing_is_one_svg_without_fixed_size() -> None:

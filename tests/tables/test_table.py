@@ -45,6 +45,26 @@ def test_tsv_takes_quotes_as_letters(write: Write) -> None:
     assert read(path, "label", "text") == [(2, ("1", '"yes')), (3, ("0", 'he said "no"'))]
 
 
+@pytest.mark.parametrize("name", ["a.csv", "a.tsv", "a.jsonl", "a.txt"])
+def test_lines_that_end_with_a_lone_cr_are_refused(name: str, write: Write) -> None:
+    """They would be one line, and all behind the header a column's name."""
+    path = write(name, "text\tlabel\rsea\t1\rsun\t0\r")
+    message = r"a\.\w+:1: expected lines that end with LF or CRLF, got .a lone CR. \(convert them: tr"
+    with pytest.raises(TableError, match=message):
+        list(lines.read_lines(path))
+    if name != "a.txt":
+        with pytest.raises(TableError, match=message):
+            read(path)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_cr_inside_a_line_is_text(end: str, write: Write) -> None:
+    path = write("a.tsv", f"text\tlabel{end}sea\rsun\t1{end}")
+    assert read(path, "text", "label") == [(2, ("sea\rsun", "1"))]
+    assert list(lines.read_lines(write("b.txt", f"sea\rsun{end}"))) == [(1, "sea\rsun")]
+    assert list(lines.read_lines(write("c.txt", "sea\r"))) == [(1, "sea")]
+
+
 def test_csv_quotes(write: Write) -> None:
     path = write("a.csv", 'text,label\n"a, b",1\n"say ""hi""",0\n"two\nlines",1\n5" disk,0\n,\n"",""\n')
     assert read(path, "text", "label") == [

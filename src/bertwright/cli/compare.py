@@ -71,15 +71,15 @@ def compare(
     from bertwright.reports.comparison_report import write_comparison
 
     _require_file(file, set)
-    options = {
+    options: dict[str, object] = {
         "pretraining.budget": budget,
         "pretraining.steps": steps,
         "pretraining.epochs": epochs,
         "tokens": tokens,
         "model": None if model is None else str(model),
         "only": only or None,
-        "seeds": _seeds(file, seed, seeds),
     }
+    options["seeds"] = _seeds(file, options, set, seed, seeds)
     settings = _settings(file, options, set)
     with Console(common) as console:
         result = run(
@@ -116,12 +116,22 @@ def _settings(
     return load(ComparisonSettings, file=file, overrides=given).value
 
 
-def _seeds(file: Path | None, first: int | None, count: int | None) -> list[int] | None:
-    """The seeds, where the command line says anything of them: as many as the file has, unless it says."""
+def _seeds(
+    file: Path | None,
+    options: Mapping[str, object],
+    assignments: Sequence[str],
+    first: int | None,
+    count: int | None,
+) -> list[int] | None:
+    """The seeds, where the command line says anything of them: as many as the file has, unless it says.
+
+    Args:
+        options: the others, without which the file may not be whole.
+    """
     if first is None and count is None:
         return None
     start = first or 0
-    return list(range(start, start + (count or len(_settings(file, {}, ()).seeds))))
+    return list(range(start, start + (count or len(_settings(file, options, assignments).seeds))))
 
 
 def _shown(record: Mapping[str, Any], report: Path) -> list[RenderableType]:

@@ -65,11 +65,14 @@ def doctor(
     from bertwright.data.instance_settings import InstanceSettings
     from bertwright.data.store import TokenStore
     from bertwright.data.store_doctor import examine_store
+    from bertwright.durable import look_at
     from bertwright.tokenization.tokenizer import Tokenizer
 
     overrides = {"max_length": max_length, "whole_word": whole_word, "next_sentence": not mlm_only}
     settings = load(InstanceSettings, overrides=overrides).value
     with Console(common) as console:
+        for part in path:
+            look_at(part)
         if _is_store(path):
             store = TokenStore.open(path[0])
             tokenizer = Tokenizer.load(vocab) if vocab else store.tokenizer()

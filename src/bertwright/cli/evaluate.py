@@ -70,17 +70,17 @@ def evaluate(
         bertwright evaluate classifier test.tsv --precision int8 --compare classifier
     """
     from bertwright.cli.console import Console
-    from bertwright.durable import check_new_file
+    from bertwright.durable import check_new_file, same_place
     from bertwright.errors import UsageError
     from bertwright.tables.columns import Columns
 
     outputs = [path for path in (output, report) if path is not None]
     with Console(common) as console:
         for path in outputs:
-            if path.resolve() == file.resolve():
+            if same_place(path, file):
                 raise UsageError.at(path, "an output other than the input")
             check_new_file(path, overwrite)
-        if len(outputs) == 2 and outputs[0].resolve() == outputs[1].resolve():
+        if len(outputs) == 2 and same_place(*outputs):
             raise UsageError.at(outputs[0], "two outputs for --output and --report", "the same file twice")
         chosen = Columns.of(text, text_pair, label, names=columns)
         if compare is not None:

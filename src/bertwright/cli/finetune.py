@@ -84,12 +84,12 @@ def finetune(
 
 
 def _check_report(report: Path | None, others: Sequence[Path], overwrite: bool) -> None:
-    from bertwright.durable import check_new_file
+    from bertwright.durable import check_new_file, same_place
     from bertwright.errors import UsageError
 
     if report is None:
         return
-    if report.resolve() in [path.resolve() for path in others]:
+    if any(same_place(report, path) for path in others):
         raise UsageError.at(report, "a report other than the inputs and the output")
     check_new_file(report, overwrite)
 

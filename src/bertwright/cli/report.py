@@ -36,12 +36,13 @@ def report(
     """
     from bertwright.cli.console import Console
     from bertwright.cli.usage import refuse_alone
-    from bertwright.durable import check_new_file
+    from bertwright.durable import check_new_file, look_at
     from bertwright.reports.comparison_report import is_comparison, write_comparison
     from bertwright.reports.finetuned_report import is_model, write_model_report
     from bertwright.reports.run_report import write_report
 
     with Console(common) as console:
+        look_at(run)
         if output is not None:
             check_new_file(output, overwrite=False)
         if is_comparison(run) or is_model(run):

@@ -81,7 +81,7 @@ def _named(models: Sequence[str]) -> dict[str, Path]:
     for model in models:
         name, equals, folder = model.partition("=")
         path = Path(folder if equals and "/" not in name else model)
-        name = name if equals and "/" not in name else path.resolve().name
+        name = name if equals and "/" not in name else os.path.basename(os.path.realpath(path))
         if not name.isprintable() or not name:
             raise UsageError(f"MODEL: expected NAME=FOLDER with a printable name, got {quote(model)}")
         if name in found:

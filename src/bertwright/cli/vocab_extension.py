@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -91,6 +92,7 @@ def _human(done: ExtendedModel) -> list[RenderableType]:
         ("whole words", f"{before.coverage:.2%}", f"{after.coverage:.2%}"),
         ("unknown", f"{before.unk_rate:.4%}", f"{after.unk_rate:.4%}"),
     ]
+    typed = shlex.quote(str(done.output))
     tokens = done.extension.tokenizer.vocabulary
     title = f"on {after.words:,} words: {extension.measured_on}"
     words = ", ".join(f"{piece.word} ({piece.count:,})" for piece in extension.pieces[:_SHOWN])
@@ -98,6 +100,6 @@ def _human(done: ExtendedModel) -> list[RenderableType]:
         table(title, ["", "before", "after"], rows, right=(1, 2)),
         f"{len(extension.pieces):,} new pieces of {len(tokens):,}, the most useful first: {words}",
         f"Model: {done.output}",
-        f"Go on with: bertwright prepare CORPUS --vocab {done.output} -o STORE; "
-        f"bertwright pretrain --data STORE --init {done.output} -o RUN",
+        f"Go on with: bertwright prepare CORPUS --vocab {typed} -o STORE; "
+        f"bertwright pretrain --data STORE --init {typed} -o RUN",
     ]

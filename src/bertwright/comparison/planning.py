@@ -16,7 +16,8 @@ from bertwright.comparison.settings import ComparisonSettings
 from bertwright.comparison.tables import features, masking, pretraining, size, steps
 from bertwright.config.settings import load, reason_of
 from bertwright.data.objectives import OBJECTIVES, TWO_WAYS
-from bertwright.errors import SettingsError, UsageError, did_you_mean
+from bertwright.durable import look_at
+from bertwright.errors import InputError, SettingsError, UsageError, did_you_mean
 from bertwright.pretraining.config import LENGTHS, PretrainingSettings
 from bertwright.pretraining.meaningless import meaningless
 from bertwright.tasks.presets import preset_of
@@ -207,6 +208,11 @@ def _columns(settings: ComparisonSettings, problems: list[str]) -> list[Column]:
             continue
         for part in ("train", "dev"):
             path = Path(getattr(task, part))
+            try:
+                look_at(path)
+            except InputError as problem:
+                problems.append(f"tasks.{name}.{part}: {problem}")
+                continue
             if not path.is_file():
                 got = "a directory" if path.is_dir() else "nothing there"
                 problems.append(f'tasks.{name}.{part}: expected a file, got {got} at "{path}"')

@@ -37,6 +37,7 @@ from bertwright.durable.questions import (
     is_within,
     look_at,
     require_elsewhere,
+    same_place,
 )
 from bertwright.durable.replacement import check_new_directory
 from bertwright.durable.staging import StagedDirectory
@@ -69,6 +70,7 @@ __all__ = [
     "read_manifest",
     "reported",
     "require_elsewhere",
+    "same_place",
     "unfinished_directory",
     "verify",
     "write_file",

@@ -13,6 +13,7 @@ from typing import Any
 from bertwright import strict_json
 from bertwright.durable.files import reported, write_file
 from bertwright.durable.synced import sync_directory
+from bertwright.errors import InputError
 
 _LINE_BYTES = strict_json.OWN_BYTES
 _BLOCK_BYTES = 1 << 16
@@ -52,13 +53,20 @@ class LogFile:
                 os.fsync(self._file.fileno())
 
     def records(self) -> Iterator[dict[str, Any]]:
-        """The lines; a torn last line (the writer was killed) is left out."""
+        """The lines; a torn last line (the writer was killed) is left out.
+
+        Raises:
+            InputError: a line is no JSON, or no object.
+        """
         if not self.path.exists():
             return
         with self.path.open("rb") as file:
             for number, line in enumerate(file, 1):
                 if line.endswith(b"\n"):
-                    yield strict_json.parse(line[:-1], self.path, line=number, max_bytes=_LINE_BYTES)
+                    record = strict_json.parse(line[:-1], self.path, line=number, max_bytes=_LINE_BYTES)
+                    if not isinstance(record, dict):
+                        raise InputError.at(self.path, "an object", record, line=number)
+                    yield record
 
     def keep_first(self, count: int) -> None:
         """Rewrite the log with its first ``count`` lines only, before a resumed run goes on.

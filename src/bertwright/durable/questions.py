@@ -75,6 +75,11 @@ def is_within(path: str | Path, folder: str | Path) -> bool:
     return outer in (inner, *inner.parents)
 
 
+def same_place(path: str | Path, other: str | Path) -> bool:
+    """Whether two paths lead to one place, whether or not anything is there."""
+    return os.path.realpath(path) == os.path.realpath(other)  # Path.resolve raises for a loop of links
+
+
 def require_elsewhere(output: str | Path, source: str | Path) -> None:
     """Refuse an output that is what is read, or a directory around it: replacing it would take that away.
 

@@ -35,6 +35,13 @@ class PieceRow:
     words: list[tuple[int, int]]
     """Where each word begins and ends among the pieces."""
     truncated: bool
+    cut_words: tuple[int, ...] = ()
+    """Numbers of the words that have lost their last pieces: what is left of one may be another word."""
+
+    @property
+    def whole_words(self) -> list[tuple[int, int]]:
+        """:attr:`words` but for those that were cut."""
+        return [span for number, span in enumerate(self.words) if number not in self.cut_words]
 
     def __len__(self) -> int:
         return len(self.input_ids)
@@ -48,16 +55,18 @@ def piece_row(row: FeatureInput, tokenizer: Tokenizer, max_length: int) -> Piece
         texts = [tokenizer.encode(text) for text in ((row,) if isinstance(row, str) else row)]
     b_ids = texts[1].ids if len(texts) > 1 else None
     made = assemble(texts[0].ids, b_ids, vocabulary=tokenizer.vocabulary, max_length=max_length)
-    tokens, words = ["[CLS]"], list[tuple[int, int]]()
+    tokens, words, cut = ["[CLS]"], list[tuple[int, int]](), list[int]()
     offsets: list[tuple[int, int] | None] = [None]
     for encoding, length in zip(texts, (made.a_length, made.b_length), strict=False):
         if encoding is not texts[0] and not length:
             break  # a second text of which nothing is left is no second text
         place = len(tokens)
         words += [(place + start, place + stop) for start, stop in word_ranges(encoding.word_ids[:length])]
+        if 0 < length < len(encoding) and encoding.word_ids[length - 1] == encoding.word_ids[length]:
+            cut.append(len(words) - 1)
         tokens += [*encoding.tokens[:length], "[SEP]"]
         offsets += [*encoding.offsets[:length], None]
-    return PieceRow(made.input_ids, made.token_type_ids, tokens, offsets, words, made.truncated)
+    return PieceRow(made.input_ids, made.token_type_ids, tokens, offsets, words, made.truncated, tuple(cut))
 
 
 def _joined(words: Sequence[str], tokenizer: Tokenizer) -> Encoding:

@@ -173,7 +173,7 @@ class _Looking:
         return found[:MOST_OCCURRENCES]
 
     def _nearest(self, word: str, rows: Sequence[PieceRow]) -> str:
-        there = [self._tokenizer.decode(row.input_ids[a:b]) for row in rows for a, b in row.words]
+        there = [self._tokenizer.decode(row.input_ids[a:b]) for row in rows for a, b in row.whole_words]
         lowered = self._tokenizer.decode(self._tokenizer.encode(word).ids)
         near = difflib.get_close_matches(lowered, there, n=1)
         return f" (did you mean {quote(near[0])}?)" if near else ""

@@ -45,7 +45,7 @@ def check_submission(task: dict[str, Any], submission: Path, others: Iterable[Pa
         expected = f"a task with a file for an official evaluation ({', '.join(_WRITERS)})"
         got = "several labels a text" if task["kind"] in _WRITERS else task["kind"]
         raise UsageError(f"--submission: expected {expected}, got {got}")
-    if submission.resolve() in [path.resolve() for path in others]:
+    if any(durable.same_place(submission, path) for path in others):
         raise UsageError.at(submission, "a submission other than the input and the output")
     durable.check_new_file(submission, overwrite)
 

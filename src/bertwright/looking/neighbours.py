@@ -70,20 +70,20 @@ class NeighbourWatcher:
         self._mean = MeanSimilarity(layers, width)
         self._numbers: dict[str, int] = {}
         self._best = np.full((count, layers, _ROOM), -np.inf)
-        self._where = np.zeros((count, layers, _ROOM), np.int64)
-        self._places: list[tuple[int, tuple[int, int], bool]] = []
-        self._types = self._ids = np.zeros(0, np.int64)
+        # Of the nearest of each spelling: row, start and stop, whether in the second text.
+        self._where = np.zeros((count, layers, _ROOM, 4), np.int64)
+        self._types, self._places = np.zeros(0, np.int64), np.zeros((0, 4), np.int64)  # of the batch's words
         self._batch: Passing | None = None
 
     def begin(self, batch: Passing) -> None:
         """Note the words of a batch."""
-        types, first = [], len(self._places)
+        types, places = [], []
         for row, number in zip(batch.rows, batch.numbers, strict=True):
-            for start, stop in row.words:
+            for start, stop in row.whole_words:
                 types.append(self._numbers.setdefault(spelled(row.tokens[start:stop]), len(self._numbers)))
                 spans = [span for span in row.offsets[start:stop] if span is not None]
-                self._places.append((number, (spans[0][0], spans[-1][1]), row.token_type_ids[start] > 0))
-        self._types, self._ids = np.array(types, np.int64), np.arange(first, len(self._places))
+                places.append((number, spans[0][0], spans[-1][1], int(row.token_type_ids[start] > 0)))
+        self._types, self._places = np.array(types, np.int64), np.array(places, np.int64).reshape(-1, 4)
         self._batch = batch
         while len(self._numbers) > self._best.shape[2]:
             self._best = np.concatenate([self._best, np.full_like(self._best, -np.inf)], axis=2)
@@ -95,7 +95,7 @@ class NeighbourWatcher:
             return
         states = hidden.double().cpu().numpy()  # (B, S, H)
         rows = zip(states, self._batch.rows, strict=True)
-        units = unit(np.concatenate([mean_of_words(state, row.words) for state, row in rows]))  # (W, H)
+        units = unit(np.concatenate([mean_of_words(state, row.whole_words) for state, row in rows]))  # (W, H)
         self._mean.add(number, units)
         for asked, similarity in enumerate(self._asked[:, number] @ units.T):
             self._keep(asked, number, similarity)
@@ -107,19 +107,16 @@ class NeighbourWatcher:
     def nearest(self, count: int) -> tuple[tuple[tuple[Neighbour, ...], ...], ...]:
         """For each word that is asked about, for each of L + 1 layers, the ``count`` nearest spellings."""
         words = list(self._numbers)
-        best, where = self._best[..., : len(words)], self._where[..., : len(words)]
+        best, where = self._best[..., : len(words)], self._where
         order = np.argsort(-best, axis=-1, kind="stable")[..., :count]  # (n, L + 1, count)
+
+        def neighbour(asked: int, layer: int, type_: int) -> Neighbour:
+            row, start, stop, second = where[asked, layer, type_].tolist()
+            return Neighbour(words[type_], float(best[asked, layer, type_]), row, (start, stop), second == 1)
+
         return tuple(
             tuple(
-                tuple(
-                    Neighbour(
-                        words[type_],
-                        float(best[asked, layer, type_]),
-                        *self._places[where[asked, layer, type_]],
-                    )
-                    for type_ in types
-                )
-                for layer, types in enumerate(layers)
+                tuple(neighbour(asked, layer, type_) for type_ in types) for layer, types in enumerate(layers)
             )
             for asked, layers in enumerate(order.tolist())
         )
@@ -130,4 +127,4 @@ class NeighbourWatcher:
         nearer = np.flatnonzero(similarity > best[self._types])
         order = nearer[np.argsort(-similarity[nearer], kind="stable")][::-1]  # of equals the first comes last
         best[self._types[order]] = similarity[order]  # of several assignments to a place the last one stays
-        where[self._types[order]] = self._ids[order]
+        where[self._types[order]] = self._places[order]

@@ -30,7 +30,8 @@ class Places(NamedTuple):
     words: NDArray[np.int64]
     """The number of the piece's word, -1 where there is none."""
     spellings: NDArray[np.int64]
-    """Equal for words that are spelled alike; -1 where there is none, and of punctuation."""
+    """Equal for words that are spelled alike; -1 where there is none, of punctuation, and of a word that was
+    cut off."""
 
 
 def places_of(row: PieceRow) -> Places:
@@ -44,7 +45,7 @@ def places_of(row: PieceRow) -> Places:
     known: dict[tuple[int, ...], int] = {}
     for number, (start, stop) in enumerate(row.words):
         words[start:stop] = number
-        if not punctuation[start:stop].all():
+        if number not in row.cut_words and not punctuation[start:stop].all():
             spellings[start:stop] = known.setdefault(tuple(row.input_ids[start:stop]), len(known))
     return Places(text, cls, ~text & ~cls, punctuation, np.array(row.token_type_ids), words, spellings)
 

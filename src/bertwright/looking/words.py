@@ -76,8 +76,8 @@ class WordLayers:
 
 def find_word(row: PieceRow, ids: Sequence[int]) -> list[tuple[int, int]]:
     """Where the pieces ``ids`` stand one after the other in ``row`` as whole words: (first, behind last)."""
-    starts = {start for start, _ in row.words}
-    stops = {stop for _, stop in row.words}
+    starts = {start for start, _ in row.whole_words}
+    stops = {stop for _, stop in row.whole_words}
     size, wanted = len(ids), list(ids)
     return [
         (start, start + size)
@@ -102,7 +102,7 @@ def word_layers(
     if any_two is None:
         mean = MeanSimilarity(vectors.shape[1], vectors.shape[2])
         for found in maps:
-            pooled = mean_of_words(found.hidden_states.astype(np.float64), found.row.words)
+            pooled = mean_of_words(found.hidden_states.astype(np.float64), found.row.whole_words)
             for layer, words in enumerate(pooled):
                 mean.add(layer, unit(words))
         any_two = mean.values()

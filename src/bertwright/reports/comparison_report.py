@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from bertwright import strict_json
-from bertwright.comparison.members import FORMAT, LARGEST_RECORD, RECORD
-from bertwright.durable import write_file
+from bertwright.comparison.members import FORMAT, KIND, LARGEST_RECORD, RECORD
+from bertwright.durable import read_manifest, verify, write_file
 from bertwright.errors import InputError
 from bertwright.reports import page
 from bertwright.reports.comparison_charts import apart, over_steps
@@ -40,8 +40,10 @@ def write_comparison(path: Path, output: Path | None = None) -> Path:
 
     Raises:
         InputError: it is not a comparison.
+        DigestError: it is damaged, or was changed.
         DiskError: the page could not be written.
     """
+    verify(read_manifest(path, KIND), [RECORD])
     record = strict_json.load(path / RECORD, max_bytes=LARGEST_RECORD)
     if not isinstance(record, dict) or record.get("format") != FORMAT:
         raise InputError.at(path / RECORD, f"the format {FORMAT}")

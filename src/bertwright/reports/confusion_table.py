@@ -14,6 +14,7 @@ MOST_LABELS = 16
 """More do not fit beside each other: then the ones that are most often confused are shown."""
 LONGEST_LABEL = 24
 """Characters of a label that are shown."""
+_CAPTION = "rows: true, columns: given"
 
 
 def confusion_table(confusion: Confusion) -> str:
@@ -22,17 +23,19 @@ def confusion_table(confusion: Confusion) -> str:
     labels = [shortened(confusion.labels[number], LONGEST_LABEL) for number in chosen]
     counts = confusion.counts[np.ix_(chosen, chosen)]
     totals = confusion.counts[chosen].sum(axis=1)
-    head = "".join(f"<th><span>{escape(label)}</span></th>" for label in labels)
+    head = "".join(f'<th scope="col"><span>{escape(label)}</span></th>' for label in labels)
     lines = []
     for place, label in enumerate(labels):
         cells = "".join(
             _cell(int(count), int(totals[place]), place == column)
             for column, count in enumerate(counts[place])
         )
-        lines.append(f"<tr><th>{escape(label)}</th>{cells}<td class='r'>{totals[place]:,}</td></tr>")
-    caption = "<caption>rows: true, columns: given</caption>"
-    body = f"<thead><tr><th></th>{head}<th class='r'>all</th></tr></thead><tbody>{''.join(lines)}</tbody>"
-    return f'<div class="scroll"><table class="heat">{caption}{body}</table></div>'
+        lines.append(
+            f'<tr><th scope="row">{escape(label)}</th>{cells}<td class="r">{totals[place]:,}</td></tr>'
+        )
+    head = f'<thead><tr><td></td>{head}<th scope="col" class="r">all</th></tr></thead>'
+    body = f"<caption>{_CAPTION}</caption>{head}<tbody>{''.join(lines)}</tbody>"
+    return page.scrolled(f'<table class="heat">{body}</table>', _CAPTION)
 
 
 def confusions(confusion: Confusion) -> str:
@@ -56,4 +59,5 @@ def _cell(count: int, total: int, right: bool) -> str:
     # at most 60 % of the color, so that the number stays readable on it
     style = f"background: color-mix(in srgb, {color} {60 * share:.0f}%, transparent)"
     shown = f"{count:,}" if count else "·"
-    return f'<td class="cell" style="{style}" title="{share:.1%}">{shown}</td>'
+    told = f'<span class="unseen"> ({share:.1%})</span>' if count else ""  # what the shade says
+    return f'<td class="cell" style="{style}" title="{share:.1%}">{shown}{told}</td>'

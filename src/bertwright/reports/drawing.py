@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import re
 import warnings
@@ -14,6 +15,8 @@ from matplotlib.axis import Axis
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
+
+from bertwright.errors import encodable
 
 BLUE, ORANGE, GREEN, GREY = "#1f5fbf", "#d9731a", "#0a7d4f", "#8a94a3"
 INK, SOFT, FAINT = "#1c2430", "#5b6675", "#e3e8ee"
@@ -70,7 +73,9 @@ def per_cent(axis: Axis) -> None:
 def _embedded(document: str, title: str) -> str:
     """The ``<svg>`` element alone, its ids made unique so that several can stand on one page."""
     svg = document[document.index("<svg") :]
-    tag = re.sub(r"\W+", "-", title.lower())
+    # Titles that differ in their punctuation alone are told apart by the digest.
+    digest = hashlib.blake2b(encodable(title).encode(), digest_size=4).hexdigest()
+    tag = re.sub(r"\W+", "-", title.lower()) + "-" + digest
     svg = re.sub(r'\bid="([^"]+)"', rf'id="{tag}-\1"', svg)
     svg = re.sub(r'href="#([^"]+)"', rf'href="#{tag}-\1"', svg)
     svg = re.sub(r"url\(#([^)]+)\)", rf"url(#{tag}-\1)", svg)

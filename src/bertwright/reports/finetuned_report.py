@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -60,7 +61,7 @@ def _render(model: Path, task: Mapping[str, Any], provenance: Mapping[str, Any])
         table = page.table(["metric", "value"], [[k, f"{v:.4f}"] for k, v in metrics.items()], right=(1,))
         result.section("How good it is", text, page.cards(figures), table)
     finetuning_section(result, task, provenance)
-    asked = f"bertwright evaluate {model} TEST_FILE --report evaluation.html"
+    asked = f"bertwright evaluate {shlex.quote(str(model))} TEST_FILE --report evaluation.html"
     result.section(
         "What next",
         "Intervals, confusions, calibration and mistakes on rows of your own:",

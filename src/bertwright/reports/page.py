@@ -34,10 +34,12 @@ figure { margin: 0; max-width: 36rem; }
 figure svg { width: 100%; height: auto; display: block; background: #fff; border-radius: 8px; }
 figcaption { color: var(--soft); font-size: .86rem; margin-top: .3rem; }
 .scroll { overflow-x: auto; }
+.unseen { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; font-size: .95rem; }
 th { text-align: left; color: var(--soft); font-weight: 600; border-bottom: 2px solid var(--line); }
+thead td { border-bottom: 2px solid var(--line); }
 th, td { padding: .4rem .7rem .4rem 0; vertical-align: top; }
-td { border-bottom: 1px solid var(--line); overflow-wrap: anywhere; }
+tbody td { border-bottom: 1px solid var(--line); overflow-wrap: anywhere; }
 td:first-child { overflow-wrap: break-word; }
 th.r, td.r { text-align: right; white-space: pre; overflow-wrap: normal; }
 tr.best td { font-weight: 650; color: var(--good); }
@@ -46,6 +48,7 @@ tr.best td { font-weight: 650; color: var(--good); }
 mark { background: var(--mark); color: inherit; border-radius: 4px; padding: 0 .25em; font-weight: 600; }
 .guess { display: grid; grid-template-columns: minmax(5rem, 9rem) 1fr 3.6rem; gap: .6rem; align-items: center;
   font-size: .92rem; margin: .15rem 0; }
+.guess code { overflow-wrap: anywhere; min-width: 0; }
 .guess i { display: block; height: .6rem; border-radius: 3px; background: var(--accent); opacity: .75;
   min-width: 2px; }
 .guess.hit { color: var(--good); font-weight: 650; }
@@ -70,7 +73,9 @@ table.heat th { padding: .3rem .5rem .3rem 0; border-bottom: 0; white-space: now
 .scroll + .scroll { margin-top: 1rem; }
 table.heat thead th { text-align: center; padding: .3rem .5rem; }
 table.heat td { padding: .3rem .5rem; }
-td.cell { min-width: 3rem; text-align: right; border: 1px solid var(--line); overflow-wrap: normal; }
+table.heat thead td { border-bottom: 0; }
+td.cell { position: relative; min-width: 3rem; text-align: right; border: 1px solid var(--line);
+  overflow-wrap: normal; }
 ul.notes { margin: .3rem 0; padding-left: 1.2rem; }
 @media print { body { background: #fff; } section { break-inside: avoid; } }
 """
@@ -123,19 +128,31 @@ def table(
 ) -> str:
     """A table; ``right`` lists columns aligned to the right, ``best`` the row to stress."""
     kind = [' class="r"' if number in right else "" for number in range(len(columns))]
-    head = "".join(f"<th{k}>{escape(c)}</th>" for k, c in zip(kind, columns, strict=True))
+    head = "".join(
+        f'<th scope="col"{k}>{escape(c)}</th>' if c else "<td></td>"
+        for k, c in zip(kind, columns, strict=True)
+    )
     lines = []
     for number, row in enumerate(rows):
         cells = "".join(f"<td{k}>{escape(c)}</td>" for k, c in zip(kind, row, strict=True))
         lines.append(f"<tr{_BEST if number == best else ''}>{cells}</tr>")
     body = f"<thead><tr>{head}</tr></thead><tbody>{''.join(lines)}</tbody>"
-    return f'<div class="scroll"><table>{body}</table></div>'
+    return scrolled(f"<table>{body}</table>", ", ".join(filter(None, columns)))
+
+
+def scrolled(html: str, label: str) -> str:
+    """Something wide, moved sideways by itself: with the keyboard, too, where ``label`` is read out."""
+    named = f'role="region" aria-label="{escape(label)}"'
+    return f'<div class="scroll" tabindex="0" {named}>{html}</div>'
 
 
 def figures(drawings: Sequence[tuple[str, str]]) -> str:
-    """SVG drawings side by side where there is room: (svg, caption)."""
-    parts = (f"<figure>{svg}<figcaption>{escape(caption)}</figcaption></figure>" for svg, caption in drawings)
-    return columns(list(parts))
+    """SVG drawings side by side where there is room: (svg, caption, which may be empty)."""
+    parts = []
+    for svg, caption in drawings:
+        below = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
+        parts.append(f"<figure>{svg}{below}</figure>")
+    return columns(parts)
 
 
 def blank(before: str, truth: str, after: str, guesses: Sequence[tuple[str, float]]) -> str:
@@ -161,7 +178,7 @@ def pieces(words: Sequence[str]) -> str:
 
 def commands(lines: Sequence[str]) -> str:
     """Lines to type."""
-    return f"<pre>{escape(chr(10).join(lines))}</pre>"
+    return f'<pre tabindex="0">{escape(chr(10).join(lines))}</pre>'
 
 
 def remark(text: str, facts: Sequence[tuple[str, str]]) -> str:

@@ -14,6 +14,7 @@ from bertwright.errors import InputError
 from bertwright.pretraining.filled_blank import FilledBlank
 
 _LIMIT = 16 << 20
+_TYPES: Mapping[str, tuple[type, ...]] = {"a number": (int, float), "text": (str,), "a list": (list,)}
 
 
 @dataclass(frozen=True)
@@ -68,18 +69,54 @@ def read_run(path: Path, vocabulary: Path | None = None) -> RunRecords:
     if not (path / "metrics.jsonl").exists():
         got = "no metrics.jsonl in it" if path.is_dir() else "nothing there"
         raise InputError.at(path, "a run folder of `bertwright pretrain`", got)
-    records = list(LogFile(path / "metrics.jsonl").records())
+    records = _logged(path / "metrics.jsonl")
     return RunRecords(
         path=path,
-        settings=_optional(path / "settings.json") or {},
-        facts=_optional(path / "run.json") or {},
-        training=[record for record in records if record.get("kind") == "train"],
-        evaluations=[record for record in records if record.get("kind") == "evaluation"],
-        summary=_optional(path / "summary.json") or {},
-        blanks=[FilledBlank.from_dict(item) for item in _optional(path / "blanks.json") or ()],
-        vocabulary=strict_json.load(vocabulary, max_bytes=_LIMIT) if vocabulary else None,
+        settings=_optional(path / "settings.json"),
+        facts=_optional(path / "run.json"),
+        training=[record for record in records if record["kind"] == "train"],
+        evaluations=[record for record in records if record["kind"] == "evaluation"],
+        summary=_optional(path / "summary.json"),
+        blanks=_blanks(path / "blanks.json"),
+        vocabulary=_object(vocabulary, {"size": "a number"}) if vocabulary else None,
     )
 
 
-def _optional(path: Path) -> Any:
-    return strict_json.load(path, max_bytes=_LIMIT) if path.exists() else None
+def _logged(path: Path) -> list[Mapping[str, Any]]:
+    fields = {"step": "a number", "kind": "text"}
+    records = enumerate(LogFile(path).records(), 1)
+    return [_checked(record, path, fields, line=number) for number, record in records]
+
+
+def _blanks(path: Path) -> list[FilledBlank]:
+    if not path.exists():
+        return []
+    found = strict_json.load(path, max_bytes=_LIMIT)
+    if not isinstance(found, list):
+        raise InputError.at(path, "a list of blanks", found)
+    fields = {"before": "text", "truth": "text", "after": "text", "guesses": "a list"}
+    for blank in found:
+        for guess in _checked(blank, path, fields)["guesses"]:
+            _checked(guess, path, {"token": "text", "probability": "a number"}, within="guesses.")
+    return [FilledBlank.from_dict(blank) for blank in found]
+
+
+def _optional(path: Path) -> Mapping[str, Any]:
+    """The object in a file; an empty one where the file is not there."""
+    return _object(path, {}) if path.exists() else {}
+
+
+def _object(path: Path, fields: Mapping[str, str]) -> Mapping[str, Any]:
+    return _checked(strict_json.load(path, max_bytes=_LIMIT), path, fields)
+
+
+def _checked(
+    value: Any, path: Path, fields: Mapping[str, str], *, line: int | None = None, within: str = ""
+) -> Mapping[str, Any]:
+    """``value``, which has to be an object with ``fields``, each of a type in :data:`_TYPES`."""
+    if not isinstance(value, dict):
+        raise InputError.at(path, "an object", value, line=line, field=within.rstrip(".") or None)
+    for name, expected in fields.items():
+        if not isinstance(value.get(name), _TYPES[expected]):
+            raise InputError.at(path, expected, value.get(name, "none"), line=line, field=within + name)
+    return value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import shlex
 import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -84,8 +85,9 @@ def _headline(result: page.Page, run: RunRecords, adaptation: Adaptation | None)
     figures: list[tuple[str, str]] = []
     if run.evaluations:
         last, words = run.evaluations[-1], run.asks.words
-        accuracy, perplexity = last[words.figure("accuracy")], last.get(words.figure("perplexity"))
-        figures.append((f"{accuracy:.1%}", f"of the {words.guessed} of held-out text guessed exactly"))
+        accuracy, perplexity = (last.get(words.figure(name)) for name in ("accuracy", "perplexity"))
+        if accuracy is not None:
+            figures.append((f"{accuracy:.1%}", f"of the {words.guessed} of held-out text guessed exactly"))
         if perplexity is not None:
             kind = words.title[0].lower() + words.title[1:]
             figures.append((f"{perplexity:,.1f}", f"{kind} perplexity on held-out text"))
@@ -250,7 +252,7 @@ def _settings(result: page.Page, run: RunRecords) -> None:
         result.section("Settings", "They reproduce the run.", table)
         return
     ask, way = _USES[run.asks.words.name]
-    model = f"{run.path}/model"
+    model = shlex.quote(f"{run.path}/model")
     files = "--train train.tsv --dev dev.tsv"
     lines = [
         f"bertwright {ask.format(model)}",

@@ -25,8 +25,8 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
     dropped.
 
     Raises:
-        TableError: the file is missing, a directory, unreadable, binary, damaged, not UTF-8, has a NUL, or
-            a line above 16 MiB.
+        TableError: the file is missing, a directory, unreadable, binary, damaged, not UTF-8, has a NUL, a
+            line above 16 MiB, or lines that end with a lone CR.
     """
     for number, line in read_any_lines(path):
         if isinstance(line, InputError):
@@ -38,10 +38,11 @@ def read_any_lines(path: Path) -> Iterator[tuple[int, str | InputError]]:
     """As :func:`read_lines`; in the place of a line that is no text stands what is wrong with it.
 
     Raises:
-        TableError: the file as a whole is unreadable, binary or damaged, or has a line above 16 MiB.
+        TableError: the file as a whole is unreadable, binary or damaged, or has a line above 16 MiB or
+            lines that end with a lone CR.
     """
     try:
-        for number, raw in enumerate(_split(path, _checked_blocks(path)), 1):
+        for number, raw in enumerate(_split(path, _with_line_feeds(path, _checked_blocks(path))), 1):
             try:
                 line: str | InputError = _decode(path, number, raw)
             except TableError as problem:
@@ -118,6 +119,20 @@ def _checked_blocks(path: Path) -> Iterator[bytes]:
     compression = compression_of(path, read_head(path, "none", HEAD_BYTES))
     refuse_binary(path, read_head(path, compression, HEAD_BYTES), "text")
     yield from ByteStream(path, compression).blocks()
+
+
+def _with_line_feeds(path: Path, blocks: Iterator[bytes]) -> Iterator[bytes]:
+    """``blocks``, unless they are one line only because another program ended all lines with a lone CR."""
+    fed = inside = at_end = False
+    for block in blocks:
+        if not fed:
+            fed = b"\n" in block
+            inside = inside or at_end or b"\r" in block[:-1]
+            at_end = block.endswith(b"\r")
+        yield block
+    if inside and not fed:
+        hint = r"convert them: tr '\r' '\n'"
+        raise TableError.at(path, "lines that end with LF or CRLF", "a lone CR", line=1, hint=hint)
 
 
 def _split(path: Path, blocks: Iterator[bytes]) -> Iterator[bytes]:

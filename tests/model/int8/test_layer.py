@@ -47,7 +47,9 @@ def assert_near(found: Tensor, exact: Tensor) -> None:
 
 @torch.inference_mode()
 @pytest.mark.parametrize(
-    "changes", [{}, {"hidden_act": "relu"}, {"hidden_act": "gelu_new"}, {"is_decoder": True}], ids=str
+    "changes",
+    [{}, {"hidden_act": "relu"}, {"hidden_act": "gelu"}, {"hidden_act": "gelu_new"}, {"is_decoder": True}],
+    ids=str,
 )
 def test_near_the_exact_encoder_however_it_is_asked(changes: dict[str, object]) -> None:
     exact, rounded = encoders(**changes)
@@ -64,6 +66,12 @@ def test_near_the_exact_encoder_however_it_is_asked(changes: dict[str, object]) 
     states = rounded(words, None, MASK, output_hidden_states=True).hidden_states
     assert states is not None
     assert len(states) == 4
+
+
+@pytest.mark.parametrize(("name", "fused"), [("gelu", True), ("gelu_new", False), ("relu", False)])
+def test_the_exact_gelu_is_taken_with_the_rounding_in_one_pass(name: str, fused: bool) -> None:
+    _, rounded = encoders(hidden_act=name)
+    assert [module.is_gelu for module in rounded.modules() if isinstance(module, Int8Layer)] == [fused] * 3
 
 
 @torch.inference_mode()

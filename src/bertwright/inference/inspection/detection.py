@@ -52,6 +52,7 @@ def inspect_path(path: Path, *, progress: Progress | None = None) -> Findings:
     Raises:
         InputError: nothing there, none of the known kinds, malformed, or not what its manifest says.
     """
+    durable.look_at(path)
     if not path.is_dir():
         return _file(path, progress)
     for names, inspector in _FOLDERS:

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from bertwright.model.activations import activation
 from bertwright.model.attention import SelfAttention
 from bertwright.model.int8.kernels import add_and_normalize, attend, gelu, restore, round_rows
 from bertwright.model.int8.products import Int8Linear
@@ -47,7 +48,7 @@ class Int8Layer(nn.Module):
         self.attention_layer_norm = exact.attention_layer_norm
         self.output_layer_norm = exact.output_layer_norm
         self.activation = exact.activation
-        self.is_gelu = exact.activation is nn.functional.gelu
+        self.is_gelu = exact.activation is activation("gelu")
         # For keys that are not all seen. Outside the tree of modules, since its weights are not to be kept.
         self._attention = (_without_weights(exact.attention),)
         hidden, self.heads = len(self.attention_output.bias), exact.attention.num_heads

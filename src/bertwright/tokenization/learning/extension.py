@@ -13,8 +13,9 @@ from dataclasses import dataclass
 
 from bertwright.errors import UsageError, VocabularyError
 from bertwright.tokenization.learning.corpus_words import CorpusWords
-from bertwright.tokenization.learning.counting import DISCOUNT, WordCounts
+from bertwright.tokenization.learning.counting import DISCOUNT, SCALE, WordCounts
 from bertwright.tokenization.learning.report import Fit, measure
+from bertwright.tokenization.learning.splitting import stands_alone
 from bertwright.tokenization.tokenizer import Tokenizer
 from bertwright.tokenization.vocabulary import MAX_TOKENS, Vocabulary
 
@@ -75,7 +76,11 @@ def extend(
     places = check_places(vocabulary, add, min_count, in_unused)
     chosen = _most_useful(tokenizer, words.learned.at_least(min_count), add)
     if not chosen:
-        raise VocabularyError("no word of the corpus would save a piece: the vocabulary has them all")
+        often = f", and {min_count:,} times or more," if min_count > 1 else ""
+        raise VocabularyError(
+            "no word of the corpus would save a piece: "
+            f"all that occur in more than one passage{often} are in the vocabulary"
+        )
     pieces = tuple(
         NewPiece(word, place, parts, count)
         for place, (word, parts, count) in zip(places, chosen, strict=False)
@@ -111,7 +116,9 @@ def _most_useful(
     unknown = (vocabulary.unk_id,)
     found: list[tuple[int, str, tuple[int, ...], int]] = []
     rows = zip(counts.words.to_pylist(), counts.counts.tolist(), counts.weights.tolist(), strict=True)
-    for word, count, weight in rows:
+    for word, count, weighed in rows:
+        # Characters that always stand alone are counted, but not weighed by passage.
+        weight = count * SCALE if len(word) == 1 and stands_alone(word, tokenizer.settings) else weighed
         evidence = weight - DISCOUNT  # as for learned pieces: a word of one passage is not added
         if evidence <= 0 or len(word) > longest:
             continue
