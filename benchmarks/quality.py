@@ -1,6 +1,6 @@
 """What the same time gives: our recipe, the paper's, and the example of transformers, on the same text.
 
-    python -m benchmarks.quality -o FOLDER [--budget 30m] [--quick] [--json]
+    python -m benchmarks.quality -o FOLDER [--budget 30m] [--quick] [--json] [--plot FOLDER]
 
 Three models with one vocabulary and one network, that of our ``--budget``; each is trained for the time, one
 after the other. Ours is ``bertwright pretrain --budget`` as it comes; the paper's recipe is scaled to the
@@ -38,6 +38,8 @@ from bertwright.pretraining.config import PretrainingSettings
 from bertwright.pretraining.evaluation import HeldOutEvaluation
 from bertwright.pretraining.run_data import RunData
 from bertwright.pretraining.step import PretrainingStep
+from bertwright.reports.curves import Level, Line, draw
+from bertwright.reports.drawing import ORANGE
 from bertwright.training.ranks import Ranks
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -56,6 +58,7 @@ def main() -> None:
     parser.add_argument("--budget", default="30m", help="of each pre-training")
     parser.add_argument("--quick", action="store_true", help="fifteen seconds each on a small text, no tasks")
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
+    parser.add_argument("--plot", type=Path, metavar="FOLDER", help="write an SVG of the losses")
     parser.add_argument("-o", "--output", type=Path, required=True)
     options = parser.parse_args()
     options.output.mkdir(parents=True, exist_ok=True)
@@ -69,6 +72,8 @@ def main() -> None:
     result = {"budget": options.budget, "models": measured(models, store, records)}
     if not options.quick:
         result["tasks"] = tasks(models, options.output)
+    if options.plot:
+        plot(result["models"], options.budget, options.plot)
     if options.json:
         print(json.dumps(result))
     else:
@@ -200,6 +205,23 @@ def reached(losses: Mapping[str, float]) -> float | None:
     wanted = losses["transformers"]
     good = [share for share in SHARES if losses[f"ours at {share:g}"] <= wanted]
     return good[0] if good else 1.0 if losses["ours"] <= wanted else None
+
+
+def plot(losses: Mapping[str, float], budget: str, folder: Path) -> None:
+    """The loss on held-out text: ours on its way, the others at their end."""
+    ours = [losses[f"ours at {share:g}"] for share in SHARES] + [losses["ours"]]
+    lines = [
+        Line("bertwright pretrain --budget", [100 * share for share in (*SHARES, 1.0)], ours, marker=True)
+    ]
+    levels = [
+        Level("the example of transformers, at its end", losses["transformers"], ORANGE),
+        Level("the paper's recipe, at its end", losses["paper"]),
+    ]
+    svg = draw(
+        f"Loss of masked words on held-out text, {budget} each", lines, levels, x_label="per cent of the time"
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "quality.svg").write_text(svg, encoding="utf-8")
 
 
 def show(result: dict[str, Any]) -> None:
