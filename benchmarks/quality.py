@@ -69,11 +69,12 @@ def main() -> None:
     records = Records(options.output / "losses.jsonl", ["model"], request)
     store = prepared(options.output, language)
     models = dict(trained(options.output, store, options.budget))
-    result = {"budget": options.budget, "models": measured(models, store, records)}
+    times = times_of(options.output / "ours")
+    result = {"budget": options.budget, "models": measured(models, store, records), "times": times}
     if not options.quick:
         result["tasks"] = tasks(models, options.output)
     if options.plot:
-        plot(result["models"], options.budget, options.plot)
+        plot(result, options.plot)
     if options.json:
         print(json.dumps(result))
     else:
@@ -200,26 +201,38 @@ def tasks(models: Mapping[str, Path], output: Path) -> dict[str, dict[str, float
     }
 
 
-def reached(losses: Mapping[str, float]) -> float | None:
+def times_of(run: Path) -> dict[str, float]:
+    """After which share of its time ``run`` had its models, which are kept by share of updates."""
+    lines = (run / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    records = [record for record in map(json.loads, lines) if record["kind"] == "train"]
+    before, seconds, passed = 0, 0.0, []
+    for record in records:
+        seconds += (record["tokens"] - before) / record["tokens_per_second"]
+        before = record["tokens"]
+        passed.append((record["progress"], seconds))
+    first = {share: next(at for progress, at in passed if progress >= share) for share in SHARES}
+    return {f"ours at {share:g}": at / seconds for share, at in first.items()} | {"ours": 1.0}
+
+
+def reached(result: Mapping[str, Any]) -> float | None:
     """The share of its time after which ours was as good as the example at its end."""
-    wanted = losses["transformers"]
-    good = [share for share in SHARES if losses[f"ours at {share:g}"] <= wanted]
-    return good[0] if good else 1.0 if losses["ours"] <= wanted else None
+    losses, times = result["models"], result["times"]
+    return next((at for name, at in times.items() if losses[name] <= losses["transformers"]), None)
 
 
-def plot(losses: Mapping[str, float], budget: str, folder: Path) -> None:
+def plot(result: Mapping[str, Any], folder: Path) -> None:
     """The loss on held-out text: ours on its way, the others at their end."""
-    ours = [losses[f"ours at {share:g}"] for share in SHARES] + [losses["ours"]]
+    losses, times = result["models"], result["times"]
+    ours = [losses[name] for name in times]
     lines = [
-        Line("bertwright pretrain --budget", [100 * share for share in (*SHARES, 1.0)], ours, marker=True)
+        Line("bertwright pretrain --budget", [100 * at for at in times.values()], ours, marker=True),
     ]
     levels = [
         Level("the example of transformers, at its end", losses["transformers"], ORANGE),
         Level("the paper's recipe, at its end", losses["paper"]),
     ]
-    svg = draw(
-        f"Loss of masked words on held-out text, {budget} each", lines, levels, x_label="per cent of the time"
-    )
+    title = f"Loss of masked words on held-out text, {result['budget']} each"
+    svg = draw(title, lines, levels, x_label="per cent of the time")
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "quality.svg").write_text(svg, encoding="utf-8")
 
@@ -235,8 +248,8 @@ def show(result: dict[str, Any]) -> None:
         rows.append([model, f"{losses[model]:.3f}", *(f"{100 * own[name]:.1f}" for name in names), mean])
     columns = ["", "loss", *names, "mean"]
     shown = table(f"{result['budget']} each", columns, rows, right=range(1, len(columns)))
-    share = reached(losses)
-    when = "never" if share is None else f"after {share:g} of the time"
+    share = reached(result)
+    when = "never" if share is None else f"after at most {share:.0%} of the time"
     console = Console(width=110)
     console.print(shown)
     console.print(f"ours as good as the example at its end: {when}")

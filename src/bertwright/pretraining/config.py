@@ -111,8 +111,8 @@ class PretrainingSettings(Settings):
     opening_sequence_length: int = Field(default=32, ge=8, le=8192)
     """Tokens of an instance in the opening, whose updates have twice as many instances as the others."""
     opening_share: float | None = Field(default=None, ge=0, lt=1)
-    """Share of the updates in the opening; None is 0, and for new networks that learn masked words by a time
-    budget 0.6, where sequence_length is at least four times opening_sequence_length."""
+    """Share of the updates in the opening; None is 0, and 0.6 for new networks by a time budget, where
+    sequence_length is at least four times opening_sequence_length."""
     sequence_length: int = Field(default=128, ge=8, le=8192)
     """Tokens of an instance in the phase behind the opening, and of those that are held out."""
     long_sequence_length: int = Field(default=512, ge=8, le=8192)
@@ -282,7 +282,7 @@ class PretrainingSettings(Settings):
     def opening(self) -> float:
         """Share of the updates in the opening."""
         contrast = self.sequence_length >= OPENING_CONTRAST * self.opening_sequence_length
-        useful = contrast and self.init is None and not self.next_token and self.long_share < 1
+        useful = contrast and self.init is None and self.long_share < 1
         return self._default(self.opening_share, paper=0.0, hasty=OPENING_SHARE if useful else 0.0)
 
     @property
