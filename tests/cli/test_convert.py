@@ -76,7 +76,7 @@ def test_tensorflow_and_back(command, tmp_path: Path) -> None:  # type: ignore[n
     for name in ("bert_model.ckpt.index", "bert_model.ckpt.data-00000-of-00001", "bert_config.json"):
         assert (tmp_path / "direct" / name).read_bytes() == (tmp_path / "tf1" / name).read_bytes()
     inspected = command("inspect", tmp_path / "tf1", "--json").json
-    assert (inspected["origin"], inspected["verified"]) == ("TensorFlow 1", 5)
+    assert (inspected["origin"], inspected["verified"]) == ("TensorFlow 1", 6)
     assert command("convert", tmp_path / "tf1", tmp_path / "again", "--to", "hf").code == 0
     weights = "model.safetensors"
     assert (tmp_path / "again" / weights).read_bytes() == (tmp_path / "hf" / weights).read_bytes()
