@@ -73,29 +73,29 @@ class NeighbourWatcher:
         # Of the nearest of each spelling: row, start and stop, whether in the second text.
         self._where = np.zeros((count, layers, _ROOM, 4), np.int64)
         self._types, self._places = np.zeros(0, np.int64), np.zeros((0, 4), np.int64)  # of the batch's words
-        self._batch: Passing | None = None
+        self._spans: list[list[tuple[int, int]]] = []  # of the words, row by row
 
     def begin(self, batch: Passing) -> None:
         """Note the words of a batch."""
         types, places = [], []
-        for row, number in zip(batch.rows, batch.numbers, strict=True):
-            for start, stop in row.whole_words:
+        self._spans = [row.whole_words for row in batch.rows]
+        for row, words, number in zip(batch.rows, self._spans, batch.numbers, strict=True):
+            for start, stop in words:
                 types.append(self._numbers.setdefault(spelled(row.tokens[start:stop]), len(self._numbers)))
                 spans = [span for span in row.offsets[start:stop] if span is not None]
                 places.append((number, spans[0][0], spans[-1][1], int(row.token_type_ids[start] > 0)))
         self._types, self._places = np.array(types, np.int64), np.array(places, np.int64).reshape(-1, 4)
-        self._batch = batch
         while len(self._numbers) > self._best.shape[2]:
             self._best = np.concatenate([self._best, np.full_like(self._best, -np.inf)], axis=2)
             self._where = np.concatenate([self._where, np.zeros_like(self._where)], axis=2)
 
     def layer(self, number: int, probabilities: Tensor | None, hidden: Tensor) -> None:
         """Compare what a layer makes of the batch's words."""
-        if self._batch is None or not len(self._types):
+        if not len(self._types):
             return
         states = hidden.double().cpu().numpy()  # (B, S, H)
-        rows = zip(states, self._batch.rows, strict=True)
-        units = unit(np.concatenate([mean_of_words(state, row.whole_words) for state, row in rows]))  # (W, H)
+        rows = zip(states, self._spans, strict=True)
+        units = unit(np.concatenate([mean_of_words(state, words) for state, words in rows]))  # (W, H)
         self._mean.add(number, units)
         for asked, similarity in enumerate(self._asked[:, number] @ units.T):
             self._keep(asked, number, similarity)

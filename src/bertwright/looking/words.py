@@ -76,8 +76,8 @@ class WordLayers:
 
 def find_word(row: PieceRow, ids: Sequence[int]) -> list[tuple[int, int]]:
     """Where the pieces ``ids`` stand one after the other in ``row`` as whole words: (first, behind last)."""
-    starts = {start for start, _ in row.whole_words}
-    stops = {stop for _, stop in row.whole_words}
+    words = row.whole_words
+    starts, stops = {start for start, _ in words}, {stop for _, stop in words}
     size, wanted = len(ids), list(ids)
     return [
         (start, start + size)
