@@ -29,7 +29,6 @@ _LIBRARY = "sentence_transformers."
 _KNOWN = ("Transformer", "Pooling", "Dense", "Normalize")
 _HINT = "without modules.json the folder opens as the BERT alone"
 _VECTOR = "sentence_embedding"
-_PICKLED = "pytorch_model.bin"
 _NEUTRAL: Mapping[str, tuple[Any, ...]] = {
     "transformer_task": ("feature-extraction",),
     "module_output_name": ("token_embeddings",),
@@ -190,9 +189,9 @@ def _dense(place: Path, width: int) -> DenseLayer:
     name = values.get("activation_function", "torch.nn.modules.activation.Tanh")
     if not isinstance(name, str) or name not in ACTIVATIONS:
         raise ModelError.at(source, f"one of {', '.join(ACTIVATIONS)}", name, field="activation_function")
-    if not (place / members.WEIGHTS).exists() and (place / _PICKLED).exists():
+    if not (place / members.WEIGHTS).exists() and (place / members.PICKLE).exists():
         hint = "save the model again with sentence-transformers, which writes safetensors"
-        raise ModelError.at(place, f"{members.WEIGHTS} of a dense layer", _PICKLED, hint=hint)
+        raise ModelError.at(place, f"{members.WEIGHTS} of a dense layer", members.PICKLE, hint=hint)
     file = members.weight_files(place)[0]
     tensors = read_tensors(file)
     require_finite(tensors, file)

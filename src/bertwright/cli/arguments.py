@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from cyclopts import Parameter, Token
 
 from bertwright.errors import quote
+from bertwright.training.choices import DeviceName
 
 
 @Parameter(name="*")
@@ -64,13 +65,11 @@ def _between(lowest: float, highest: float) -> Any:
     return check
 
 
-Device = Annotated[
-    Literal["auto", "cpu", "cuda"], Parameter(help="Where to compute; auto takes a GPU where there is one.")
-]
+Device = Annotated[DeviceName, Parameter(help="Where to compute; auto takes a GPU where there is one.")]
 """Where a model computes."""
 
 TrainingDevice = Annotated[
-    Literal["auto", "cpu", "cuda"] | None,
+    DeviceName | None,
     Parameter(help="Where to train; by default auto: a GPU where there is one."),
 ]
 """Where a model learns; the setting ``device``."""

@@ -23,8 +23,6 @@ from bertwright.checkpoints.sentence_modules import MODULES, read_modules
 from bertwright.durable import check_free_space
 from bertwright.errors import DiskError, ModelError, WorkerError, one_line, shown_path
 
-PICKLE = "pytorch_model.bin"
-PICKLE_INDEX = "pytorch_model.bin.index.json"
 LARGEST = 64 << 30
 """Bytes of one file at most."""
 
@@ -49,10 +47,10 @@ def pickled_weights(path: Path) -> list[Path]:
         return []
     if any((path / name).exists() for name in (members.WEIGHTS, members.WEIGHTS_INDEX)):
         return []
-    if (path / PICKLE).exists():
-        return [members.member(path, PICKLE)]
-    if (path / PICKLE_INDEX).exists():
-        return members.indexed_files(path, PICKLE_INDEX)
+    if (path / members.PICKLE).exists():
+        return [members.member(path, members.PICKLE)]
+    if (path / members.PICKLE_INDEX).exists():
+        return members.indexed_files(path, members.PICKLE_INDEX)
     return []
 
 

@@ -27,7 +27,7 @@ from bertwright.pretraining.duration import Duration
 from bertwright.pretraining.meaningless import OF_MASKING, meaningless
 from bertwright.pretraining.phases import OPENING_BATCHES, OPENING_CONTRAST, OPENING_SHARE, Phase
 from bertwright.pretraining.sizes import BATCH_SIZES, LEARNING_RATES
-from bertwright.training.choices import OptimizerName, PrecisionName
+from bertwright.training.choices import DeviceName, OptimizerName, PrecisionName
 from bertwright.training.schedule import DecayShape
 
 LENGTHS = ("steps", "epochs", "budget")
@@ -162,7 +162,7 @@ class PretrainingSettings(Settings):
     """Everything random is a function of it."""
 
     # on what
-    device: Literal["auto", "cpu", "cuda"] = "auto"
+    device: DeviceName = "auto"
     """auto is the GPU where there is one."""
     precision: PrecisionName = "auto"
     """Of matrix products: auto is bf16 where the hardware is faster at it; weights are always fp32."""

@@ -16,7 +16,7 @@ from bertwright.tasks.classify.settings import ClassifySettings
 from bertwright.tasks.feature_settings import FeatureSettings
 from bertwright.tasks.regress.settings import RegressSettings
 from bertwright.tasks.tag.settings import TagSettings
-from bertwright.training.choices import OptimizerName, PrecisionName
+from bertwright.training.choices import DeviceName, OptimizerName, PrecisionName
 from bertwright.training.schedule import DecayShape
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ class FinetuneSettings(Settings):
     """End a run after so many evaluations without a new best; None never does."""
     from_scratch: bool = False
     """Start from new weights in the encoder's shape: what pre-training is worth is the difference."""
-    device: Literal["auto", "cpu", "cuda"] = "auto"
+    device: DeviceName = "auto"
     """Where to train; auto takes a GPU if there is one."""
     precision: PrecisionName = "auto"
     """Of the matrix products in training; evaluation is always in fp32."""

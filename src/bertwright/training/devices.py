@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch
 
 from bertwright.errors import UsageError
+from bertwright.training.choices import DeviceName
 from bertwright.training.ranks import Ranks
-
-DeviceName = Literal["auto", "cpu", "cuda"]
 
 
 def rank_device(name: DeviceName, ranks: Ranks) -> torch.device:

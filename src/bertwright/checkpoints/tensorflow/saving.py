@@ -15,6 +15,7 @@ from bertwright.durable import NewDirectory
 from bertwright.errors import ModelError
 from bertwright.model.config import BertConfig
 from bertwright.tokenization.folder import TOKENIZER_CONFIG, TOKENIZER_JSON, VOCAB_TXT
+from bertwright.tokenization.settings import TokenizerSettings
 
 CHECKPOINT = "bert_model.ckpt"
 """What the original's releases call it; the files are this with ``.index`` and ``.data-00000-of-00001``."""
@@ -28,7 +29,7 @@ _ACTIVATIONS: Mapping[str, str] = {
 }
 """Ours -> what the original calls it. Its ``gelu`` is the tanh form, and it has no other."""
 _EPSILON = 1e-12
-_LONGEST_WORD = 200
+_LONGEST_WORD = TokenizerSettings().max_input_chars_per_word
 _NAMELESS: tuple[Head, ...] = ("token", "choice")
 """Heads that the original code does not have, so that there is no name for their tensors."""
 
