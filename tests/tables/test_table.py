@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import csv
+import errno
 import gzip
 import io
 import json
 import lzma
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,7 +19,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bertwright.errors import InputError, TableError, UsageError
+from bertwright.errors import DiskError, InputError, TableError, UsageError
 from bertwright.tables import lines, parquet
 from bertwright.tables.formats import open_table
 
@@ -357,3 +359,33 @@ def test_parquet_strings_that_are_not_utf_8(tmp_path: Path) -> None:
     with pytest.raises(TableError, match=message):
         read(path, "label", "text")
     assert len(read(path, "label")) == len(texts)
+
+
+class Failing(io.FileIO):
+    """A file on a disk that fails behind the first so many reads."""
+
+    left = 0
+
+    def read(self, size: int | None = -1) -> bytes:
+        Failing.left -= 1
+        if Failing.left < 0:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return super().read(size)
+
+
+def test_a_disk_that_fails_is_not_the_fault_of_parquet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"text": ["text"] * 100}), path, row_group_size=20)
+    table, native, failed = open_table(path), pq.ParquetFile, 0
+    for reads in range(20):
+        with Failing(path) as file:
+            monkeypatch.setattr(Failing, "left", reads)
+            monkeypatch.setattr(pq, "ParquetFile", lambda path, file=file: native(file))
+            try:
+                assert len(list(table.rows(["text"]))) == 100
+            except DiskError as problem:
+                failed += 1
+                assert str(problem).endswith("a.parquet: cannot read: EIO Input/output error")
+    assert failed > 1

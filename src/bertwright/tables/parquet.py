@@ -8,11 +8,13 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from bertwright.errors import InputError
+from bertwright.corpus.streams import is_of_the_disk
+from bertwright.errors import BertwrightError, DiskError
 from bertwright.tables.lines import check_file
 from bertwright.tables.table import Row, Table, check_names
 
 BATCH_ROWS = 4096
+_ROWS = "readable Parquet rows"
 _UNREADABLE = (pa.ArrowException, OSError, ValueError)
 
 
@@ -26,7 +28,7 @@ class ParquetTable(Table):
             with pq.ParquetFile(path) as file:
                 self.columns = tuple(file.schema_arrow.names)
         except _UNREADABLE as problem:
-            raise self.error("a Parquet file", _first_line(problem)) from None
+            raise self._unreadable("a Parquet file", problem) from None
         check_names(path, self.columns)
 
     def rows(self, columns: Sequence[str], *, lenient: bool = False) -> Iterator[Row]:
@@ -43,14 +45,14 @@ class ParquetTable(Table):
         try:
             file = pq.ParquetFile(self.path)
         except _UNREADABLE as problem:
-            raise self._unreadable(problem, line) from None
+            raise self._unreadable(_ROWS, problem, line) from None
         with file:
             batches = file.iter_batches(BATCH_ROWS, columns=list(dict.fromkeys(columns)))
             while True:
                 try:
                     batch = next(batches, None)
                 except _UNREADABLE as problem:
-                    raise self._unreadable(problem, line) from None
+                    raise self._unreadable(_ROWS, problem, line) from None
                 if batch is None:
                     return
                 yield batch
@@ -71,13 +73,14 @@ class ParquetTable(Table):
                     )
                     raise self.error("UTF-8 text", got, line=line, column=column) from None
                 except _UNREADABLE as problem:
-                    raise self._unreadable(problem, line, column) from None
+                    raise self._unreadable(_ROWS, problem, line, column) from None
             raise
         return values
 
-    def _unreadable(self, problem: Exception, line: int, column: str | None = None) -> InputError:
-        return self.error("readable Parquet rows", _first_line(problem), line=line, column=column)
-
-
-def _first_line(problem: Exception) -> str:
-    return str(problem).split("\n", 1)[0]
+    def _unreadable(
+        self, expected: str, problem: Exception, line: int | None = None, column: str | None = None
+    ) -> BertwrightError:
+        """What is wrong with the file, or with the disk that it is on."""
+        if isinstance(problem, OSError) and is_of_the_disk(problem):
+            return DiskError.of(self.path, problem, doing="read")
+        return self.error(expected, str(problem).split("\n", 1)[0], line=line, column=column)
