@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from itertools import chain
@@ -11,6 +12,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bertwright.execution import team as team_module
 from bertwright.execution.threads import computing_with, map_threads, over_spans
 
 
@@ -62,6 +64,16 @@ def test_the_first_error_ends_it() -> None:
     assert len(done) < 150
 
 
+@pytest.fixture(params=["PyTorch's threads", "threads of our own"])
+def team(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both ways; where PyTorch has no OpenMP the first is the second."""
+    if request.param == "threads of our own":
+        monkeypatch.setattr(team_module, "_openmp", lambda: None)
+    elif sys.platform == "linux":
+        assert team_module._openmp() is not None
+
+
+@pytest.mark.usefixtures("team")
 @pytest.mark.parametrize("threads", [1, 2, 5])
 @pytest.mark.parametrize("count", [0, 1, 4, 11])
 @pytest.mark.parametrize("least", [1, 3, 12])
@@ -74,6 +86,27 @@ def test_spans_are_all_there_is_once(threads: int, count: int, least: int) -> No
     assert len(done) == 1 or min(map(len, done)) >= least
 
 
+@pytest.mark.usefixtures("team")
+def test_spans_are_done_at_one_time() -> None:
+    both = threading.Barrier(2)
+    with computing_with(2):
+        over_spans(lambda begin, end: both.wait(timeout=20), 2)
+
+
+@pytest.mark.usefixtures("team")
+def test_spans_of_several_threads_do_not_mix() -> None:
+    def work(item: int) -> list[int]:
+        torch.set_num_threads(2)
+        done: list[int] = []
+        for _ in range(20):
+            over_spans(lambda begin, end: done.extend(range(item + begin, item + end)), 7)
+        return sorted(done)
+
+    expected = [sorted(20 * list(range(item, item + 7))) for item in (100, 200, 300)]
+    assert list(map_threads(work, [100, 200, 300], 3)) == expected
+
+
+@pytest.mark.usefixtures("team")
 def test_what_goes_wrong_in_a_span_is_raised() -> None:
     def fail(begin: int, _end: int) -> None:
         if begin:

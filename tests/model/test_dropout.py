@@ -46,6 +46,24 @@ def test_by_definition(key: int, share: int, count: int, dtype: torch.dtype) -> 
     torch.testing.assert_close(found, expected, rtol=0, atol=0)
 
 
+@pytest.mark.parametrize("threads", [1, 2, 3])
+@pytest.mark.parametrize("dtype", DTYPES[:2])
+def test_by_definition_for_many_numbers_by_several_threads(threads: int, dtype: torch.dtype) -> None:
+    """So many that threads share them, and what is drawn at once is not all; the last four are not whole."""
+    drawing, count = Drawing(WORD - 5, 40_000), (1 << 20) + 4 * 1_000 + 3
+    bits = np.arange(1, count // 4 + 2, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    bits += np.uint64(drawing.key)
+    bits = (bits ^ bits >> np.uint64(30)) * np.uint64(0xBF58476D1CE4E5B9)
+    bits = (bits ^ bits >> np.uint64(27)) * np.uint64(0x94D049BB133111EB)
+    bits ^= bits >> np.uint64(31)
+    lanes = bits[:, None] >> np.arange(0, 64, 16, dtype=np.uint64) & np.uint64(0xFFFF)
+    kept_ones = torch.from_numpy((lanes < drawing.kept).ravel()[:count])
+    x = torch.linspace(-3, 3, count).to(dtype)
+    with computing_with(threads):
+        found = drawing.apply(x)
+    assert torch.equal(found, torch.where(kept_ones, x * drawing.factor, 0 * x))
+
+
 @pytest.mark.parametrize("probability", [0.1, 0.25, 0.5, 0.9])
 def test_rate_and_scale(probability: float) -> None:
     torch.manual_seed(5)

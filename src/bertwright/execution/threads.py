@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
-import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from functools import cache
 from typing import TypeVar
+
+from bertwright.execution.team import work_together
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -43,17 +42,7 @@ def over_spans(function: Callable[[int, int], None], count: int, least: int = 1)
         function(0, count)
         return
     ends = [count * part // threads for part in range(threads + 1)]
-    helpers = _helpers(os.getpid())
-    others = [helpers.submit(function, *span) for span in itertools.pairwise(ends[1:])]
-    function(0, ends[1])
-    for other in others:
-        other.result()
-
-
-@cache
-def _helpers(_process: int) -> ThreadPoolExecutor:
-    """Of this process: a fork has none of the threads of its parent."""
-    return ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="span")
+    work_together(lambda part: function(ends[part], ends[part + 1]), threads)
 
 
 @contextmanager

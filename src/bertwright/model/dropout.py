@@ -14,10 +14,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from bertwright.execution.threads import over_spans
 from bertwright.model.host_tensors import is_on_host, numbers_of
 
 _STEPS = 1 << 16
 """A probability is rounded to a multiple of 1 / 65,536; kept values are scaled by what it then really is."""
+
+_LEAST = 1 << 19
+"""Numbers for which another thread does not cost more than it does."""
+_BLOCK = 1 << 10
+"""Threads begin at multiples of it."""
 
 
 class Dropout(nn.Module):
@@ -61,15 +67,24 @@ class Drawing(NamedTuple):
 
     def apply(self, x: Tensor) -> Tensor:
         """``x * factor`` where it is kept, else 0: a new, contiguous tensor, on the CPU."""
-        from bertwright.model.dropout_kernel import drop  # compiled, which only training waits for
-
         dense = x.detach().contiguous()
+        if dense.dtype in (torch.float32, torch.bfloat16):
+            return self._dropped(dense, self.factor)
+        return dense * self._dropped(torch.ones(dense.shape), 1).to(dense.dtype) * self.factor
+
+    def _dropped(self, dense: Tensor, factor: float) -> Tensor:
+        from bertwright.model import dropout_kernel as kernel  # compiled, which only training waits for
+
         out = torch.empty_like(dense)
         given, taken = (numbers_of(tensor.view(-1)) for tensor in (dense, out))
-        moved = given.dtype == np.int16  # bits, which are multiplied afterwards
-        factor = given.dtype.type(1 if moved else self.factor)
-        drop(given, taken, np.uint64(self.key), np.uint64(self.kept), factor)
-        return out.mul_(self.factor) if moved else out
+
+        def span(begin: int, end: int) -> None:
+            part = slice(begin * _BLOCK, end * _BLOCK)
+            key = kernel.key_behind(self.key, begin * _BLOCK)
+            kernel.drop(given[part], taken[part], key, np.int32(self.kept), np.float32(factor))
+
+        over_spans(span, -(-dense.numel() // _BLOCK), _LEAST // _BLOCK)
+        return out
 
 
 class _HostDropout(torch.autograd.Function):

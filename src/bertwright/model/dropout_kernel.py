@@ -7,41 +7,55 @@ function of key and place and need not be kept: one number of 64 bits decides fo
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-from bertwright.execution.compilation import compiled
+from bertwright.execution.compilation import compiled_for_vectors
+from bertwright.execution.instructions import as_float, as_in, widest_vectors
 
 _STEP = np.uint64(0x9E3779B97F4A7C15)
 _FIRST, _SECOND = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
-_LANE = np.uint64(0xFFFF)
+_ZERO = np.float32(0)
+_LANES = 4
+_AT_ONCE = 1 << 11
+"""Elements for which is drawn before they are dropped: a loop of one kind each, and what was drawn stays in
+the nearest cache."""
 
 
-@compiled
-def drop(
-    x: NDArray[np.generic], out: NDArray[np.generic], key: np.uint64, kept: np.uint64, factor: np.generic
-) -> None:
+@compiled_for_vectors
+def drop(x, out, key, kept, factor):  # type: ignore[no-untyped-def]
     """``x * factor`` where 16 bits are below ``kept``, else 0.
 
     Args:
-        x, out: (n,) of one dtype.
-        factor: of that dtype.
+        x, out: (n,) float32, or bf16 as the int16 with the same bits.
+        key: uint64.
+        kept: int32, to 65,536.
+        factor: float32.
     """
-    nothing = x.dtype.type(0)
-    whole = x.size // 4
-    for group in range(whole):
-        bits = _mixed(key + np.uint64(group + 1) * _STEP)
-        for lane in range(4):
-            place = 4 * group + lane
-            keep = ((bits >> np.uint64(16 * lane)) & _LANE) < kept
-            out[place] = x[place] * factor if keep else nothing
-    bits = _mixed(key + np.uint64(whole + 1) * _STEP)
-    for place in range(4 * whole, x.size):
-        keep = ((bits >> np.uint64(16 * (place - 4 * whole))) & _LANE) < kept
-        out[place] = x[place] * factor if keep else nothing
+    drawn = np.empty(_AT_ONCE // _LANES, np.uint64)
+    lanes = drawn.view(np.uint16)
+    for begin in range(0, x.size, _AT_ONCE):
+        end = min(begin + _AT_ONCE, x.size)
+        _draw(key + np.uint64(begin // _LANES) * _STEP, drawn)
+        _drop(x[begin:end], out[begin:end], lanes, kept, factor)
 
 
-@compiled
-def _mixed(bits: np.uint64) -> np.uint64:
-    bits = (bits ^ (bits >> np.uint64(30))) * _FIRST
-    bits = (bits ^ (bits >> np.uint64(27))) * _SECOND
-    return bits ^ (bits >> np.uint64(31))
+def key_behind(key: int, count: int) -> np.uint64:
+    """The key by which :func:`drop` draws from the place ``count``, a multiple of 4, on."""
+    return np.uint64((key + count // _LANES * int(_STEP)) % 2**64)
+
+
+@compiled_for_vectors
+def _draw(key, drawn):  # type: ignore[no-untyped-def]
+    widest_vectors()
+    for i in range(len(drawn)):
+        bits = key + np.uint64(i + 1) * _STEP
+        bits = (bits ^ (bits >> np.uint64(30))) * _FIRST
+        bits = (bits ^ (bits >> np.uint64(27))) * _SECOND
+        drawn[i] = bits ^ (bits >> np.uint64(31))
+
+
+@compiled_for_vectors
+def _drop(x, out, lanes, kept, factor):  # type: ignore[no-untyped-def]
+    widest_vectors()
+    for i in range(len(x)):
+        kept_one = as_float(x[i]) * factor
+        out[i] = as_in(kept_one if np.int32(lanes[i]) < kept else _ZERO, out)
