@@ -61,6 +61,32 @@ def test_as_pytorch_forwards_and_backwards(
         torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-4)
 
 
+@pytest.mark.skipif(
+    not (torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()),
+    reason="oneDNN has no bf16 on this processor",
+)
+@pytest.mark.parametrize("has_bias", [True, False])
+@pytest.mark.parametrize("given", [torch.float32, torch.bfloat16])
+def test_bf16_as_pytorch(has_bias: bool, given: torch.dtype, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rounded once, where PyTorch rounds the product and then the sum with the bias."""
+    monkeypatch.setattr(module, "_has_bf16", lambda: True)
+    results = []
+    for function in (linear, F.linear):
+        inputs = inputs_of(3, 50, 16).to(given).requires_grad_()
+        weight, bias = inputs_of(40, 16).requires_grad_(), inputs_of(40).requires_grad_()
+        with torch.autocast("cpu", torch.bfloat16):
+            result = function(inputs, weight, bias if has_bias else None)
+        assert result.dtype is torch.bfloat16 and result.requires_grad
+        result.backward(inputs_of(3, 50, 40).bfloat16())  # type: ignore[no-untyped-call]
+        results.append([result.detach(), inputs.grad, weight.grad, bias.grad])
+    for ours, theirs in zip(*results, strict=True):
+        if ours is None or theirs is None:
+            assert ours is theirs and not has_bias
+            continue
+        assert ours.dtype is theirs.dtype
+        torch.testing.assert_close(ours.float(), theirs.float(), rtol=2**-7, atol=2**-7)
+
+
 def test_inputs_that_lie_any_way() -> None:
     inputs, weight = inputs_of(16, 50).t(), inputs_of(16, 7).t()
     torch.testing.assert_close(linear(inputs, weight), inputs @ weight.t(), rtol=1e-5, atol=1e-5)

@@ -35,6 +35,16 @@ def float_of_bits(_context, bits):  # type: ignore[no-untyped-def]
 
 
 @intrinsic
+def bits_of_float(_context, number):  # type: ignore[no-untyped-def]
+    """The int32 with the bits of the float32 ``number``."""
+
+    def emit(_, builder, _signature, arguments):  # type: ignore[no-untyped-def]
+        return builder.bitcast(arguments[0], _INT)
+
+    return types.int32(types.float32), emit
+
+
+@intrinsic
 def as_float(_context, number):  # type: ignore[no-untyped-def]
     """The float32 that ``number`` is, or, of an int16, that the bf16 with the same bits is."""
     if number == types.float32:

@@ -12,6 +12,7 @@ import math
 import numpy as np
 
 from bertwright.execution.compilation import compiled_for_vectors
+from bertwright.execution.greatest import greatest
 from bertwright.execution.instructions import as_float, as_in, widest_vectors
 from bertwright.execution.powers import power_of_two
 
@@ -36,10 +37,7 @@ def gradients(logits, normalizers, labels, weights, result):  # type: ignore[no-
 def _normalizer(row):  # type: ignore[no-untyped-def]
     """NaN where there is one in ``row``, as PyTorch has it: what is no number must not get lost."""
     widest_vectors()
-    top = as_float(row[0])
-    for i in range(len(row)):
-        x = as_float(row[i])
-        top = x if x > top else top
+    top = greatest(row)
     if np.isinf(top):
         return top
     total = _ZERO

@@ -1,20 +1,22 @@
 """Linear layers by the library that multiplies faster on this processor.
 
 PyTorch gives products in float32 to MKL, which takes AVX2 on AMD's processors, half of what AVX-512 could do;
-oneDNN, which PyTorch brings along for bf16 and convolutions, takes all of it.
+oneDNN, which PyTorch brings along for bf16 and convolutions, takes all of it. In bf16 PyTorch asks oneDNN by
+itself, but first fills the result with the bias, which oneDNN can add while the numbers are at hand.
 
 Axes: T rows, however many axes they lie on, I inputs, O outputs.
 """
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from bertwright.execution.processor import runs_mkl_slowly
+from bertwright.execution.processor import multiplies_bf16, runs_mkl_slowly
 from bertwright.model.host_tensors import is_on_host
 
 _FEWEST = 8
@@ -40,12 +42,36 @@ def linear(inputs: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor
     Returns:
         (..., O).
     """
-    if not _is_for_onednn(inputs, weight):
+    if _is_for_bf16(inputs):
+        inputs, weight = inputs.to(torch.bfloat16), weight.to(torch.bfloat16)
+        bias = None if bias is None else bias.to(torch.bfloat16)
+    elif not _is_for_onednn(inputs, weight):
         return F.linear(inputs, weight, bias)
     if not torch.is_grad_enabled():
         return _product(inputs, weight, bias)
     outputs: Tensor = _OneDnnLinear.apply(inputs, weight, bias)  # type: ignore[no-untyped-call]
     return outputs
+
+
+def _is_for_bf16(inputs: Tensor) -> bool:
+    """In training: where no gradient is asked for, autocast keeps the weights that it has cast."""
+    return (
+        is_on_host(inputs)
+        and torch.is_autocast_enabled("cpu")
+        and torch.get_autocast_dtype("cpu") == torch.bfloat16
+        and torch.is_grad_enabled()
+        and inputs.numel() > 0
+        and inputs.dtype in (torch.float32, torch.bfloat16)
+        and _has_bf16()
+    )
+
+
+@cache
+def _has_bf16() -> bool:
+    """Whether oneDNN multiplies in bf16 here, by instructions that make it worth while."""
+    if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
+        return False
+    return multiplies_bf16() and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 def _is_for_onednn(inputs: Tensor, weight: Tensor) -> bool:
@@ -66,12 +92,19 @@ def _product(left: Tensor, right: Tensor, bias: Tensor | None = None) -> Tensor:
     return result
 
 
+def _product_of_columns(left: Tensor, right: Tensor) -> Tensor:
+    """(..., M) and (M, N) -> left right (..., N)."""
+    return left @ right if left.dtype == torch.bfloat16 else _product(left, right.t())
+
+
 def _product_of_rows(left: Tensor, right: Tensor) -> Tensor:
     """(T, M) and (T, N) -> left^T right (M, N).
 
     oneDNN copies what it is given first if that is transposed; so it is given what costs the fewest copies.
     """
     rows, outputs, width = len(left), left.shape[1], right.shape[1]
+    if left.dtype == torch.bfloat16:
+        return left.t() @ right
     if rows * outputs <= (rows + outputs) * width:
         return _product(left.t(), right.t())
     return _product(right.t(), left.t()).t().contiguous()
@@ -91,7 +124,7 @@ class _OneDnnLinear(torch.autograd.Function):
         wanted = ctx.needs_input_grad
         gradient = gradients[0]  # (..., O)
         rows = gradient.flatten(0, -2)  # (T, O)
-        d_inputs = _product(gradient, weight.t()) if wanted[0] else None
+        d_inputs = _product_of_columns(gradient, weight) if wanted[0] else None
         d_weight = _product_of_rows(rows, inputs.flatten(0, -2)) if wanted[1] else None
         d_bias = rows.sum(0) if wanted[2] else None
         return d_inputs, d_weight, d_bias

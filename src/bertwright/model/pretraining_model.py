@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from bertwright.model.config import BertConfig
 from bertwright.model.encoder import BertEncoder
 from bertwright.model.heads import MaskedLanguageHead, NextSentenceHead
+from bertwright.model.host_tensors import is_on_host
 from bertwright.model.initialization import initialize, without_numbers
 
 
@@ -70,7 +71,14 @@ class BertForPreTraining(nn.Module):
         rows = input_ids.shape[0]
         pooled = self.encoder.pooled_positions(input_ids, attention_mask)  # (B,)
         positions = torch.cat([masked_positions, pooled])  # (P + B,)
-        hidden = self.encoder.at_positions(input_ids, token_type_ids, attention_mask, positions)  # (P + B, H)
+        hidden = self.encoder.at_positions(  # (P + B, H)
+            input_ids,
+            token_type_ids,
+            attention_mask,
+            positions,
+            sparse=self.masked_language_head.decoder is None
+            and is_on_host(input_ids),  # else to be waited for
+        )
         masked, chosen = hidden[:-rows], hidden[-rows:]  # (P, H), (B, H)
         words = self.encoder.embeddings.word_embeddings.weight  # (V, H)
         mlm_logits = self.masked_language_head(masked, words)  # (P, V)
