@@ -44,7 +44,8 @@ from bertwright.training.ranks import Ranks
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
-"""Of our run, after which a model is kept and measured."""
+"""Of the time of our run, after which a model is kept and measured."""
+TIMES = {f"ours at {share:g}": share for share in SHARES} | {"ours": 1.0}
 HELD_OUT = PretrainingSettings(steps=1, objective="mlm", sequence_length=128, long_share=0)
 """How the text is parted, and what the held-out instances are like; the parting is that of all runs."""
 BLOCK, BATCH = 512, 8
@@ -69,8 +70,7 @@ def main() -> None:
     records = Records(options.output / "losses.jsonl", ["model"], request)
     store = prepared(options.output, language)
     models = dict(trained(options.output, store, options.budget))
-    times = times_of(options.output / "ours")
-    result = {"budget": options.budget, "models": measured(models, store, records), "times": times}
+    result = {"budget": options.budget, "models": measured(models, store, records)}
     if not options.quick:
         result["tasks"] = tasks(models, options.output)
     if options.plot:
@@ -205,32 +205,17 @@ def tasks(models: Mapping[str, Path], output: Path) -> dict[str, dict[str, float
     }
 
 
-def times_of(run: Path) -> dict[str, float]:
-    """After which share of its time ``run`` had its models, which are kept by share of updates."""
-    lines = (run / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
-    records = [record for record in map(json.loads, lines) if record["kind"] == "train"]
-    before, seconds, passed = 0, 0.0, []
-    for record in records:
-        seconds += (record["tokens"] - before) / record["tokens_per_second"]
-        before = record["tokens"]
-        passed.append((record["progress"], seconds))
-    first = {share: next(at for progress, at in passed if progress >= share) for share in SHARES}
-    return {f"ours at {share:g}": at / seconds for share, at in first.items()} | {"ours": 1.0}
-
-
 def reached(result: Mapping[str, Any]) -> float | None:
     """The share of its time after which ours was as good as the example at its end."""
-    losses, times = result["models"], result["times"]
-    return next((at for name, at in times.items() if losses[name] <= losses["transformers"]), None)
+    losses = result["models"]
+    return next((at for name, at in TIMES.items() if losses[name] <= losses["transformers"]), None)
 
 
 def plot(result: Mapping[str, Any], folder: Path) -> None:
     """The loss on held-out text: ours on its way, the others at their end."""
-    losses, times = result["models"], result["times"]
-    ours = [losses[name] for name in times]
-    lines = [
-        Line("bertwright pretrain --budget", [100 * at for at in times.values()], ours, marker=True),
-    ]
+    losses = result["models"]
+    times = [100 * share for share in TIMES.values()]
+    lines = [Line("bertwright pretrain --budget", times, [losses[name] for name in TIMES], marker=True)]
     levels = [
         Level("the example of transformers, at its end", losses["transformers"], ORANGE),
         Level("the paper's recipe, at its end", losses["paper"]),

@@ -88,12 +88,13 @@ class StepPace:
 
 
 class BudgetPace:
-    """Until ``seconds`` have passed; the schedule ends when the time does.
+    """Until ``seconds`` have passed; the position on the schedule is the share of them that has.
 
     Phase ``i`` is to have ``shares[i]`` of the *steps*, as in a run of fixed length. A step of phase ``i``
-    costs ``costs[i]`` (any unit), so the phase gets the share ``shares[i] * costs[i] / sum`` of the time,
-    and within it the schedule advances by ``shares[i]``. What the clock decided (where each phase began) is
-    saved, and every step's phase and rate are in the log.
+    costs ``costs[i]`` (any unit), so the phase gets the share ``shares[i] * costs[i] / sum`` of the time. Its
+    rate is that of the time, not of the steps: the last phase, few long steps, would hardly have any
+    (docs/log.md). What the clock decided (where each phase began) is saved, and every step's phase and rate
+    are in the log.
     """
 
     unit = "seconds"
@@ -102,7 +103,6 @@ class BudgetPace:
         self, seconds: float, shares: Sequence[float] = (1.0,), costs: Sequence[float] = (1.0,)
     ) -> None:
         self._weights = [share * cost for share, cost in zip(shares, costs, strict=True)]
-        self._shares = [share / sum(shares) for share in shares]
         self._starts = [0] * len(self._weights)
         self._phase = 0
         self._last_until(seconds)
@@ -127,9 +127,7 @@ class BudgetPace:
         while self._phase < phase:
             self._phase += 1
             self._starts[self._phase] = step
-        begin = self._ends[phase - 1] if phase else 0.0
-        within = max(0.0, elapsed - begin) / (self._ends[phase] - begin)
-        share = sum(self._shares[:phase]) + self._shares[phase] * within
+        share = elapsed / self.seconds
         return Moment(step, phase, step - self._starts[phase], share, share)
 
     def state(self) -> dict[str, Any]:
