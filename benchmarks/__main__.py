@@ -27,12 +27,12 @@ from bertwright.cli.console import table
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def run(name: str, quick: bool) -> dict[str, Any]:
-    """The JSON object of one benchmark; where it fails, all ends."""
+def run(name: str, quick: bool) -> dict[str, Any] | None:
+    """The JSON object of one benchmark; None where it failed, of which it has told."""
     command = [sys.executable, "-m", f"benchmarks.{name}", "--json", *(["--quick"] if quick else [])]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
     if done.returncode:
-        raise SystemExit(done.returncode)  # it has said what is wrong
+        return None
     result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return result
 
@@ -226,14 +226,17 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
     arguments = parser.parse_args()
     results: dict[str, dict[str, Any]] = {}
-    for name in arguments.only:
-        print(f"{len(results) + 1} of {len(arguments.only)}: {name}", file=sys.stderr, flush=True)
-        results[name] = run(name, arguments.quick)
+    for number, name in enumerate(arguments.only, 1):
+        print(f"{number} of {len(arguments.only)}: {name}", file=sys.stderr, flush=True)
+        if (result := run(name, arguments.quick)) is not None:
+            results[name] = result
     if arguments.json:
         print(json.dumps({"machine": machine(), **results}))
-        return
-    rows = [row for name, result in results.items() for row in BENCHMARKS[name](result)]
-    Console().print(table(machine(), ["what", "ours", "peer", "ratio"], rows))
+    else:
+        rows = [row for name, result in results.items() for row in BENCHMARKS[name](result)]
+        Console().print(table(machine(), ["what", "ours", "peer", "ratio"], rows))
+    if failed := [name for name in arguments.only if name not in results]:
+        raise SystemExit(f"failed: {', '.join(failed)}")
 
 
 if __name__ == "__main__":

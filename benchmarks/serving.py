@@ -64,6 +64,7 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=1000, help="of a round")
     parser.add_argument("--clients", type=int, nargs="+", default=[1, 8, 64])
     parser.add_argument("--quick", action="store_true", help="under a minute: fewer requests, three rounds")
+    parser.add_argument("--precision", default="fp32", help="of ours; the peer computes in fp32")
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
     options = parser.parse_args()
     if options.quick:
@@ -79,14 +80,14 @@ def measured(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """One result for every number of clients."""
     pairs, _ = sentences(1500)
     texts = sorted({text for pair in pairs for text in pair})[: options.requests]
-    model = load(published_model())
+    model = load(published_model(), precision=options.precision)
     model.embed(texts[:64])
     with ExitStack() as servers:
-        ports = {OURS: servers.enter_context(ours()), GLUE: servers.enter_context(glue())}
+        ports = {OURS: servers.enter_context(ours(options.precision)), GLUE: servers.enter_context(glue())}
         vectors = {name: asked(port, texts, 16)[0] for name, port in ports.items()}  # also warms up
         alone = model.embed(texts)
         for name, found in vectors.items():
-            if not np.allclose(found, alone, atol=1e-4):
+            if not np.allclose(found, alone, atol=1e-4 if options.precision == "fp32" else 5e-3):
                 raise SystemExit(f"error: {name}: expected the vectors of the model, got others")
         for clients in options.clients:
             rounds: dict[str, list[list[float]]] = {name: [] for name in ports}
@@ -159,9 +160,10 @@ def asked(port: int, texts: Sequence[str], clients: int) -> tuple[NDArray[np.flo
 
 
 @contextmanager
-def ours() -> Iterator[int]:
+def ours(precision: str) -> Iterator[int]:
     """The port of our server."""
-    command = [sys.executable, "-m", "bertwright", "serve", str(published_model()), "--port", "0", "--json"]
+    how = ["--precision", precision, "--port", "0", "--json"]
+    command = [sys.executable, "-m", "bertwright", "serve", str(published_model()), *how]
     with started(command) as process:
         assert process.stdout is not None
         yield int(json.loads(process.stdout.readline())["url"].rpartition(":")[2])
