@@ -23,6 +23,7 @@ from rich.console import Console
 
 from benchmarks.records import mean_and_deviation
 from bertwright.cli.console import table
+from bertwright.execution import processor
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -215,7 +216,8 @@ BENCHMARKS: Mapping[str, Callable[[dict[str, Any]], Iterator[list[str]]]] = {
 def machine() -> str:
     """What it ran on, in a line."""
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
-    return f"{platform.machine()}, {os.cpu_count()} cores, {gpu}, Python {platform.python_version()}"
+    versions = f"Python {platform.python_version()}, PyTorch {torch.__version__}"
+    return f"{processor.name() or platform.machine()}, {os.cpu_count()} cores, {gpu}, {versions}"
 
 
 def main() -> None:

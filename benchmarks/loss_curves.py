@@ -57,7 +57,8 @@ def losses(way: str, size: str, rows: int, steps: int) -> list[float]:
     precision, seed = WAYS[way]
     step = new_step(size, precision)
     torch.manual_seed(seed)
-    return [step(batch) for batch in track(islice(batches(rows), steps), way, total=steps)]
+    shown = track(islice(batches(rows), steps), way, total=steps, console=Console(stderr=True))
+    return [step(batch) for batch in shown]
 
 
 def outcome(found: Mapping[str, Sequence[float]]) -> dict[str, Any]:
@@ -78,6 +79,7 @@ def plot(found: Mapping[str, Sequence[float]], folder: Path) -> None:
         for (way, values), color in zip(found.items(), COLORS, strict=True)
     ]
     svg = draw("Pre-training: the loss, plain and fast", lines)
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / "loss_curves.svg").write_text(svg, encoding="utf-8")
 
 

@@ -19,6 +19,7 @@ def test_by_hand() -> None:
     assert greatest(np.array([-3, -1.5, -2], np.float32)) == -1.5
     assert greatest(np.array([-math.inf], np.float32)) == -math.inf
     assert math.isnan(greatest(np.array([1, math.nan, 2], np.float32)))
+    assert greatest(np.array([1, -math.nan, 2], np.float32)) == 2
 
 
 @settings(deadline=None)

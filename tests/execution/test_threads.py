@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 import threading
 import time
 from itertools import chain
+from types import FrameType
 
 import pytest
 import torch
@@ -64,13 +67,20 @@ def test_the_first_error_ends_it() -> None:
     assert len(done) < 150
 
 
-@pytest.fixture(params=["PyTorch's threads", "threads of our own"])
+PYTORCHS = "PyTorch's threads"
+OPENMP = pytest.mark.skipif(team_module._openmp() is None, reason="PyTorch does not run on OpenMP here")
+
+
+@pytest.fixture(params=[pytest.param(PYTORCHS, marks=OPENMP), "threads of our own"])
 def team(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both ways; where PyTorch has no OpenMP the first is the second."""
-    if request.param == "threads of our own":
+    """Both ways."""
+    if request.param != PYTORCHS:
         monkeypatch.setattr(team_module, "_openmp", lambda: None)
-    elif sys.platform == "linux":
-        assert team_module._openmp() is not None
+
+
+def test_pytorchs_threads_are_used_on_linux() -> None:
+    parallel = "ATen parallel backend: OpenMP" in torch.__config__.parallel_info()
+    assert (team_module._openmp() is not None) == (parallel and sys.platform == "linux")
 
 
 @pytest.mark.usefixtures("team")
@@ -114,3 +124,61 @@ def test_what_goes_wrong_in_a_span_is_raised() -> None:
 
     with computing_with(2), pytest.raises(ValueError, match="at 2"):
         over_spans(fail, 4)
+
+
+@OPENMP
+def test_pytorchs_threads_stay_where_there_are_fewer_parts() -> None:
+    """OpenMP ends those for which a team has no room, and PyTorch's next operator would begin new ones."""
+    numbers = torch.ones(1 << 20)
+    with computing_with(4):
+        numbers.exp_()
+        before = set(os.listdir("/proc/self/task"))
+        for _ in range(5):
+            over_spans(lambda begin, end: None, 2)
+            numbers.exp_()
+        assert set(os.listdir("/proc/self/task")) == before
+
+
+@OPENMP
+def test_within_a_team_one_thread_does_all() -> None:
+    done: list[tuple[int, int]] = []
+
+    def work(begin: int, _end: int) -> None:
+        if begin == 0:
+            over_spans(lambda begin, end: done.append((begin, end)), 4)
+
+    with computing_with(2):
+        over_spans(work, 2)
+    assert sorted(done) == [(0, 2), (2, 4)]
+
+
+@OPENMP
+def test_no_signal_is_lost() -> None:
+    """What a handler raises ends the work, whenever it comes; until then every part is done."""
+
+    class Rung(Exception):
+        pass
+
+    def ring(_number: int, _frame: FrameType | None) -> None:
+        raise Rung
+
+    def fill(begin: int, end: int) -> None:
+        for place in range(begin, end):
+            numbers[place] = 1
+
+    caught, numbers = 0, [0] * 200
+    before = signal.signal(signal.SIGALRM, ring)
+    try:
+        with computing_with(2):
+            for number in range(300):
+                try:
+                    signal.setitimer(signal.ITIMER_REAL, 1e-4 + number * 1e-6)
+                    for _ in range(20_000):
+                        numbers[:] = [0] * len(numbers)
+                        over_spans(fill, len(numbers))
+                        assert all(numbers)
+                except Rung:
+                    caught += 1
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert caught == 300

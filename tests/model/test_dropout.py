@@ -64,6 +64,16 @@ def test_by_definition_for_many_numbers_by_several_threads(threads: int, dtype: 
     assert torch.equal(found, torch.where(kept_ones, x * drawing.factor, 0 * x))
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_what_is_dropped_is_0_whatever_it_was(dtype: torch.dtype) -> None:
+    drawing = Drawing(1, 32_768)
+    mask = kept(drawing, (64,))
+    for value in (torch.inf, -torch.inf, torch.nan, -1.0):
+        found = drawing.apply(torch.full((64,), value, dtype=dtype))
+        assert torch.equal(found[~mask], torch.zeros(int((~mask).sum()), dtype=dtype))
+        assert torch.equal(found[mask].isfinite(), torch.full((int(mask.sum()),), value == -1))
+
+
 @pytest.mark.parametrize("probability", [0.1, 0.25, 0.5, 0.9])
 def test_rate_and_scale(probability: float) -> None:
     torch.manual_seed(5)

@@ -76,7 +76,8 @@ def test_bf16_as_pytorch(has_bias: bool, given: torch.dtype, monkeypatch: pytest
         weight, bias = inputs_of(40, 16).requires_grad_(), inputs_of(40).requires_grad_()
         with torch.autocast("cpu", torch.bfloat16):
             result = function(inputs, weight, bias if has_bias else None)
-        assert result.dtype is torch.bfloat16 and result.requires_grad
+        assert result.dtype is torch.bfloat16
+        assert (type(result.grad_fn).__name__ == "_OneDnnLinearBackward") == (function is linear)
         result.backward(inputs_of(3, 50, 40).bfloat16())  # type: ignore[no-untyped-call]
         results.append([result.detach(), inputs.grad, weight.grad, bias.grad])
     for ours, theirs in zip(*results, strict=True):
@@ -85,6 +86,18 @@ def test_bf16_as_pytorch(has_bias: bool, given: torch.dtype, monkeypatch: pytest
             continue
         assert ours.dtype is theirs.dtype
         torch.testing.assert_close(ours.float(), theirs.float(), rtol=2**-7, atol=2**-7)
+
+
+def test_bf16_where_nothing_is_trained_and_of_one_vector(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_has_bf16", lambda: True)
+    inputs, weight = inputs_of(3, 16), inputs_of(40, 16).requires_grad_()
+    with torch.autocast("cpu", torch.bfloat16):
+        with torch.no_grad():
+            assert torch.equal(linear(inputs, weight), F.linear(inputs, weight))
+        one = linear(inputs[0], weight)
+        assert torch.equal(one, F.linear(inputs[0], weight))
+    one.sum().backward()  # type: ignore[no-untyped-call]
+    assert weight.grad is not None
 
 
 def test_inputs_that_lie_any_way() -> None:

@@ -137,22 +137,3 @@ def test_the_compiler_sees_one_graph_for_any_number_of_masked_positions(inputs: 
     compiled(*inputs, POSITIONS)
     assert len(graphs) == 2  # one more, with dropout
     torch._dynamo.reset()
-
-
-@pytest.mark.parametrize("tied", [True, False])
-@pytest.mark.parametrize("masked", [8, 0])
-def test_the_gradient_of_the_words_is_whole(inputs: Inputs, tied: bool, masked: int) -> None:
-    """That of those that are read is added to that of those that are said, whose matrix is the same."""
-    model = BertForPreTraining(CONFIG.model_copy(update={"tie_word_embeddings": tied}), seed=5).eval()
-    words = model.encoder.embeddings.word_embeddings.weight
-    output = model(*inputs, POSITIONS[:masked])
-    loss = output.mlm_logits.square().sum() + output.nsp_logits.square().sum()
-    loss.backward()  # type: ignore[no-untyped-call]
-    assert words.grad is not None and words.grad.layout is torch.strided
-    found, words.grad = words.grad, None
-    hidden = model.encoder(*inputs)
-    chosen = hidden.last_hidden_state.flatten(0, 1)[POSITIONS[:masked]]
-    logits = model.masked_language_head(chosen, words)
-    other = logits.square().sum() + model.next_sentence_head(hidden.pooled_output).square().sum()
-    other.backward()  # type: ignore[no-untyped-call]
-    torch.testing.assert_close(found, words.grad, rtol=1e-4, atol=1e-5)

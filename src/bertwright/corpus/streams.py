@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, TypeGuard
 
 from bertwright.corpus.formats import Compression
 from bertwright.errors import CorpusError, DiskError, RunError, shown_path
@@ -125,7 +125,7 @@ def reading(path: Path) -> Iterator[None]:
         raise DiskError.of(path, problem, doing="read") from problem
 
 
-def is_of_the_disk(problem: Exception) -> bool:
+def is_of_the_disk(problem: Exception) -> TypeGuard[OSError]:
     """Whether the file system refused, which says nothing about the text; decompressors give no number."""
     return isinstance(problem, OSError) and problem.errno is not None
 

@@ -12,7 +12,7 @@ _SIGN, _REST = np.int32(31), np.int32(0x7FFFFFFF)
 
 @compiled_for_vectors
 def greatest(numbers):  # type: ignore[no-untyped-def]
-    """Of (n,) float32, or bf16 as int16, n > 0; perhaps NaN where there is one among them.
+    """Of (n,) float32, or bf16 as int16, n > 0; of NaN among them a positive one is, a negative one is not.
 
     Compared as whole numbers in the same order, of which LLVM makes vectors; of floats it must not, as NaN
     is neither greater nor less.

@@ -34,8 +34,13 @@ def multiplies_bf16() -> bool:
     return has_instructions("amx_bf16", "bf16") or (_is_of_amd() and has_instructions("avx512_bf16"))
 
 
+def name() -> str:
+    """What it calls itself; empty where PyTorch does not say."""
+    return str(_capabilities().get("cpu_name", ""))
+
+
 def _is_of_amd() -> bool:
-    return str(_capabilities().get("cpu_name", "")).startswith("AMD")
+    return name().startswith("AMD")
 
 
 def _capabilities() -> dict[str, object]:

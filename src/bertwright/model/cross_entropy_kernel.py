@@ -35,7 +35,7 @@ def gradients(logits, normalizers, labels, weights, result):  # type: ignore[no-
 
 @compiled_for_vectors
 def _normalizer(row):  # type: ignore[no-untyped-def]
-    """NaN where there is one in ``row``, as PyTorch has it: what is no number must not get lost."""
+    """What is no number must not get lost: NaN or infinite where there is one of them in ``row``."""
     widest_vectors()
     top = greatest(row)
     if np.isinf(top):

@@ -1,7 +1,7 @@
 """Dropout that is quick on a CPU.
 
 PyTorch draws one random number an element there, which takes longer than the matrix products around it. Here
-one 64-bit number decides four elements, and a compiled kernel draws and drops in one pass
+one 64-bit number decides four elements, and a compiled kernel draws and drops in one pass over memory
 (:mod:`~bertwright.model.dropout_kernel`). What was dropped is drawn again for the gradient, not kept.
 """
 
@@ -70,7 +70,8 @@ class Drawing(NamedTuple):
         dense = x.detach().contiguous()
         if dense.dtype in (torch.float32, torch.bfloat16):
             return self._dropped(dense, self.factor)
-        return dense * self._dropped(torch.ones(dense.shape), 1).to(dense.dtype) * self.factor
+        kept = self._dropped(torch.ones(dense.shape, dtype=torch.float32), 1) > 0
+        return torch.where(kept, dense * self.factor, 0)
 
     def _dropped(self, dense: Tensor, factor: float) -> Tensor:
         from bertwright.model import dropout_kernel as kernel  # compiled, which only training waits for

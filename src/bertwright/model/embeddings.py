@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from bertwright.errors import ModelError
 from bertwright.model.config import BertConfig
@@ -29,18 +28,11 @@ class BertEmbeddings(nn.Module):
         self.dropout = Dropout(config.hidden_dropout_prob)
 
     def forward(
-        self,
-        input_ids: Tensor,
-        token_type_ids: Tensor | None = None,
-        position_ids: Tensor | None = None,
-        *,
-        sparse: bool = False,
+        self, input_ids: Tensor, token_type_ids: Tensor | None = None, position_ids: Tensor | None = None
     ) -> Tensor:
         """Embed ``input_ids`` (B, S) int64; ``token_type_ids`` (B, S) int64, all 0 when None.
 
-        ``position_ids`` (B, S) int64 are from 0 to S - 1 in every row when None. With ``sparse`` the gradient
-        of the word matrix is one of the rows that occur, which is added to what the same matrix gets from
-        elsewhere (and must: nothing here trains by a sparse one).
+        ``position_ids`` (B, S) int64 are from 0 to S - 1 in every row when None.
 
         Returns:
             (B, S, H).
@@ -54,7 +46,7 @@ class BertEmbeddings(nn.Module):
             raise ModelError(f"sequence of {length} tokens: the model has {positions} positions")
         if token_type_ids is None:
             token_type_ids = torch.zeros_like(input_ids)
-        hidden = F.embedding(input_ids, self.word_embeddings.weight, sparse=sparse)  # (B, S, H)
+        hidden: Tensor = self.word_embeddings(input_ids)  # (B, S, H)
         hidden = hidden + self.token_type_embeddings(token_type_ids)  # (B, S, H)
         if position_ids is None:
             hidden = hidden + self.position_embeddings.weight[:length]  # (S, H) onto (B, S, H)

@@ -98,8 +98,6 @@ class BertEncoder(nn.Module):
         token_type_ids: Tensor | None,
         attention_mask: Tensor | None,
         positions: Tensor,
-        *,
-        sparse: bool = False,
     ) -> Tensor:
         """The last hidden state at some positions only; arguments else as :meth:`forward`.
 
@@ -109,12 +107,11 @@ class BertEncoder(nn.Module):
 
         Args:
             positions: (K,) int64, flat: row * S + position.
-            sparse: as of :meth:`BertEmbeddings.forward`.
 
         Returns:
             (K, H).
         """
-        hidden, bias = self.embedded(input_ids, token_type_ids, attention_mask, sparse=sparse)
+        hidden, bias = self.embedded(input_ids, token_type_ids, attention_mask)
         packing = None if attention_mask is None else packing_of(attention_mask, positions)
         if packing is not None:
             hidden, positions = packing.pack(hidden), packing.places[positions]  # (T, H), (K,)
@@ -161,15 +158,10 @@ class BertEncoder(nn.Module):
         return last_positions(input_ids, attention_mask)
 
     def embedded(
-        self,
-        input_ids: Tensor,
-        token_type_ids: Tensor | None,
-        attention_mask: Tensor | None,
-        *,
-        sparse: bool = False,
+        self, input_ids: Tensor, token_type_ids: Tensor | None, attention_mask: Tensor | None
     ) -> tuple[Tensor, Tensor | None]:
         """What the first block reads: embeddings (B, S, H), and what attention adds to its scores."""
-        hidden: Tensor = self.embeddings(input_ids, token_type_ids, sparse=sparse)
+        hidden: Tensor = self.embeddings(input_ids, token_type_ids)
         if attention_mask is None:
             return hidden, None
         if not self.config.is_decoder:

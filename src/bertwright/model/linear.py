@@ -42,7 +42,7 @@ def linear(inputs: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor
     Returns:
         (..., O).
     """
-    if _is_for_bf16(inputs):
+    if _is_for_bf16(inputs, weight):
         inputs, weight = inputs.to(torch.bfloat16), weight.to(torch.bfloat16)
         bias = None if bias is None else bias.to(torch.bfloat16)
     elif not _is_for_onednn(inputs, weight):
@@ -53,15 +53,17 @@ def linear(inputs: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor
     return outputs
 
 
-def _is_for_bf16(inputs: Tensor) -> bool:
+def _is_for_bf16(inputs: Tensor, weight: Tensor) -> bool:
     """In training: where no gradient is asked for, autocast keeps the weights that it has cast."""
     return (
         is_on_host(inputs)
         and torch.is_autocast_enabled("cpu")
         and torch.get_autocast_dtype("cpu") == torch.bfloat16
         and torch.is_grad_enabled()
+        and inputs.dim() > 1
         and inputs.numel() > 0
-        and inputs.dtype in (torch.float32, torch.bfloat16)
+        and weight.device.type == "cpu"
+        and {inputs.dtype, weight.dtype} <= {torch.float32, torch.bfloat16}
         and _has_bf16()
     )
 

@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from bertwright.model.config import BertConfig
 from bertwright.model.encoder import BertEncoder
 from bertwright.model.heads import MaskedLanguageHead, NextSentenceHead
-from bertwright.model.host_tensors import is_on_host
 from bertwright.model.initialization import initialize, without_numbers
 
 
@@ -71,14 +70,7 @@ class BertForPreTraining(nn.Module):
         rows = input_ids.shape[0]
         pooled = self.encoder.pooled_positions(input_ids, attention_mask)  # (B,)
         positions = torch.cat([masked_positions, pooled])  # (P + B,)
-        hidden = self.encoder.at_positions(  # (P + B, H)
-            input_ids,
-            token_type_ids,
-            attention_mask,
-            positions,
-            sparse=self.masked_language_head.decoder is None
-            and is_on_host(input_ids),  # else to be waited for
-        )
+        hidden = self.encoder.at_positions(input_ids, token_type_ids, attention_mask, positions)  # (P + B, H)
         masked, chosen = hidden[:-rows], hidden[-rows:]  # (P, H), (B, H)
         words = self.encoder.embeddings.word_embeddings.weight  # (V, H)
         mlm_logits = self.masked_language_head(masked, words)  # (P, V)

@@ -81,6 +81,6 @@ class ParquetTable(Table):
         self, expected: str, problem: Exception, line: int | None = None, column: str | None = None
     ) -> BertwrightError:
         """What is wrong with the file, or with the disk that it is on."""
-        if isinstance(problem, OSError) and is_of_the_disk(problem):
+        if is_of_the_disk(problem):
             return DiskError.of(self.path, problem, doing="read")
         return self.error(expected, str(problem).split("\n", 1)[0], line=line, column=column)
