@@ -234,7 +234,7 @@ def main() -> None:
             results[name] = result
     if arguments.json:
         print(json.dumps({"machine": machine(), **results}))
-    else:
+    elif results:
         rows = [row for name, result in results.items() for row in BENCHMARKS[name](result)]
         Console().print(table(machine(), ["what", "ours", "peer", "ratio"], rows))
     if failed := [name for name in arguments.only if name not in results]:
