@@ -205,9 +205,8 @@ def tasks(models: Mapping[str, Path], output: Path) -> dict[str, dict[str, float
     }
 
 
-def reached(result: Mapping[str, Any]) -> float | None:
+def reached(losses: Mapping[str, float]) -> float | None:
     """The share of its time after which ours was as good as the example at its end."""
-    losses = result["models"]
     return next((at for name, at in TIMES.items() if losses[name] <= losses["transformers"]), None)
 
 
@@ -237,7 +236,7 @@ def show(result: dict[str, Any]) -> None:
         rows.append([model, f"{losses[model]:.3f}", *(f"{100 * own[name]:.1f}" for name in names), mean])
     columns = ["", "loss", *names, "mean"]
     shown = table(f"{result['budget']} each", columns, rows, right=range(1, len(columns)))
-    share = reached(result)
+    share = reached(losses)
     when = "never" if share is None else f"after at most {share:.0%} of the time"
     console = Console(width=110)
     console.print(shown)

@@ -64,7 +64,8 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=1000, help="of a round")
     parser.add_argument("--clients", type=int, nargs="+", default=[1, 8, 64])
     parser.add_argument("--quick", action="store_true", help="under a minute: fewer requests, three rounds")
-    parser.add_argument("--precision", default="fp32", help="of ours; the peer computes in fp32")
+    precisions = ("fp32", "bf16", "auto")
+    parser.add_argument("--precision", choices=precisions, default="fp32", help="of ours; the peer's is fp32")
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
     options = parser.parse_args()
     if options.quick:

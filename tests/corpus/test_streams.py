@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import errno
 import gzip
-import io
 import lzma
 import os
 import random
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import zstandard
+from failing_file import FailingFile
 
 from bertwright.corpus import streams
 from bertwright.corpus.formats import Compression
@@ -116,31 +115,12 @@ def test_what_vanished_since_it_was_found_fails_the_run(tmp_path: Path) -> None:
         read(tmp_path / "gone", "none")
 
 
-class Failing(io.FileIO):
-    """A file of which the fourth read fails."""
-
-    left = 3
-
-    def read(self, size: int | None = -1) -> bytes | None:
-        self._count()
-        return super().read(size)
-
-    def readinto(self, buffer: Any) -> int | None:
-        self._count()
-        return super().readinto(buffer)
-
-    def _count(self) -> None:
-        self.left -= 1
-        if self.left < 0:
-            raise OSError(errno.EIO, os.strerror(errno.EIO))
-
-
 @pytest.mark.parametrize("kind", ["none", *KINDS])
 def test_a_disk_that_fails_is_not_the_fault_of_the_text(
     tmp_path: Path, kind: Compression, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "x").write_bytes(COMPRESS.get(kind, bytes)(noise(4 << 20)))
-    monkeypatch.setattr(Path, "open", lambda path, mode: Failing(path, mode))
+    monkeypatch.setattr(Path, "open", lambda path, mode: FailingFile(path, mode))
     with pytest.raises(DiskError, match=r"/x: cannot read: EIO Input/output error$") as caught:
         read(tmp_path / "x", kind)
     assert caught.value.exit_code == 1
@@ -151,8 +131,8 @@ def test_a_disk_that_fails_is_not_the_fault_of_a_table(
     tmp_path: Path, count: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pq.write_table(pa.table({"text": ["text"] * 100}), tmp_path / "x", row_group_size=20)
-    monkeypatch.setattr(Path, "open", lambda path, mode: Failing(path, mode))
-    monkeypatch.setattr(Failing, "left", count - 1)
+    monkeypatch.setattr(Path, "open", lambda path, mode: FailingFile(path, mode))
+    monkeypatch.setattr(FailingFile, "left", count - 1)
     with pytest.raises(DiskError, match=r"/x: cannot read: EIO"), open_table(tmp_path / "x") as table:
         list(texts_of(tmp_path / "x", table, range(5), "text"))
 

@@ -12,7 +12,7 @@ from types import FrameType
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bertwright.execution import team as team_module
@@ -94,6 +94,17 @@ def test_spans_are_all_there_is_once(threads: int, count: int, least: int) -> No
     assert sorted(chain.from_iterable(done)) == list(range(count))
     assert len(done) <= threads
     assert len(done) == 1 or min(map(len, done)) >= least
+
+
+@pytest.mark.usefixtures("team")
+@given(count=st.integers(0, 500), threads=st.integers(1, 5), multiple=st.integers(1, 90))
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_spans_begin_at_multiples(count: int, threads: int, multiple: int) -> None:
+    done: list[tuple[int, int]] = []
+    with computing_with(threads):
+        over_spans(lambda begin, end: done.append((begin, end)), count, multiple=multiple)
+    assert all(begin % multiple == 0 or begin == count for begin, _ in done)
+    assert sorted(chain.from_iterable(range(*span) for span in done)) == list(range(count))
 
 
 @pytest.mark.usefixtures("team")

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import csv
-import errno
 import gzip
 import io
+import itertools
 import json
 import lzma
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from failing_file import FailingFile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -361,28 +361,16 @@ def test_parquet_strings_that_are_not_utf_8(tmp_path: Path) -> None:
     assert len(read(path, "label")) == len(texts)
 
 
-class Failing(io.FileIO):
-    """A file on a disk that fails behind the first so many reads."""
-
-    left = 0
-
-    def read(self, size: int | None = -1) -> bytes:
-        Failing.left -= 1
-        if Failing.left < 0:
-            raise OSError(errno.EIO, os.strerror(errno.EIO))
-        return super().read(size)
-
-
 def test_a_disk_that_fails_is_not_the_fault_of_parquet(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "a.parquet"
     pq.write_table(pa.table({"text": ["text"] * 100}), path, row_group_size=20)
     native, failed = pq.ParquetFile, 0
-    for reads in range(20):
-        with Failing(path) as head, Failing(path) as file:
-            files = iter([head, file])
-            monkeypatch.setattr(Failing, "left", reads)
+    for which, reads in itertools.product(range(2), range(20)):
+        with FailingFile(path) as head, FailingFile(path) as rows:
+            head.left, rows.left = (reads if number == which else 20 for number in range(2))
+            files = iter([head, rows])
             monkeypatch.setattr(pq, "ParquetFile", lambda path, files=files: native(next(files)))
             try:
                 assert len(list(open_table(path).rows(["text"]))) == 100

@@ -27,13 +27,16 @@ def map_threads(function: Callable[[Item], Result], items: Sequence[Item], threa
         yield from pool.map(function, items)
 
 
-def over_spans(function: Callable[[int, int], None], count: int, least: int = 1) -> None:
+def over_spans(
+    function: Callable[[int, int], None], count: int, least: int = 1, *, multiple: int = 1
+) -> None:
     """``function(begin, end)`` for parts of ``range(count)``, at one time, on as many threads as torch has.
 
     For kernels that release Python's lock and do not use torch.
 
     Args:
         least: size of a part for which another thread does not cost more than it does.
+        multiple: parts begin at one.
     """
     import torch
 
@@ -41,7 +44,8 @@ def over_spans(function: Callable[[int, int], None], count: int, least: int = 1)
     if threads <= 1:
         function(0, count)
         return
-    ends = [count * part // threads for part in range(threads + 1)]
+    blocks = -(-count // multiple)
+    ends = [min(count, blocks * part // threads * multiple) for part in range(threads + 1)]
     work_together(lambda part: function(ends[part], ends[part + 1]), threads)
 
 

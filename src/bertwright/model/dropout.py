@@ -22,8 +22,6 @@ _STEPS = 1 << 16
 
 _LEAST = 1 << 19
 """Numbers for which another thread does not cost more than it does."""
-_BLOCK = 1 << 10
-"""Threads begin at multiples of it."""
 
 
 class Dropout(nn.Module):
@@ -80,11 +78,10 @@ class Drawing(NamedTuple):
         given, taken = (numbers_of(tensor.view(-1)) for tensor in (dense, out))
 
         def span(begin: int, end: int) -> None:
-            part = slice(begin * _BLOCK, end * _BLOCK)
-            key = kernel.key_behind(self.key, begin * _BLOCK)
-            kernel.drop(given[part], taken[part], key, np.int32(self.kept), np.float32(factor))
+            key = kernel.key_behind(self.key, begin)
+            kernel.drop(given[begin:end], taken[begin:end], key, np.int32(self.kept), np.float32(factor))
 
-        over_spans(span, -(-dense.numel() // _BLOCK), _LEAST // _BLOCK)
+        over_spans(span, dense.numel(), _LEAST, multiple=kernel.LANES)
         return out
 
 

@@ -14,7 +14,8 @@ from bertwright.execution.instructions import as_float, as_in, widest_vectors
 _STEP = np.uint64(0x9E3779B97F4A7C15)
 _FIRST, _SECOND = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 _ZERO = np.float32(0)
-_LANES = 4
+LANES = 4
+"""Elements that a number decides."""
 _AT_ONCE = 1 << 11
 """Elements for which is drawn before they are dropped: a loop of one kind each, and what was drawn stays in
 the nearest cache."""
@@ -30,17 +31,17 @@ def drop(x, out, key, kept, factor):  # type: ignore[no-untyped-def]
         kept: int32, to 65,536.
         factor: float32.
     """
-    drawn = np.empty(_AT_ONCE // _LANES, np.uint64)
+    drawn = np.empty(_AT_ONCE // LANES, np.uint64)
     lanes = drawn.view(np.uint16)
     for begin in range(0, x.size, _AT_ONCE):
         end = min(begin + _AT_ONCE, x.size)
-        _draw(key + np.uint64(begin // _LANES) * _STEP, drawn)
+        _draw(key + np.uint64(begin // LANES) * _STEP, drawn)
         _drop(x[begin:end], out[begin:end], lanes, kept, factor)
 
 
 def key_behind(key: int, count: int) -> np.uint64:
-    """The key by which :func:`drop` draws from the place ``count``, a multiple of 4, on."""
-    return np.uint64((key + count // _LANES * int(_STEP)) % 2**64)
+    """The key by which :func:`drop` draws from the place ``count``, a multiple of :data:`LANES`, on."""
+    return np.uint64((key + count // LANES * int(_STEP)) % 2**64)
 
 
 @compiled_for_vectors

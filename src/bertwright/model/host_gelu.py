@@ -52,10 +52,9 @@ class _HostGelu(torch.autograd.Function):
         given, *taken = (numbers_of(tensor.view(-1)) for tensor in (dense, result, slopes))
 
         def span(begin: int, end: int) -> None:
-            part = slice(begin * _BLOCK, end * _BLOCK)
-            gelu(given[part], approximate == "tanh", *(array[part] for array in taken))
+            gelu(given[begin:end], approximate == "tanh", *(array[begin:end] for array in taken))
 
-        over_spans(span, -(-dense.numel() // _BLOCK), _LEAST // _BLOCK)
+        over_spans(span, dense.numel(), _LEAST, multiple=_BLOCK)
         ctx.save_for_backward(slopes)
         return result
 
