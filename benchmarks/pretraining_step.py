@@ -18,8 +18,8 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -27,30 +27,19 @@ from benchmarks.data import UNCASED, shared_path
 from bertwright.checkpoints.conversion import to_hugging_face
 from bertwright.data.batches import PretrainingBatches
 from bertwright.data.instance_settings import InstanceSettings
+from bertwright.data.pretraining_batch import PretrainingBatch
 from bertwright.data.sentences import split_sentences
 from bertwright.data.store import TokenStore
 from bertwright.model.config import BertConfig
 from bertwright.model.host_memory import keep_freed_memory
-from bertwright.model.losses import classification_loss, masked_language_loss
 from bertwright.model.pretraining_model import BertForPreTraining
+from bertwright.pretraining.step import PretrainingPart, PretrainingStep
 from bertwright.tokenization.tokenizer import Tokenizer
 
 LENGTH = 128
 ROWS = {"tiny": 32, "mini": 32, "small": 32, "medium": 16, "base": 8, "large": 4}
 
-Step = Callable[["Batch"], float]
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Tensors of one step, B rows of S tokens with P masked ones."""
-
-    input_ids: Tensor
-    token_type_ids: Tensor
-    attention_mask: Tensor
-    masked_positions: Tensor
-    masked_labels: Tensor
-    next_sentence_labels: Tensor
+Step = Callable[[PretrainingBatch], float]
 
 
 def instances(length: int, rows: int, seed: int = 0) -> PretrainingBatches:
@@ -69,21 +58,10 @@ def instances(length: int, rows: int, seed: int = 0) -> PretrainingBatches:
     return PretrainingBatches(store, tokenizer.vocabulary, InstanceSettings(max_length=length), rows, seed)
 
 
-def batches(rows: int, length: int = LENGTH) -> Iterator[Batch]:
-    """Tensors of ``rows`` instances of at most ``length`` tokens."""
+def batches(rows: int, length: int = LENGTH) -> Iterator[PretrainingBatch]:
+    """``rows`` instances of at most ``length`` tokens, again and again."""
     made = instances(length, rows)
-    for step in itertools.count():
-        batch = made.batch(step)
-        if batch.next_sentence_labels is None:
-            raise ValueError("these settings make pairs")
-        yield Batch(
-            torch.from_numpy(batch.input_ids),
-            torch.from_numpy(batch.token_type_ids),
-            torch.from_numpy(batch.attention_mask),
-            torch.from_numpy(batch.masked_positions),
-            torch.from_numpy(batch.masked_labels),
-            torch.from_numpy(batch.next_sentence_labels),
-        )
+    return (made.batch(step) for step in itertools.count())
 
 
 def our_step(
@@ -92,15 +70,13 @@ def our_step(
     """A training step of this package's model."""
     model = BertForPreTraining(config).train()
     forward = torch.compile(model, dynamic=True) if compiled else model
+    losses = PretrainingStep(torch.device("cpu"))
     optimizer = torch.optim.AdamW(model.parameters(), lr=rate, fused=True)
 
-    def step(batch: Batch) -> float:
+    def step(batch: PretrainingBatch) -> float:
+        part = PretrainingPart(batch, len(batch.masked_labels), len(batch))
         with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
-            output = forward(
-                batch.input_ids, batch.token_type_ids, batch.attention_mask, batch.masked_positions
-            )
-            loss = masked_language_loss(output.mlm_logits, batch.masked_labels)
-            loss = loss + classification_loss(output.nsp_logits, batch.next_sentence_labels)
+            loss = losses(forward, part).loss
         loss.backward()
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
@@ -119,17 +95,18 @@ def their_step(config: BertConfig, precision: str, weights: dict[str, Tensor], r
     model.load_state_dict(weights, strict=False)
     optimizer = torch.optim.AdamW(model.parameters(), lr=rate, fused=True)
 
-    def step(batch: Batch) -> float:
-        labels = torch.full_like(batch.input_ids, -100)
-        labels.view(-1)[batch.masked_positions] = batch.masked_labels
+    def step(batch: PretrainingBatch) -> float:
+        labels = np.full_like(batch.input_ids, -100)
+        labels.ravel()[batch.masked_positions] = batch.masked_labels
+        given = {
+            "input_ids": batch.input_ids,
+            "token_type_ids": batch.token_type_ids,
+            "attention_mask": batch.attention_mask.astype(np.int64),
+            "labels": labels,
+            "next_sentence_label": batch.next_sentence_labels,
+        }
         with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
-            output = model(
-                input_ids=batch.input_ids,
-                token_type_ids=batch.token_type_ids,
-                attention_mask=batch.attention_mask.long(),
-                labels=labels,
-                next_sentence_label=batch.next_sentence_labels,
-            )
+            output = model(**{name: torch.as_tensor(numbers) for name, numbers in given.items()})
         output.loss.backward()
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
@@ -172,7 +149,7 @@ def measure(size: str, precision: str, seconds: float, compiled: bool) -> dict[s
     }
 
 
-def _timed(step: Step, batch: Batch) -> float:
+def _timed(step: Step, batch: PretrainingBatch) -> float:
     start = time.perf_counter()
     step(batch)
     return time.perf_counter() - start

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from bertwright.model import linear
+from bertwright.model import attention, linear
 from bertwright.model.bilm import BilmForPreTraining
 from bertwright.model.bilm_config import BilmConfig
 from bertwright.model.config import BertConfig
@@ -18,6 +18,7 @@ from bertwright.pretraining.flops import forward_flops, training_flops
 def _by_pytorch(monkeypatch: pytest.MonkeyPatch) -> None:
     """Products that PyTorch's counter knows, on any processor."""
     monkeypatch.setattr(linear, "runs_mkl_slowly", lambda: False)
+    monkeypatch.setattr(attention, "takes_rows", lambda _: False)
 
 
 @pytest.mark.parametrize(("rows", "length", "masked"), [(3, 16, 7), (1, 8, 1), (5, 24, 0)])

@@ -28,9 +28,10 @@ def part_and_model() -> tuple[PretrainingPart, BertForPreTraining]:
 
 def test_few_shapes_change_no_loss_and_no_gradient(monkeypatch: pytest.MonkeyPatch) -> None:
     part, model = part_and_model()
+    monkeypatch.setattr(module, "_MULTIPLE_ON_HOST", 1)
     step = PretrainingStep(torch.device("cpu"))
     model.eval()
-    rounded = module._of_few_shapes(part.batch)
+    rounded = module._of_few_shapes(part.batch, 256)
     assert len(rounded.masked_labels) == len(rounded.masked_positions) == 256 > part.masked_total
     results = []
     for batch in (part.batch, rounded):
@@ -39,10 +40,11 @@ def test_few_shapes_change_no_loss_and_no_gradient(monkeypatch: pytest.MonkeyPat
         results.append((loss.detach(), [p.grad.clone() for p in model.parameters() if p.grad is not None]))
         model.zero_grad(set_to_none=True)
     torch.testing.assert_close(results[0], results[1], rtol=1e-5, atol=1e-6)
-    assert len(module._of_few_shapes(rounded).masked_labels) == 256  # already even
+    assert len(module._of_few_shapes(rounded, 256).masked_labels) == 256  # already even
 
 
-def test_few_shapes_change_nothing_of_both_directions() -> None:
+def test_few_shapes_change_nothing_of_both_directions(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_MULTIPLE_ON_HOST", 1)
     store, words = small_run.memory_store()
     chosen = small_run.settings(objective="bilm")
     batch = PretrainingBatches(store, words.vocabulary, chosen.instances(32), 8, 1).batch(0)
@@ -56,7 +58,7 @@ def test_few_shapes_change_nothing_of_both_directions() -> None:
     assert (labels[count:] == flat[batch.masked_positions]).all()
     losses = [
         step(model, PretrainingPart(rows, count, len(batch))).loss.detach()
-        for rows in (batch, module._of_few_shapes(batch))
+        for rows in (batch, module._of_few_shapes(batch, 16))
     ]
     torch.testing.assert_close(losses[0], losses[1], rtol=1e-5, atol=1e-6)
     parts = [

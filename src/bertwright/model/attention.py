@@ -18,7 +18,9 @@ from bertwright.model.config import BertConfig
 from bertwright.model.host_attention import host_attention
 from bertwright.model.host_tensors import is_on_host
 from bertwright.model.linear import Linear
-from bertwright.model.packing import Layout
+from bertwright.model.packing import BiasedRows, Layout
+from bertwright.model.row_attention import row_attention, takes_rows
+from bertwright.model.token_rows import TokenRows
 
 MASKED_SCORE = -10000.0
 """Added to the score of a masked key, as the original does. exp(-10000) is 0 in every format, so the key has
@@ -93,20 +95,32 @@ class SelfAttention(nn.Module):
             As ``hidden``, or (K, H) with ``positions``; before dropout and residual.
         """
         fused = self.query_key_value(hidden)  # (B, S, 3H), or (T, 3H) of a packed batch
-        if packing is None:
-            context = self._attended(fused, bias)  # (B, S, H)
-        else:
-            context = packing.attended(fused, bias, self._attended)  # (T, H)
+        context = self._mixed(fused, bias, packing)  # (B, S, H), or (T, H)
         if positions is not None:
             context = context.flatten(0, -2).index_select(0, positions)  # (K, H)
         mixed: Tensor = self.output(context)
         return mixed
 
+    def _mixed(self, fused: Tensor, bias: Tensor | None, packing: Layout | None) -> Tensor:
+        """The mean of the values, as each query wants it: (B, S, 3H) -> (B, S, H), or (T, 3H) -> (T, H)."""
+        found = _token_rows(fused, bias, packing) if takes_rows(fused) else None
+        if found is not None:
+            tokens, probability = fused.flatten(0, -2), self._probability
+            context = row_attention(tokens, *found, self.num_heads, probability, self.causal)
+            return context.view(*fused.shape[:-1], -1)
+        if packing is not None:
+            return packing.attended(fused, bias, self._attended)
+        return self._attended(fused, bias)
+
+    @property
+    def _probability(self) -> float:
+        return self.dropout_probability if self.training else 0.0
+
     def _attended(self, fused: Tensor, bias: Tensor | None) -> Tensor:
-        """The mean of the values, as each query wants it: (B, S, 3H) -> (B, S, H)."""
+        """As :meth:`_mixed`, of whole rows: (B, S, 3H) -> (B, S, H)."""
         if bias is not None:
             bias = bias.to(fused.dtype)
-        probability = self.dropout_probability if self.training else 0.0
+        probability = self._probability
         if probability and is_on_host(fused):
             if self.causal and bias is None:
                 bias = causal_bias(fused.shape[1], fused)
@@ -147,3 +161,13 @@ class SelfAttention(nn.Module):
             is_causal=self.causal and bias is None,
         )  # (B, N, S, D)
         return context.transpose(1, 2).flatten(2)  # (B, S, H)
+
+
+def _token_rows(fused: Tensor, bias: Tensor | None, packing: Layout | None) -> BiasedRows | None:
+    """Where the rows lie among the tokens; None where each query has a bias of its own, or sees more."""
+    if bias is not None and bias.shape[2] > 1:
+        return None
+    if packing is not None:
+        return packing.token_rows(bias)
+    rows, length = fused.shape[:2]
+    return TokenRows.of([length] * rows), None if bias is None else bias.expand(rows, -1, -1, -1).flatten()

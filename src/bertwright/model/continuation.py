@@ -89,6 +89,9 @@ class _Kept:
     def __init__(self, keys: Tensor, values: Tensor) -> None:
         self.keys, self.values = keys, values
 
+    def token_rows(self, _bias: Tensor | None) -> None:
+        """New tokens see those that are kept."""
+
     def attended(self, fused: Tensor, _bias: Tensor | None, _attention: Attention) -> Tensor:
         """Every new token over all tokens up to itself: (B, S, 3H) -> (B, S, H)."""
         rows, length, width = fused.shape

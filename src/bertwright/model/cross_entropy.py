@@ -23,10 +23,10 @@ def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
 
     Args:
         logits: (P, V), any floating dtype.
-        labels: (P,) int64.
+        labels: (P,) int64; what is below 0 asks for nothing.
 
     Returns:
-        (P,) float32, computed in float32.
+        (P,) float32, computed in float32; 0 where nothing is asked for.
     """
     if (
         not is_on_host(logits)
@@ -50,7 +50,8 @@ class _HostCrossEntropy(torch.autograd.Function):
         numbers, found = numbers_of(dense), normalizers.numpy()
         over_spans(lambda begin, end: kernel.normalizers(numbers[begin:end], found[begin:end]), len(found))
         ctx.save_for_backward(dense, labels, normalizers)
-        return normalizers - dense.gather(1, labels[:, None]).squeeze(1).float()
+        losses = normalizers - dense.gather(1, labels.clamp(min=0)[:, None]).squeeze(1).float()
+        return losses.masked_fill_(labels < 0, 0)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:

@@ -28,8 +28,12 @@ def normalizers(logits, found):  # type: ignore[no-untyped-def]
 
 @compiled_for_vectors
 def gradients(logits, normalizers, labels, weights, result):  # type: ignore[no-untyped-def]
-    """(softmax - 1 at the label) times the weight, of (P, V), to (P, V) of the same format."""
+    """(softmax - 1 at the label) times the weight, of (P, V), to (P, V) of the same format; 0 where the label
+    is below 0."""
     for p in range(len(logits)):
+        if labels[p] < 0:
+            result[p] = 0
+            continue
         _gradient(logits[p], normalizers[p], labels[p], weights[p], result[p])
 
 

@@ -78,11 +78,14 @@ class Drawing(NamedTuple):
         given, taken = (numbers_of(tensor.view(-1)) for tensor in (dense, out))
 
         def span(begin: int, end: int) -> None:
-            key = kernel.key_behind(self.key, begin)
+            key = np.uint64(kernel.key_behind(np.uint64(self.key), begin))
             kernel.drop(given[begin:end], taken[begin:end], key, np.int32(self.kept), np.float32(factor))
 
         over_spans(span, dense.numel(), _LEAST, multiple=kernel.LANES)
         return out
+
+
+KEEPING_ALL = Drawing(0, _STEPS)
 
 
 class _HostDropout(torch.autograd.Function):

@@ -39,9 +39,10 @@ def drop(x, out, key, kept, factor):  # type: ignore[no-untyped-def]
         _drop(x[begin:end], out[begin:end], lanes, kept, factor)
 
 
-def key_behind(key: int, count: int) -> np.uint64:
+@compiled_for_vectors
+def key_behind(key, count):  # type: ignore[no-untyped-def]
     """The key by which :func:`drop` draws from the place ``count``, a multiple of :data:`LANES`, on."""
-    return np.uint64((key + count // LANES * int(_STEP)) % 2**64)
+    return key + np.uint64(count // LANES) * _STEP
 
 
 @compiled_for_vectors

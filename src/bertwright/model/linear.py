@@ -18,6 +18,7 @@ from torch.nn import functional as F
 
 from bertwright.execution.processor import multiplies_bf16, runs_mkl_slowly
 from bertwright.model.host_tensors import is_on_host
+from bertwright.model.turned_matrix import turned
 
 _FEWEST = 8
 """Rows; with fewer MKL is as fast."""
@@ -102,14 +103,16 @@ def _product_of_columns(left: Tensor, right: Tensor) -> Tensor:
 def _product_of_rows(left: Tensor, right: Tensor) -> Tensor:
     """(T, M) and (T, N) -> left^T right (M, N).
 
-    oneDNN copies what it is given first if that is transposed; so it is given what costs the fewest copies.
+    oneDNN takes what it is given first in one order only, so that it has to be turned round; of the two ways
+    that there are this is the one which turns fewer numbers.
     """
-    rows, outputs, width = len(left), left.shape[1], right.shape[1]
     if left.dtype == torch.bfloat16:
         return left.t() @ right
+    rows, outputs, width = len(left), left.shape[1], right.shape[1]
+    left, right = left.contiguous(), right.contiguous()
     if rows * outputs <= (rows + outputs) * width:
-        return _product(left.t(), right.t())
-    return _product(right.t(), left.t()).t().contiguous()
+        return _product(turned(left), right.t())
+    return turned(_product(turned(right), left.t()))
 
 
 class _OneDnnLinear(torch.autograd.Function):

@@ -19,9 +19,13 @@ import torch
 from torch import Tensor
 
 from bertwright.model.host_tensors import is_on_host
+from bertwright.model.token_rows import TokenRows
 
 Attention = Callable[[Tensor, Tensor | None], Tensor]
 """Queries, keys and values (B, S, 3H), and what is added to scores, or None, to contexts (B, S, H)."""
+
+BiasedRows = tuple[TokenRows, Tensor | None]
+"""Rows, and what is added to the scores of each token as a key, (T,), or None where all are seen."""
 
 _MULTIPLE = 128
 """T is rounded up to this, with padding, so that the libraries below meet few shapes and keep their plans."""
@@ -93,7 +97,12 @@ class Packing(NamedTuple):
 
     selection: Selection
     """T of the B * S flat positions (row * S + position): band by band, in each row by row."""
+    rows: TokenRows
     bands: tuple[Band, ...]
+
+    def token_rows(self, bias: Tensor | None) -> BiasedRows:
+        """The rows among the tokens; ``bias`` is (B, 1, 1, S)."""
+        return self.rows, None if bias is None else bias.flatten().index_select(0, self.selection.chosen)
 
     @property
     def places(self) -> Tensor:
@@ -120,8 +129,13 @@ class Rectangles(NamedTuple):
     """(T,) int64, flat positions (row * S + position), ascending."""
     places: Tensor
     """(B * S,) int64: where each flat position is among the tokens; any place for padding."""
+    rows: TokenRows
     shapes: tuple[tuple[int, int], ...]
     """Rows and length of each rectangle."""
+
+    def token_rows(self, _bias: Tensor | None) -> BiasedRows:
+        """The rows among the tokens, of which all are seen."""
+        return self.rows, None
 
     def pack(self, hidden: Tensor) -> Tensor:
         """(B, S, W) -> (T, W)."""
@@ -139,6 +153,10 @@ class Rectangles(NamedTuple):
 
 class Layout(Protocol):
     """How the rows of a batch go through attention."""
+
+    def token_rows(self, bias: Tensor | None) -> BiasedRows | None:
+        """The rows among the tokens, with a ``bias`` for each key of the batch, (B, 1, 1, S); None where they
+        see more than these tokens."""
 
     def attended(self, fused: Tensor, bias: Tensor | None, attention: Attention) -> Tensor:
         """Queries, keys and values (.., 3H) -> contexts (.., H), with ``attention`` for whole rows."""
@@ -175,7 +193,8 @@ def _rectangles(visible: Tensor) -> Rectangles:
     flat = visible.flatten()
     lengths = visible.sum(1).tolist()
     shapes = tuple((len(list(same)), length) for length, same in groupby(lengths))
-    return Rectangles(flat.nonzero().squeeze(1), flat.cumsum(0).sub_(1).clamp_(min=0), shapes)
+    tokens, places = flat.nonzero().squeeze(1), flat.cumsum(0).sub_(1).clamp_(min=0)
+    return Rectangles(tokens, places, TokenRows.of(lengths), shapes)
 
 
 def _packing(visible: Tensor, positions: Tensor) -> Packing | None:
@@ -198,7 +217,7 @@ def _packing(visible: Tensor, positions: Tensor) -> Packing | None:
         inside = kept[start:end, :size].flatten().nonzero().squeeze(1)
         bands.append(Band(order[start:end], size, Selection.of(inside, (end - start) * size)))
     chosen = order[tokens[:, 0]] * length + tokens[:, 1]
-    return Packing(Selection.of(chosen, rows * length), tuple(bands))
+    return Packing(Selection.of(chosen, rows * length), TokenRows.of(kept.sum(1).tolist()), tuple(bands))
 
 
 def _band_starts(lengths: list[int]) -> list[int]:

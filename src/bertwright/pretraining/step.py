@@ -19,7 +19,8 @@ from bertwright.model.losses import IGNORED, classification_loss, masked_languag
 from bertwright.model.pretraining_model import PretrainingOutput
 from bertwright.training.parts import StepLoss
 
-_MULTIPLE = 256
+_MULTIPLE, _MULTIPLE_ON_HOST = 256, 16
+"""P is rounded up to these."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class PretrainingStep:
 
     def __call__(self, model: nn.Module, part: PretrainingPart) -> StepLoss:
         """The part's share of the global batch's mean losses: the parts add up to them."""
-        batch = part.batch if self.device.type == "cpu" else _of_few_shapes(part.batch)
+        batch = _of_few_shapes(part.batch, _MULTIPLE_ON_HOST if self.device.type == "cpu" else _MULTIPLE)
         output = self.forward(model, batch)
         labels = self._moved(self.labels(batch))
         mlm = masked_language_loss(output.mlm_logits, labels, total=part.masked_total * self.words.sides)
@@ -82,9 +83,10 @@ class PretrainingStep:
         return tensor
 
 
-def _of_few_shapes(batch: PretrainingBatch) -> PretrainingBatch:
-    """P rounded up, with labels that count nothing: compiled code then meets few shapes."""
-    missing = -len(batch.masked_labels) % _MULTIPLE
+def _of_few_shapes(batch: PretrainingBatch, multiple: int) -> PretrainingBatch:
+    """P rounded up, with labels that count nothing: compiled code, and oneDNN's plans for products, meet few
+    shapes, as each costs time to make anew (on a CPU up to a twentieth of a step)."""
+    missing = -len(batch.masked_labels) % multiple
     return replace(
         batch,
         masked_positions=np.pad(batch.masked_positions, (0, missing)),

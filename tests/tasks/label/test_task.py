@@ -48,7 +48,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, pretrained: Path) -> tuple
     folder = tmp_path_factory.mktemp("labels")
     train, dev = rows(folder / "train.jsonl", 300, 1), rows(folder / "dev.jsonl", 50, 2)
     chosen = ClassifySettings(fit_threshold=True)
-    settings = FinetuneSettings(learning_rate=0.003, epochs=15, batch_size=8, classify=chosen)
+    settings = FinetuneSettings(learning_rate=0.003, epochs=25, batch_size=8, classify=chosen)
     summary = finetune(pretrained, train=train, dev=dev, output=folder / "model", settings=settings)
     return folder / "model", dev, summary
 

@@ -14,14 +14,7 @@ import numpy as np
 
 from bertwright.execution.compilation import compiled_for_vectors
 from bertwright.execution.instructions import float_of_bits, widest_vectors
-from bertwright.model.int8.vectors import (
-    LANES,
-    TILE_ROWS,
-    product_of_16,
-    product_of_32,
-    softmax,
-    turn,
-)
+from bertwright.execution.vectors import LANES, TILE_ROWS, multiply, softmax, turn
 
 RANGE = 127
 """Rounded activations go from -127 to 127."""
@@ -145,25 +138,10 @@ def attend(products, tokens, outputs, bias, rows, length, first, heads, numbers,
             for t in range(0, keys, LANES):
                 for d in range(0, deep, LANES):
                     turn(fused, t * width + hidden + at + d, width, turned, d * keys + t, keys)
-            for t in range(0, queries, TILE_ROWS):
-                left, into = t * width + at, t * keys
-                for k in range(0, keys - LANES, 2 * LANES):
-                    product_of_32(fused, left, width, turned, k, keys, weights, into + k, keys, size)
-                if keys & LANES:
-                    k = keys - LANES
-                    product_of_16(fused, left, width, turned, k, keys, weights, into + k, keys, size)
+            multiply(fused, at, width, 1, turned, 0, keys, weights, 0, keys, queries, keys, size)
             for t in range(length):
                 softmax(weights, t * keys, length)
-            for t in range(0, queries, TILE_ROWS):
-                right, into = 2 * hidden + at, t * step + at
-                for d in range(0, deep - LANES, 2 * LANES):
-                    product_of_32(
-                        weights, t * keys, keys, fused, right + d, width, mixed, into + d, step, length
-                    )
-                if deep & LANES:
-                    d = deep - LANES
-                    product_of_16(
-                        weights, t * keys, keys, fused, right + d, width, mixed, into + d, step, length
-                    )
+            values = 2 * hidden + at
+            multiply(weights, 0, keys, 1, fused, values, width, mixed, at, step, queries, deep, length)
         for t in range(length):
             scales[base + t] = _round_row(mixed[t * step : t * step + hidden], numbers[base + t])

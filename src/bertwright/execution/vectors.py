@@ -14,6 +14,8 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from bertwright.execution.compilation import compiled_for_vectors
+from bertwright.execution.instructions import widest_vectors
 from bertwright.execution.powers import EXPONENT_BIAS, EXPONENT_BITS, LEAST, SERIES
 
 LANES = 16
@@ -23,23 +25,24 @@ _HIDDEN = -1e30  # in place of the score of a position behind the row
 
 
 def _product_tile(vectors: int, rows: int = 8) -> Callable[..., None]:
-    """Makes ``tile(a, a_at, a_step, b, b_at, b_step, c, c_at, c_step, depth)``.
+    """Makes ``tile(a, a_at, a_step, a_next, b, b_at, b_step, c, c_at, c_step, depth)``.
 
     c = a b for ``rows`` rows and ``vectors`` times sixteen columns, whose sums stay in registers; row r of a
-    matrix begins at its place + r times its step, ``depth`` is the number of columns of a, at least 1.
+    matrix begins at its place + r times its step, ``a_next`` lies between the columns of a (so that a may be
+    transposed), ``depth`` is their number, at least 1.
     """
 
-    def tile(_context, a, a_at, a_step, b, b_at, b_step, c, c_at, c_step, depth):  # type: ignore[no-untyped-def]
+    def tile(_context, a, a_at, a_step, a_next, b, b_at, b_step, c, c_at, c_step, depth):  # type: ignore[no-untyped-def]
         def emit(context, builder, signature, given):  # type: ignore[no-untyped-def]
-            left, right, result = (_pointer(context, builder, signature, given, n) for n in (0, 3, 6))
+            left, right, result = (_pointer(context, builder, signature, given, n) for n in (0, 4, 7))
             multiply_add = _function(builder, "llvm.fmuladd.v16f32", _VECTOR, [_VECTOR] * 3)
 
             def step(at: Any, sums: Sequence[Any]) -> list[Any]:
-                columns = builder.gep(right, [builder.mul(at, given[5])])
+                columns = builder.gep(right, [builder.mul(at, given[6])])
                 factors = [_load(builder, columns, 16 * n) for n in range(vectors)]
-                found = []
+                column, found = builder.mul(at, given[3]), []
                 for row in range(rows):
-                    place = builder.add(builder.mul(given[2], given[2].type(row)), at)
+                    place = builder.add(builder.mul(given[2], given[2].type(row)), column)
                     one = _spread(builder, builder.load(builder.gep(left, [place])))
                     found += [
                         builder.call(multiply_add, [one, factors[n], sums[row * vectors + n]])
@@ -47,23 +50,43 @@ def _product_tile(vectors: int, rows: int = 8) -> Callable[..., None]:
                     ]
                 return found
 
-            sums = _loop(builder, given[9], 1, [_splat(0.0)] * (rows * vectors), step)
+            sums = _loop(builder, given[10], 1, [_splat(0.0)] * (rows * vectors), step)
             for row in range(rows):
-                place = builder.gep(result, [builder.mul(given[8], given[8].type(row))])
+                place = builder.gep(result, [builder.mul(given[9], given[9].type(row))])
                 for n in range(vectors):
                     _store(builder, sums[row * vectors + n], place, 16 * n)
             return context.get_dummy_value()
 
         at = types.intp
-        return types.void(a, at, at, b, at, at, c, at, at, at), emit
+        return types.void(a, at, at, at, b, at, at, c, at, at, at), emit
 
     kernel: Callable[..., None] = intrinsic(tile)
     return kernel
 
 
 TILE_ROWS = 8
-product_of_16 = _product_tile(1, TILE_ROWS)
-product_of_32 = _product_tile(2, TILE_ROWS)
+_product_of_16 = _product_tile(1, TILE_ROWS)
+_product_of_32 = _product_tile(2, TILE_ROWS)
+
+
+@compiled_for_vectors
+def multiply(a, a_at, a_step, a_next, b, b_at, b_step, c, c_at, c_step, rows, columns, depth):  # type: ignore[no-untyped-def]
+    """c = a b, (rows, depth) by (depth, columns); row r of a matrix begins at its place + r times its step.
+
+    Args:
+        a_next: what lies between the columns of a: 1, or its step where a is transposed, which then is 1.
+        rows: a multiple of :data:`TILE_ROWS`.
+        columns: a multiple of :data:`LANES`.
+        depth: at least 1.
+    """
+    widest_vectors()
+    for r in range(0, rows, TILE_ROWS):
+        left, into = a_at + r * a_step, c_at + r * c_step
+        for k in range(0, columns - LANES, 2 * LANES):
+            _product_of_32(a, left, a_step, a_next, b, b_at + k, b_step, c, into + k, c_step, depth)
+        if columns & LANES:
+            k = columns - LANES
+            _product_of_16(a, left, a_step, a_next, b, b_at + k, b_step, c, into + k, c_step, depth)
 
 
 @intrinsic
@@ -89,6 +112,19 @@ def turn(_context, a, a_at, a_step, b, b_at, b_step):  # type: ignore[no-untyped
 
     at = types.intp
     return types.void(a, at, at, b, at, at), emit
+
+
+@compiled_for_vectors
+def turn_columns(a, rows, columns, begin, end, b):  # type: ignore[no-untyped-def]
+    """Columns ``begin`` to ``end`` of ``a`` (rows, columns) become rows of ``b`` (columns, rows)."""
+    widest_vectors()
+    whole_rows, whole_end = rows - rows % LANES, end - (end - begin) % LANES
+    for column in range(begin, whole_end, LANES):
+        for row in range(0, whole_rows, LANES):
+            turn(a, row * columns + column, columns, b, column * rows + row, rows)
+    for column in range(begin, end):
+        for row in range(whole_rows if column < whole_end else 0, rows):
+            b[column * rows + row] = a[row * columns + column]
 
 
 @intrinsic
@@ -120,7 +156,8 @@ def softmax(_context, scores, start, length):  # type: ignore[no-untyped-def]
         def powers(at: Any, sums: Sequence[Any]) -> list[Any]:
             place = builder.gep(base, [at])
             x = builder.fsub(_load(builder, place, 0), peak)
-            x = builder.select(builder.fcmp_unordered(">", x, _splat(LEAST)), x, _splat(LEAST))
+            normal = builder.fcmp_unordered(">", x, _splat(LEAST))  # what is less becomes 0
+            x = builder.select(normal, x, _splat(LEAST))
             whole = builder.call(floor, [builder.fadd(x, _splat(0.5))])
             rest, power = builder.fsub(x, whole), _splat(SERIES[-1])
             for factor in SERIES[-2::-1]:
@@ -128,7 +165,7 @@ def softmax(_context, scores, start, length):  # type: ignore[no-untyped-def]
             bits = builder.add(builder.fptosi(whole, _WHOLE), ir.Constant(_WHOLE, [EXPONENT_BIAS] * LANES))
             bits = builder.shl(bits, ir.Constant(_WHOLE, [EXPONENT_BITS] * LANES))
             power = builder.fmul(power, builder.bitcast(bits, _VECTOR))
-            power = builder.select(inside(at), power, _splat(0.0))
+            power = builder.select(builder.and_(inside(at), normal), power, _splat(0.0))
             _store(builder, power, place, 0)
             return [builder.fadd(sums[0], power)]
 

@@ -1,0 +1,28 @@
+"""Matrices turned round on all cores: PyTorch copies a transposed matrix with one, a number at a time.
+
+Axes: M rows, N columns.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from bertwright.execution.threads import over_spans
+
+_LEAST = 1 << 15
+"""Numbers for which another thread does not cost more than it does."""
+
+
+def turned(matrix: Tensor) -> Tensor:
+    """(M, N) float32, contiguous, on the CPU -> its transpose (N, M), contiguous too."""
+    from bertwright.execution import vectors  # compiled, which only training waits for
+
+    rows, columns = matrix.shape
+    result = matrix.new_empty(columns, rows)
+    numbers, into = matrix.detach().view(-1).numpy(), result.view(-1).numpy()
+
+    def span(begin: int, end: int) -> None:
+        vectors.turn_columns(numbers, rows, columns, begin, end, into)
+
+    over_spans(span, columns, max(1, _LEAST // max(1, rows)), multiple=vectors.LANES)
+    return result
