@@ -12,8 +12,8 @@ from torch.nn import functional as F
 
 from bertwright.execution.threads import computing_with
 from bertwright.model import cross_entropy as module
-from bertwright.model.cross_entropy import cross_entropy
-from bertwright.model.losses import IGNORED, classification_loss, masked_language_loss
+from bertwright.model.cross_entropy import IGNORED, cross_entropy
+from bertwright.model.losses import classification_loss, masked_language_loss
 
 
 def test_by_hand() -> None:
@@ -58,6 +58,14 @@ def test_the_kernels_are_pytorchs_formula(
     torch.testing.assert_close(
         logits.grad, plain.grad, rtol=1e-2 if dtype is torch.bfloat16 else 1e-5, atol=1e-6
     )
+
+
+@pytest.mark.parametrize("worthwhile", [0, 1 << 20])
+def test_a_label_that_cannot_be_is_an_error(worthwhile: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also one below 0, unless it is the one that asks for nothing."""
+    monkeypatch.setattr(module, "_WORTHWHILE", worthwhile)
+    with pytest.raises((IndexError, RuntimeError), match="out of bounds"):
+        cross_entropy(torch.zeros(2, 3), torch.tensor([1, -1]))
 
 
 def test_large_logits_do_not_overflow(monkeypatch: pytest.MonkeyPatch) -> None:

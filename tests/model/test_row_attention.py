@@ -13,6 +13,7 @@ from torch import Tensor
 
 from bertwright.execution.threads import computing_with
 from bertwright.execution.vectors import LANES
+from bertwright.model import attention_kernel
 from bertwright.model import row_attention as module
 from bertwright.model.dropout import Drawing
 from bertwright.model.row_attention import row_attention, takes_rows
@@ -154,11 +155,27 @@ def test_the_same_whatever_the_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     assert all(torch.equal(a, b) for other in results[1:] for a, b in zip(results[0], other, strict=True))
 
 
-def test_without_a_gradient_no_weights_are_kept() -> None:
+def test_weights_are_kept_for_a_gradient_of_short_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Elsewhere there is no memory for them, and values and gradients are the same bit for bit."""
+    sizes: list[int] = []
+    attend = attention_kernel.attend
+    monkeypatch.setattr(
+        attention_kernel, "attend", lambda *given: (sizes.append(len(given[6])), attend(*given))
+    )
     rows = TokenRows.of([9, 30])
     fused = tokens_of(rows, 32, 0)
-    with_gradient = row_attention(fused.clone().requires_grad_(), rows, None, 2, 0.0, False)
-    assert torch.equal(row_attention(fused, rows, None, 2, 0.0, False), with_gradient)
+    hidden = hidden_of(rows, 1)
+    results = []
+    for most in (30, 29):
+        monkeypatch.setattr(module, "_KEPT", most)
+        torch.manual_seed(0)
+        asked = fused.clone().requires_grad_()
+        context = row_attention(asked, rows, hidden, 2, 0.2, False)
+        results.append((context.detach(), *torch.autograd.grad(context.square().sum(), asked)))
+    torch.manual_seed(0)
+    assert torch.equal(row_attention(fused, rows, hidden, 2, 0.2, False), results[0][0])
+    assert sizes == [2 * int(rows.squares(LANES).sum()), 0, 0]
+    assert all(torch.equal(a, b) for a, b in zip(*results, strict=True))
 
 
 @pytest.mark.parametrize("spoiled", [np.nan, np.inf])
@@ -172,11 +189,10 @@ def test_what_is_no_number_stays_in_its_row(spoiled: float) -> None:
 
 
 def test_which_processor_takes_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Vectors of sixteen; matrix units are better at bf16; what is not trained, only where MKL is slow."""
+    """Vectors of sixteen; matrix units are better at bf16."""
 
-    def ask(dtype: torch.dtype, *names: str, slow: bool = False, tokens: int = 1 << 16) -> bool:
+    def ask(dtype: torch.dtype, *names: str, tokens: int = 3) -> bool:
         monkeypatch.setattr(module, "has_instructions", lambda *asked: any(name in names for name in asked))
-        monkeypatch.setattr(module, "runs_mkl_slowly", lambda: slow)
         return takes_rows(torch.ones(tokens, 6, dtype=dtype))
 
     assert not ask(torch.float32)
@@ -184,12 +200,6 @@ def test_which_processor_takes_them(monkeypatch: pytest.MonkeyPatch) -> None:
     assert ask(torch.bfloat16, "avx512_f")
     assert not ask(torch.bfloat16, "avx512_f", "amx_bf16")
     assert not ask(torch.float64, "avx512_f")
-    assert ask(torch.float32, "avx512_f", tokens=1)
     assert not ask(torch.float32, "avx512_f", tokens=0)
-    with torch.no_grad():
+    with torch.no_grad():  # answers wait for no kernels
         assert not ask(torch.float32, "avx512_f")
-        assert ask(torch.float32, "avx512_f", slow=True)
-        assert ask(torch.bfloat16, "avx512_f")
-        assert not ask(
-            torch.float32, "avx512_f", slow=True, tokens=100
-        )  # a line's answer waits for no kernel

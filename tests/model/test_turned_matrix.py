@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bertwright.execution.threads import computing_with
@@ -12,6 +12,7 @@ from bertwright.model import turned_matrix as module
 from bertwright.model.turned_matrix import turned
 
 
+@settings(deadline=None)
 @given(st.integers(0, 70), st.integers(0, 70))
 def test_any_shape(rows: int, columns: int) -> None:
     matrix = torch.arange(rows * columns, dtype=torch.float32).view(rows, columns)

@@ -43,6 +43,14 @@ def test_few_shapes_change_no_loss_and_no_gradient(monkeypatch: pytest.MonkeyPat
     assert len(module._of_few_shapes(rounded, 256).masked_labels) == 256  # already even
 
 
+def test_a_processor_meets_few_numbers_of_positions() -> None:
+    part, model = part_and_model()
+    seen: list[int] = []
+    model.register_forward_pre_hook(lambda _, given: seen.append(len(given[3])))
+    PretrainingStep(torch.device("cpu"))(model, part)
+    assert part.masked_total % 16 and seen == [-(-part.masked_total // 16) * 16]
+
+
 def test_few_shapes_change_nothing_of_both_directions(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_MULTIPLE_ON_HOST", 1)
     store, words = small_run.memory_store()

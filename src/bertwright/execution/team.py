@@ -31,6 +31,9 @@ def work_together(work: Work, parts: int) -> None:
     Raises:
         BaseException: the first that a part ends with; others may be done by then.
     """
+    if parts == 1:
+        work(0)
+        return
     library = _openmp()
     if library is None:
         _by_helpers(work, parts)

@@ -1,7 +1,7 @@
 """Attention of rows of any length, with dropout, forward and backward, a head of a row after the other.
 
-Of each row there is what its own tokens need and no padding. What lies between two products stays in the
-caches nearest to the core. Sums are float32, whatever the numbers are.
+Of each row there is what its own tokens need and no padding. What lies between two products is one head's and
+stays in the caches. Sums are float32, whatever the numbers are.
 
 Arrays are float32, or bf16 as the int16 with the same bits.
 
@@ -30,6 +30,8 @@ from bertwright.model.dropout_kernel import drop, key_behind
 _ZERO, _ONE = np.float32(0), np.float32(1)
 _LOG2_E = np.float32(math.log2(math.e))
 _BYTES = 4
+_CHOSEN = 4
+"""Of a head's space, where the weights are; 0 to 3 are for what comes and goes."""
 
 
 @compiled_for_vectors
@@ -39,62 +41,72 @@ def attend(fused, rows, heads, hidden, causal, drawing, weights, context, share)
     Args:
         hidden: (T,) float32, added to the scores of each key, or (0,) where none is hidden.
         causal: whether each position sees none behind it.
-        weights: flat; gets the softmax, before dropout, for the gradient; (0,) where there is none.
+        weights: flat; gets the softmax, before dropout, for the gradient; (0,) where it is not to be kept.
         context: (T, H); gets the result.
     """
     (firsts, lengths, places), (part, parts) = rows, share
-    width = fused.shape[1] // 3
-    size, deep, longest = width // heads, _rounded(width // heads), _rounded(lengths.max())
-    space = _space(7, longest * max(deep, longest))
-    scale = _LOG2_E / np.sqrt(np.float32(size))
+    width, size = fused.shape[1] // 3, fused.shape[1] // 3 // heads
+    space = _space(lengths, size)
     for task in range(part, len(firsts) * heads, parts):
         row, head = task // heads, task % heads
-        first, length, side, column = firsts[row], lengths[row], _rounded(lengths[row]), head * size
-        place = places[row] + head * side * side
-        queries = _take(fused, first, length, column, size, scale, space[0])
-        keys = _take(fused, first, length, column + width, size, _ONE, space[1])
-        values = _take(fused, first, length, column + 2 * width, size, _ONE, space[2])
-        scores = _multiply(queries, _turned(keys, space[3]), deep, space[4])
-        if len(hidden):
-            _hide(scores, hidden[first : first + length])
-        _normalize(scores, length, causal)
+        first, length, column = firsts[row], lengths[row], head * size
+        place = places[row] + head * _rounded(length) ** 2
+        chosen = _weights(fused, first, length, column, size, hidden, causal, space)
         if len(weights):
-            _write(scores.reshape(-1), weights[place:])
-        dropped = _drop(scores, drawing, place, space[5])
-        _give(_multiply(dropped, values, length, space[6]), first, length, column, size, context)
+            _write(chosen.reshape(-1), weights[place:])
+        values = _take(fused, first, length, column + 2 * width, size, _ONE, space[0])
+        dropped = _drop(chosen, drawing, place, space[1])
+        _give(_multiply(dropped, values, length, space[2]), first, length, column, size, context)
 
 
 @compiled_for_vectors
-def attend_backward(fused, rows, heads, drawing, weights, d_context, d_fused, share):  # type: ignore[no-untyped-def]
+def attend_backward(  # type: ignore[no-untyped-def]
+    fused, rows, heads, hidden, causal, drawing, weights, d_context, d_fused, share
+):
     """The gradient ``d_fused`` of ``fused``, by ``d_context``, that of the result; else as :func:`attend`.
 
     With W the softmax, M what dropout multiplies it with and G the gradient of the result: that of V is
     (W M)^T G, that of W is A = G V^T M, that of the scores is F = W (A - the sum of A W over the keys), those
-    of Q and K are F K / sqrt(D) and F^T Q / sqrt(D).
+    of Q and K are F K / sqrt(D) and F^T Q / sqrt(D). Where W was not kept it is made again.
     """
     (firsts, lengths, places), (part, parts) = rows, share
-    width = fused.shape[1] // 3
-    size, deep, longest = width // heads, _rounded(width // heads), _rounded(lengths.max())
-    space = _space(7, longest * max(deep, longest))
-    scale = _ONE / np.sqrt(np.float32(size))
+    width, size = fused.shape[1] // 3, fused.shape[1] // 3 // heads
+    deep, scale, space = _rounded(size), _ONE / np.sqrt(np.float32(size)), _space(lengths, size)
     for task in range(part, len(firsts) * heads, parts):
         row, head = task // heads, task % heads
-        first, length, side, column = firsts[row], lengths[row], _rounded(lengths[row]), head * size
-        place = places[row] + head * side * side
-        chosen = _read(weights[place : place + side * side], space[0]).reshape(side, side)
-        given = _take(d_context, first, length, column, size, _ONE, space[1])
-        dropped = _drop(chosen, drawing, place, space[2])
-        d_values = _multiply(dropped.T, given, length, space[3])
+        first, length, column = firsts[row], lengths[row], head * size
+        count = _rounded(length) ** 2
+        place = places[row] + head * count
+        if len(weights):
+            chosen = _read(weights[place : place + count], _rounded(length), space[_CHOSEN])
+        else:
+            chosen = _weights(fused, first, length, column, size, hidden, causal, space)
+        given = _take(d_context, first, length, column, size, _ONE, space[0])
+        dropped = _drop(chosen, drawing, place, space[1])
+        d_values = _multiply(dropped.T, given, length, space[2])
         _give(d_values, first, length, column + 2 * width, size, d_fused)
-        values = _take(fused, first, length, column + 2 * width, size, _ONE, space[4])
-        d_dropped = _multiply(given, _turned(values, space[5]), deep, space[6])
-        d_scores = _drop(d_dropped, drawing, place, space[6])
+        values = _take(fused, first, length, column + 2 * width, size, _ONE, space[1])
+        d_dropped = _multiply(given, _turned(values, space[2]), deep, space[3])
+        d_scores = _drop(d_dropped, drawing, place, space[1])
         _softmax_backward(chosen, d_scores, scale)
-        keys = _take(fused, first, length, column + width, size, _ONE, space[1])
-        _give(_multiply(d_scores, keys, length, space[3]), first, length, column, size, d_fused)
-        queries = _take(fused, first, length, column, size, _ONE, space[1])
-        d_keys = _multiply(d_scores.T, queries, length, space[3])
+        keys = _take(fused, first, length, column + width, size, _ONE, space[0])
+        _give(_multiply(d_scores, keys, length, space[2]), first, length, column, size, d_fused)
+        queries = _take(fused, first, length, column, size, _ONE, space[0])
+        d_keys = _multiply(d_scores.T, queries, length, space[2])
         _give(d_keys, first, length, column + width, size, d_fused)
+
+
+@compiled_for_vectors
+def _weights(fused, first, length, column, size, hidden, causal, space):  # type: ignore[no-untyped-def]
+    """The softmax of a head of a row, (P, P)."""
+    width, scale = fused.shape[1] // 3, _LOG2_E / np.sqrt(np.float32(size))
+    queries = _take(fused, first, length, column, size, scale, space[0])
+    keys = _take(fused, first, length, column + width, size, _ONE, space[1])
+    scores = _multiply(queries, _turned(keys, space[2]), _rounded(size), space[_CHOSEN])
+    if len(hidden):
+        _hide(scores, hidden[first : first + length])
+    _normalize(scores, length, causal)
+    return scores
 
 
 @compiled_for_vectors
@@ -103,8 +115,10 @@ def _rounded(length):  # type: ignore[no-untyped-def]
 
 
 @compiled_for_vectors
-def _space(matrices, numbers):  # type: ignore[no-untyped-def]
-    return np.empty((matrices, numbers), np.float32)
+def _space(lengths, size):  # type: ignore[no-untyped-def]
+    """Room for matrices of any row: (P, P), (P, E) and (E, P)."""
+    longest = _rounded(lengths.max())
+    return np.empty((_CHOSEN + 1, longest * max(longest, _rounded(size))), np.float32)
 
 
 @compiled_for_vectors
@@ -204,8 +218,9 @@ def _write(numbers, out):  # type: ignore[no-untyped-def]
 
 
 @compiled_for_vectors
-def _read(numbers, space):  # type: ignore[no-untyped-def]
+def _read(numbers, side, space):  # type: ignore[no-untyped-def]
+    """(P, P)."""
     widest_vectors()
     for i in range(len(numbers)):
         space[i] = as_float(numbers[i])
-    return space[: len(numbers)]
+    return space[: len(numbers)].reshape(side, side)

@@ -14,6 +14,9 @@ from torch.nn import functional as F
 from bertwright.execution.threads import over_spans
 from bertwright.model.host_tensors import is_on_host, numbers_of
 
+IGNORED = -100
+"""A label that asks for nothing (PyTorch's own)."""
+
 _WORTHWHILE = 1 << 20
 """Logits below which PyTorch's own operators do as well."""
 
@@ -23,7 +26,7 @@ def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
 
     Args:
         logits: (P, V), any floating dtype.
-        labels: (P,) int64; what is below 0 asks for nothing.
+        labels: (P,) int64, or :data:`IGNORED`.
 
     Returns:
         (P,) float32, computed in float32; 0 where nothing is asked for.
@@ -50,8 +53,9 @@ class _HostCrossEntropy(torch.autograd.Function):
         numbers, found = numbers_of(dense), normalizers.numpy()
         over_spans(lambda begin, end: kernel.normalizers(numbers[begin:end], found[begin:end]), len(found))
         ctx.save_for_backward(dense, labels, normalizers)
-        losses = normalizers - dense.gather(1, labels.clamp(min=0)[:, None]).squeeze(1).float()
-        return losses.masked_fill_(labels < 0, 0)
+        ignored = labels == IGNORED
+        said = dense.gather(1, labels.masked_fill(ignored, 0)[:, None]).squeeze(1)
+        return (normalizers - said.float()).masked_fill_(ignored, 0)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:

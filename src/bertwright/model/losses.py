@@ -18,16 +18,14 @@ from bertwright.model.cross_entropy import cross_entropy
 EPSILON = 1e-5
 """Keeps the masked-language loss of a batch without masked tokens at 0 (``get_masked_lm_output``)."""
 
-IGNORED = -100
-"""A label that adds nothing to the masked-language loss (PyTorch's own)."""
-
 
 def masked_language_loss(logits: Tensor, labels: Tensor, *, total: float | None = None) -> Tensor:
     """sum(cross-entropy) / (P + 1e-5), P without those that are ignored where ``total`` says so.
 
     Args:
         logits: (P, V), any floating dtype; the loss is float32.
-        labels: (P,) int64, the tokens that were masked, and :data:`IGNORED`.
+        labels: (P,) int64, the tokens that were masked, and
+            :data:`~bertwright.model.cross_entropy.IGNORED`.
         total: P of the whole batch, when this is only a part of it.
 
     Returns:

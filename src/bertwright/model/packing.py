@@ -2,9 +2,10 @@
 
 A sixth of the positions of a pre-training batch of length 128, half at 512, and of the rows of a task as they
 come two thirds are padding. Linear layers, normalization, activations and dropout work on each token alone,
-so they can skip it. Attention needs rows: in training in a few bands of similar lengths, each padded for
-itself; where nothing is trained, one rectangle after the other of rows that are equally long, so that padding
-is computed nowhere. What is computed for the tokens is the same.
+so they can skip it. Attention needs rows: in training kernels of ours take them one by one, or else they go
+in a few bands of similar lengths, each padded for itself; where nothing is trained, one rectangle after the
+other of rows that are equally long, so that padding is computed nowhere. What is computed for the tokens is
+the same.
 
 Axes: B rows of a batch, S positions, T tokens that are kept, R rows of a band, H hidden size, W any width.
 """
@@ -129,13 +130,11 @@ class Rectangles(NamedTuple):
     """(T,) int64, flat positions (row * S + position), ascending."""
     places: Tensor
     """(B * S,) int64: where each flat position is among the tokens; any place for padding."""
-    rows: TokenRows
     shapes: tuple[tuple[int, int], ...]
     """Rows and length of each rectangle."""
 
-    def token_rows(self, _bias: Tensor | None) -> BiasedRows:
-        """The rows among the tokens, of which all are seen."""
-        return self.rows, None
+    def token_rows(self, _bias: Tensor | None) -> None:
+        """Of use in training alone."""
 
     def pack(self, hidden: Tensor) -> Tensor:
         """(B, S, W) -> (T, W)."""
@@ -156,7 +155,7 @@ class Layout(Protocol):
 
     def token_rows(self, bias: Tensor | None) -> BiasedRows | None:
         """The rows among the tokens, with a ``bias`` for each key of the batch, (B, 1, 1, S); None where they
-        see more than these tokens."""
+        see more than these tokens, or that is of no use."""
 
     def attended(self, fused: Tensor, bias: Tensor | None, attention: Attention) -> Tensor:
         """Queries, keys and values (.., 3H) -> contexts (.., H), with ``attention`` for whole rows."""
@@ -194,7 +193,7 @@ def _rectangles(visible: Tensor) -> Rectangles:
     lengths = visible.sum(1).tolist()
     shapes = tuple((len(list(same)), length) for length, same in groupby(lengths))
     tokens, places = flat.nonzero().squeeze(1), flat.cumsum(0).sub_(1).clamp_(min=0)
-    return Rectangles(tokens, places, TokenRows.of(lengths), shapes)
+    return Rectangles(tokens, places, shapes)
 
 
 def _packing(visible: Tensor, positions: Tensor) -> Packing | None:

@@ -1,7 +1,7 @@
 """Attention over rows of any length, by kernels that keep what lies between its products in the caches.
 
 Used where the processor has vectors of sixteen numbers: there these are faster than products of PyTorch for
-rows padded to one length, with operators for the whole batch between them (docs/performance.md).
+rows padded to one length, with operators for the whole batch between them (docs/log.md).
 
 Axes: T tokens, R rows, S tokens of a row, H hidden size, N heads, D = H / N.
 """
@@ -14,30 +14,31 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bertwright.execution.processor import has_instructions, runs_mkl_slowly
+from bertwright.execution.processor import has_instructions
 from bertwright.execution.team import work_together
 from bertwright.model.dropout import KEEPING_ALL, Drawing
 from bertwright.model.host_tensors import is_on_host, numbers_of
 from bertwright.model.token_rows import TokenRows
 
-_WORTHWHILE = 1 << 18
-"""Numbers in queries, keys and values of some texts from which on the kernels are loaded where nothing is
-trained: the first answer to a single line would wait for them longer than for the answer."""
+_KEPT = 128
+"""Tokens of the longest row up to which the gradient finds its weights kept, S for each token and head; of
+longer rows they are made again."""
 
 _LEAST = 1 << 15
 """Attention weights for which another thread does not cost more than it does."""
 
 
 def takes_rows(fused: Tensor) -> bool:
-    """Whether these queries, keys and values are for :func:`row_attention`, and it is the fastest way."""
-    if not (is_on_host(fused) and has_instructions("avx512_f")):
-        return False
-    trains = torch.is_grad_enabled()
-    if fused.numel() < (1 if trains else _WORTHWHILE):
+    """Whether these queries, keys and values are for :func:`row_attention`, and it is the fastest way.
+
+    Only in training: a first answer would wait for the kernels to be loaded, and if it depended on the batch
+    whether they are, so would a text's vector.
+    """
+    if not (is_on_host(fused) and torch.is_grad_enabled() and fused.numel() and has_instructions("avx512_f")):
         return False
     if fused.dtype == torch.bfloat16:  # matrix units do far more products of bf16 than vectors of float32
         return not has_instructions("amx_bf16")
-    return fused.dtype == torch.float32 and (trains or runs_mkl_slowly())
+    return fused.dtype == torch.float32
 
 
 def row_attention(
@@ -72,24 +73,23 @@ class _RowAttention(torch.autograd.Function):
         drawing: Drawing,
         causal: bool,
     ) -> Tensor:
-        from bertwright.execution.vectors import LANES  # compiled, which not every program waits for
+        from bertwright.execution.vectors import LANES  # compiled, which only training waits for
         from bertwright.model import attention_kernel as kernel
 
         fused = fused.contiguous()
         weights_of = heads * rows.squares(LANES)  # (R,)
         count = int(weights_of.sum())
-        weights = fused.new_empty(count if ctx.needs_input_grad[0] else 0)
+        keeps = ctx.needs_input_grad[0] and rows.lengths.max() <= _KEPT
+        weights = fused.new_empty(count if keeps else 0)
         context = fused.new_empty(len(fused), fused.shape[1] // 3)
         added = fused.new_empty(0, dtype=torch.float32) if hidden is None else hidden.float().contiguous()
         drawn = np.uint64(drawing.key), np.int32(drawing.kept), np.float32(drawing.factor)
-        given = (*rows, weights_of.cumsum() - weights_of), heads
         numbers, masks, *taken = (numbers_of(tensor) for tensor in (fused, added, weights, context))
+        given = (*rows, weights_of.cumsum() - weights_of), heads, masks, causal, drawn
         parts = max(1, min(torch.get_num_threads(), count // _LEAST))
-        work_together(
-            lambda part: kernel.attend(numbers, *given, masks, causal, drawn, *taken, (part, parts)), parts
-        )
+        work_together(lambda part: kernel.attend(numbers, *given, *taken, (part, parts)), parts)
         ctx.save_for_backward(fused, weights)
-        ctx.given = *given, drawn, parts
+        ctx.given = *given, parts
         return context
 
     @staticmethod

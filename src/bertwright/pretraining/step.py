@@ -15,7 +15,8 @@ from torch import Tensor, nn
 
 from bertwright.data.objectives import LEFT_TO_RIGHT, MASKED, WordObjective
 from bertwright.data.pretraining_batch import PretrainingBatch
-from bertwright.model.losses import IGNORED, classification_loss, masked_language_loss
+from bertwright.model.cross_entropy import IGNORED
+from bertwright.model.losses import classification_loss, masked_language_loss
 from bertwright.model.pretraining_model import PretrainingOutput
 from bertwright.training.parts import StepLoss
 

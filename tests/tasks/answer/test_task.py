@@ -176,7 +176,7 @@ def test_predictions(answering: FinetuneSummary, refusing: FinetuneSummary, tmp_
     assert result["answer"] == "superb"
     assert context[slice(*result["offsets"])] == "superb"
     said = result["probabilities"]
-    assert result["probability"] == said["superb"] == max(said.values()) > 0.1
+    assert result["probability"] == said["superb"] == max(said.values()) > 0.3
     assert result["truncated"] is False and "null_odds" not in result and "nbest" not in result
     nbest = answer.to_dict(nbest=True)["nbest"]
     assert nbest[0]["text"] == "superb" and sum(one["probability"] for one in nbest) == pytest.approx(1)
