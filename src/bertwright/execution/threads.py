@@ -38,15 +38,17 @@ def over_spans(
         least: size of a part for which another thread does not cost more than it does.
         multiple: parts begin at one.
     """
-    import torch
-
-    threads = min(torch.get_num_threads(), count // least)
-    if threads <= 1:
-        function(0, count)
-        return
+    threads = worthwhile_threads(count, least)
     blocks = -(-count // multiple)
     ends = [min(count, blocks * part // threads * multiple) for part in range(threads + 1)]
     work_together(lambda part: function(ends[part], ends[part + 1]), threads)
+
+
+def worthwhile_threads(count: int, least: int) -> int:
+    """How many of torch's threads, 1 or more, have at least ``least`` of ``count`` things to do."""
+    import torch
+
+    return max(1, min(torch.get_num_threads(), count // least))
 
 
 @contextmanager

@@ -24,7 +24,7 @@ import numpy as np
 
 from bertwright.execution.compilation import compiled_for_vectors
 from bertwright.execution.instructions import as_float, as_in, widest_vectors
-from bertwright.execution.vectors import LANES, multiply, softmax, turn
+from bertwright.execution.vectors import LANES, multiply, softmax, turn_columns
 from bertwright.model.dropout_kernel import drop, key_behind
 
 _ZERO, _ONE = np.float32(0), np.float32(1)
@@ -149,11 +149,8 @@ def _give(matrix, first, length, column, size, rows):  # type: ignore[no-untyped
 @compiled_for_vectors
 def _turned(matrix, space):  # type: ignore[no-untyped-def]
     """(P, E) -> (E, P)."""
-    widest_vectors()
     rows, columns = matrix.shape
-    for t in range(0, rows, LANES):
-        for d in range(0, columns, LANES):
-            turn(matrix, t * columns + d, columns, space, d * rows + t, rows)
+    turn_columns(matrix.reshape(-1), rows, columns, 0, columns, space)
     return space[: matrix.size].reshape(columns, rows)
 
 

@@ -109,7 +109,6 @@ def _product_of_rows(left: Tensor, right: Tensor) -> Tensor:
     if left.dtype == torch.bfloat16:
         return left.t() @ right
     rows, outputs, width = len(left), left.shape[1], right.shape[1]
-    left, right = left.contiguous(), right.contiguous()
     if rows * outputs <= (rows + outputs) * width:
         return _product(turned(left), right.t())
     return turned(_product(turned(right), left.t()))

@@ -192,8 +192,7 @@ def _rectangles(visible: Tensor) -> Rectangles:
     flat = visible.flatten()
     lengths = visible.sum(1).tolist()
     shapes = tuple((len(list(same)), length) for length, same in groupby(lengths))
-    tokens, places = flat.nonzero().squeeze(1), flat.cumsum(0).sub_(1).clamp_(min=0)
-    return Rectangles(tokens, places, shapes)
+    return Rectangles(flat.nonzero().squeeze(1), flat.cumsum(0).sub_(1).clamp_(min=0), shapes)
 
 
 def _packing(visible: Tensor, positions: Tensor) -> Packing | None:

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from bertwright.execution.processor import has_instructions
 from bertwright.execution.team import work_together
+from bertwright.execution.threads import worthwhile_threads
 from bertwright.model.dropout import KEEPING_ALL, Drawing
 from bertwright.model.host_tensors import is_on_host, numbers_of
 from bertwright.model.token_rows import TokenRows
@@ -86,7 +87,7 @@ class _RowAttention(torch.autograd.Function):
         drawn = np.uint64(drawing.key), np.int32(drawing.kept), np.float32(drawing.factor)
         numbers, masks, *taken = (numbers_of(tensor) for tensor in (fused, added, weights, context))
         given = (*rows, weights_of.cumsum() - weights_of), heads, masks, causal, drawn
-        parts = max(1, min(torch.get_num_threads(), count // _LEAST))
+        parts = worthwhile_threads(count, _LEAST)
         work_together(lambda part: kernel.attend(numbers, *given, *taken, (part, parts)), parts)
         ctx.save_for_backward(fused, weights)
         ctx.given = *given, parts

@@ -14,12 +14,12 @@ _LEAST = 1 << 15
 
 
 def turned(matrix: Tensor) -> Tensor:
-    """(M, N) float32, contiguous, on the CPU -> its transpose (N, M), contiguous too."""
+    """(M, N) float32 on the CPU -> its transpose (N, M), contiguous."""
     from bertwright.execution import vectors  # compiled, which only training waits for
 
     rows, columns = matrix.shape
     result = matrix.new_empty(columns, rows)
-    numbers, into = matrix.detach().view(-1).numpy(), result.view(-1).numpy()
+    numbers, into = matrix.detach().contiguous().view(-1).numpy(), result.view(-1).numpy()
 
     def span(begin: int, end: int) -> None:
         vectors.turn_columns(numbers, rows, columns, begin, end, into)
