@@ -72,8 +72,9 @@ def answering(
     pretrained: Path, files: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
 ) -> FinetuneSummary:
     output = tmp_path_factory.mktemp("answering") / "model"
+    longer = WINDOWED.model_copy(update={"epochs": 10})
     return finetune(
-        pretrained, kind="answer", train=files["train"], dev=files["dev"], output=output, settings=WINDOWED
+        pretrained, kind="answer", train=files["train"], dev=files["dev"], output=output, settings=longer
     )
 
 
@@ -175,8 +176,7 @@ def test_predictions(answering: FinetuneSummary, refusing: FinetuneSummary, tmp_
     result = answer.to_dict()
     assert result["answer"] == "superb"
     assert context[slice(*result["offsets"])] == "superb"
-    said = result["probabilities"]
-    assert result["probability"] == said["superb"] == max(said.values()) > 0.3
+    assert result["probability"] == result["probabilities"]["superb"] > 0.5
     assert result["truncated"] is False and "null_odds" not in result and "nbest" not in result
     nbest = answer.to_dict(nbest=True)["nbest"]
     assert nbest[0]["text"] == "superb" and sum(one["probability"] for one in nbest) == pytest.approx(1)
