@@ -158,9 +158,11 @@ def test_the_same_whatever_the_threads(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_weights_are_kept_for_a_gradient_of_short_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     """Elsewhere there is no memory for them, and values and gradients are the same bit for bit."""
     sizes: list[int] = []
-    attend = attention_kernel.attend
+    attend = attention_kernel.attend_in_team
     monkeypatch.setattr(
-        attention_kernel, "attend", lambda *given: (sizes.append(len(given[6])), attend(*given))
+        attention_kernel,
+        "attend_in_team",
+        lambda given, parts: (sizes.append(len(given[6])), attend(given, parts)),
     )
     rows = TokenRows.of([9, 30])
     fused = tokens_of(rows, 32, 0)

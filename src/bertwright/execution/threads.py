@@ -7,8 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TypeVar
 
-from bertwright.execution.team import work_together
-
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -25,23 +23,6 @@ def map_threads(function: Callable[[Item], Result], items: Sequence[Item], threa
     size = min(threads, len(items))
     with threads_as_before(), ThreadPoolExecutor(size, initializer=_compute_alone) as pool:
         yield from pool.map(function, items)
-
-
-def over_spans(
-    function: Callable[[int, int], None], count: int, least: int = 1, *, multiple: int = 1
-) -> None:
-    """``function(begin, end)`` for parts of ``range(count)``, at one time, on as many threads as torch has.
-
-    For kernels that release Python's lock and do not use torch.
-
-    Args:
-        least: size of a part for which another thread does not cost more than it does.
-        multiple: parts begin at one.
-    """
-    threads = worthwhile_threads(count, least)
-    blocks = -(-count // multiple)
-    ends = [min(count, blocks * part // threads * multiple) for part in range(threads + 1)]
-    work_together(lambda part: function(ends[part], ends[part + 1]), threads)
 
 
 def worthwhile_threads(count: int, least: int) -> int:

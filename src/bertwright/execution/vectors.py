@@ -14,9 +14,10 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from bertwright.execution.compilation import compiled_for_vectors
+from bertwright.execution.compilation import compiled, compiled_for_vectors
 from bertwright.execution.instructions import widest_vectors
 from bertwright.execution.powers import EXPONENT_BIAS, EXPONENT_BITS, LEAST, SERIES
+from bertwright.execution.team import in_team, span
 
 LANES = 16
 _FLOAT, _INT = ir.FloatType(), ir.IntType(32)
@@ -98,20 +99,33 @@ def turn(_context, a, a_at, a_step, b, b_at, b_step):  # type: ignore[no-untyped
         steps = [(given[n], [given[n].type(row) for row in range(LANES)]) for n in (2, 5)]
         from_rows, to_rows = ([builder.mul(step, row) for row in rows] for step, rows in steps)
         found = [_load(builder, builder.gep(source, [place]), 0) for place in from_rows]
-        for span in (8, 4, 2, 1):  # blocks of span x span change places, then those inside them
-            low = ir.Constant(_WHOLE, [n if not n & span else LANES + n - span for n in range(LANES)])
-            high = ir.Constant(_WHOLE, [n + span if not n & span else LANES + n for n in range(LANES)])
+        for side in (8, 4, 2, 1):  # blocks of side x side change places, then those inside them
+            low = ir.Constant(_WHOLE, [n if not n & side else LANES + n - side for n in range(LANES)])
+            high = ir.Constant(_WHOLE, [n + side if not n & side else LANES + n for n in range(LANES)])
             for row in range(LANES):
-                if not row & span:
-                    x, y = found[row], found[row | span]
+                if not row & side:
+                    x, y = found[row], found[row | side]
                     found[row] = builder.shuffle_vector(x, y, low)
-                    found[row | span] = builder.shuffle_vector(x, y, high)
+                    found[row | side] = builder.shuffle_vector(x, y, high)
         for place, vector in zip(to_rows, found, strict=True):
             _store(builder, vector, builder.gep(target, [place]), 0)
         return context.get_dummy_value()
 
     at = types.intp
     return types.void(a, at, at, b, at, at), emit
+
+
+@compiled
+def turn_in_team(arguments, parts):  # type: ignore[no-untyped-def]
+    """:func:`turn_share` of all parts."""
+    in_team(turn_share, arguments, parts)
+
+
+@compiled_for_vectors
+def turn_share(a, rows, columns, b, share):  # type: ignore[no-untyped-def]
+    """:func:`turn_columns` for a part of the columns."""
+    begin, end = span(columns, LANES, share)
+    turn_columns(a, rows, columns, begin, end, b)
 
 
 @compiled_for_vectors

@@ -22,8 +22,9 @@ import math
 
 import numpy as np
 
-from bertwright.execution.compilation import compiled_for_vectors
+from bertwright.execution.compilation import compiled, compiled_for_vectors
 from bertwright.execution.instructions import as_float, as_in, widest_vectors
+from bertwright.execution.team import in_team
 from bertwright.execution.vectors import LANES, multiply, softmax, turn_columns
 from bertwright.model.dropout_kernel import drop, key_behind
 
@@ -32,6 +33,18 @@ _LOG2_E = np.float32(math.log2(math.e))
 _BYTES = 4
 _CHOSEN = 4
 """Of a head's space, where the weights are; 0 to 3 are for what comes and goes."""
+
+
+@compiled
+def attend_in_team(arguments, parts):  # type: ignore[no-untyped-def]
+    """:func:`attend` of all parts."""
+    in_team(attend, arguments, parts)
+
+
+@compiled
+def attend_backward_in_team(arguments, parts):  # type: ignore[no-untyped-def]
+    """:func:`attend_backward` of all parts."""
+    in_team(attend_backward, arguments, parts)
 
 
 @compiled_for_vectors

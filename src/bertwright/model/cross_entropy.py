@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from bertwright.execution.threads import over_spans
+from bertwright.execution.threads import worthwhile_threads
 from bertwright.model.host_tensors import is_on_host, numbers_of
 
 IGNORED = -100
@@ -51,7 +51,7 @@ class _HostCrossEntropy(torch.autograd.Function):
         dense = logits.detach().contiguous()
         normalizers = torch.empty(len(logits))  # (P,)
         numbers, found = numbers_of(dense), normalizers.numpy()
-        over_spans(lambda begin, end: kernel.normalizers(numbers[begin:end], found[begin:end]), len(found))
+        kernel.normalizers_in_team((numbers, found), worthwhile_threads(len(found), 1))
         ctx.save_for_backward(dense, labels, normalizers)
         ignored = labels == IGNORED
         said = dense.gather(1, labels.masked_fill(ignored, 0)[:, None]).squeeze(1)
@@ -64,6 +64,5 @@ class _HostCrossEntropy(torch.autograd.Function):
         logits, labels, normalizers = ctx.saved_tensors
         result = torch.empty_like(logits)
         tensors = (logits, normalizers, labels.contiguous(), gradients[0].contiguous(), result)
-        arrays = [numbers_of(tensor) for tensor in tensors]
-        over_spans(lambda begin, end: kernel.gradients(*(array[begin:end] for array in arrays)), len(logits))
+        kernel.gradients_in_team(tuple(map(numbers_of, tensors)), worthwhile_threads(len(logits), 1))
         return result, None

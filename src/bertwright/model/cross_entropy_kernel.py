@@ -11,26 +11,39 @@ import math
 
 import numpy as np
 
-from bertwright.execution.compilation import compiled_for_vectors
+from bertwright.execution.compilation import compiled, compiled_for_vectors
 from bertwright.execution.greatest import greatest
 from bertwright.execution.instructions import as_float, as_in, widest_vectors
 from bertwright.execution.powers import power_of_two
+from bertwright.execution.team import in_team, span
 
 _LOG2_E, _ZERO, _ONE = (np.float32(number) for number in (math.log2(math.e), 0, 1))
 
 
+@compiled
+def normalizers_in_team(arguments, parts):  # type: ignore[no-untyped-def]
+    """:func:`normalizers` of all parts."""
+    in_team(normalizers, arguments, parts)
+
+
+@compiled
+def gradients_in_team(arguments, parts):  # type: ignore[no-untyped-def]
+    """:func:`gradients` of all parts."""
+    in_team(gradients, arguments, parts)
+
+
 @compiled_for_vectors
-def normalizers(logits, found):  # type: ignore[no-untyped-def]
-    """log(sum(exp(row))) of (P, V), to float32 (P,)."""
-    for p in range(len(logits)):
+def normalizers(logits, found, share):  # type: ignore[no-untyped-def]
+    """log(sum(exp(row))) of (P, V), to float32 (P,), for a part of the rows."""
+    for p in range(*span(len(logits), 1, share)):
         found[p] = _normalizer(logits[p])
 
 
 @compiled_for_vectors
-def gradients(logits, normalizers, labels, weights, result):  # type: ignore[no-untyped-def]
-    """(softmax - 1 at the label) times the weight, of (P, V), to (P, V) of the same format; 0 where the label
-    is below 0."""
-    for p in range(len(logits)):
+def gradients(logits, normalizers, labels, weights, result, share):  # type: ignore[no-untyped-def]
+    """(softmax - 1 at the label) times the weight, of (P, V), to (P, V) of the same format, for a part of the
+    rows; 0 where the label is below 0."""
+    for p in range(*span(len(logits), 1, share)):
         if labels[p] < 0:
             result[p] = 0
             continue

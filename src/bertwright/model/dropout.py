@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from bertwright.execution.threads import over_spans
+from bertwright.execution.threads import worthwhile_threads
 from bertwright.model.host_tensors import is_on_host, numbers_of
 
 _STEPS = 1 << 16
@@ -33,15 +33,20 @@ class Dropout(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Any shape; the same shape and dtype."""
-        if not self.training or self.probability == 0:
-            return x
-        if not is_on_host(x):
-            return F.dropout(x, self.probability)
-        dropped: Tensor = _HostDropout.apply(x, self.probability)  # type: ignore[no-untyped-call]
-        return dropped
+        return dropout(x, self.probability if self.training else 0.0)
 
     def extra_repr(self) -> str:
         return f"probability={self.probability}"
+
+
+def dropout(x: Tensor, probability: float) -> Tensor:
+    """``x``, any shape, each element 0 with ``probability`` and else divided by 1 - ``probability``."""
+    if probability == 0:
+        return x
+    if not is_on_host(x):
+        return F.dropout(x, probability)
+    dropped: Tensor = _HostDropout.apply(x, probability)  # type: ignore[no-untyped-call]
+    return dropped
 
 
 class Drawing(NamedTuple):
@@ -63,6 +68,11 @@ class Drawing(NamedTuple):
         """What kept elements are multiplied by: 1 / (share that is kept)."""
         return _STEPS / max(self.kept, 1)
 
+    @property
+    def numbers(self) -> tuple[np.uint64, np.int32, np.float32]:
+        """Key, share that is kept, and factor, as kernels take them."""
+        return np.uint64(self.key), np.int32(self.kept), np.float32(self.factor)
+
     def apply(self, x: Tensor) -> Tensor:
         """``x * factor`` where it is kept, else 0: a new, contiguous tensor, on the CPU."""
         dense = x.detach().contiguous()
@@ -76,12 +86,8 @@ class Drawing(NamedTuple):
 
         out = torch.empty_like(dense)
         given, taken = (numbers_of(tensor.view(-1)) for tensor in (dense, out))
-
-        def span(begin: int, end: int) -> None:
-            key = np.uint64(kernel.key_behind(np.uint64(self.key), begin))
-            kernel.drop(given[begin:end], taken[begin:end], key, np.int32(self.kept), np.float32(factor))
-
-        over_spans(span, dense.numel(), _LEAST, multiple=kernel.LANES)
+        drawing = (*self.numbers[:2], np.float32(factor))
+        kernel.drop_in_team((given, taken, drawing), worthwhile_threads(dense.numel(), _LEAST))
         return out
 
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from bertwright.execution.compilation import compiled_for_vectors
+from bertwright.execution.compilation import compiled, compiled_for_vectors
 from bertwright.execution.instructions import as_float, as_in, widest_vectors
+from bertwright.execution.team import in_team, span
 
 _STEP = np.uint64(0x9E3779B97F4A7C15)
 _FIRST, _SECOND = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
@@ -19,6 +20,20 @@ LANES = 4
 _AT_ONCE = 1 << 11
 """Elements for which is drawn before they are dropped: a loop of one kind each, and what was drawn stays in
 the nearest cache."""
+
+
+@compiled
+def drop_in_team(arguments, parts):  # type: ignore[no-untyped-def]
+    """:func:`drop_share` of all parts."""
+    in_team(drop_share, arguments, parts)
+
+
+@compiled_for_vectors
+def drop_share(x, out, drawing, share):  # type: ignore[no-untyped-def]
+    """:func:`drop` for a part of ``x``; ``drawing`` is key, share that is kept, and factor."""
+    key, kept, factor = drawing
+    begin, end = span(x.size, LANES, share)
+    drop(x[begin:end], out[begin:end], key_behind(key, begin), kept, factor)
 
 
 @compiled_for_vectors
@@ -35,7 +50,7 @@ def drop(x, out, key, kept, factor):  # type: ignore[no-untyped-def]
     lanes = drawn.view(np.uint16)
     for begin in range(0, x.size, _AT_ONCE):
         end = min(begin + _AT_ONCE, x.size)
-        _draw(key + np.uint64(begin // LANES) * _STEP, drawn)
+        draw(key + np.uint64(begin // LANES) * _STEP, drawn)
         _drop(x[begin:end], out[begin:end], lanes, kept, factor)
 
 
@@ -46,7 +61,8 @@ def key_behind(key, count):  # type: ignore[no-untyped-def]
 
 
 @compiled_for_vectors
-def _draw(key, drawn):  # type: ignore[no-untyped-def]
+def draw(key, drawn):  # type: ignore[no-untyped-def]
+    """The numbers behind ``key``, (n,) uint64, seen as 4 n of 16 bits."""
     widest_vectors()
     for i in range(len(drawn)):
         bits = key + np.uint64(i + 1) * _STEP

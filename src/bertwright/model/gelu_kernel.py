@@ -9,9 +9,10 @@ import math
 
 import numpy as np
 
-from bertwright.execution.compilation import compiled_for_vectors
+from bertwright.execution.compilation import compiled, compiled_for_vectors
 from bertwright.execution.instructions import as_float, as_in, widest_vectors
 from bertwright.execution.powers import power_of_two
+from bertwright.execution.team import in_team, span
 
 _HALF, _ONE, _TWO, _ZERO = (np.float32(number) for number in (0.5, 1, 2, 0))
 _LOG2_E = np.float32(math.log2(math.e))
@@ -26,14 +27,26 @@ _A0, _A1, _A2, _A3, _A4, _A5 = (
 )
 
 
+_BLOCK = 1 << 10
+"""Parts begin at multiples of it, so that a number is always in the same place of a vector, or of none."""
+
+
+@compiled
+def gelu_in_team(arguments, parts):  # type: ignore[no-untyped-def]
+    """:func:`gelu` of all parts."""
+    in_team(gelu, arguments, parts)
+
+
 @compiled_for_vectors
-def gelu(x, by_tanh, result, slopes):  # type: ignore[no-untyped-def]
+def gelu(x, by_tanh, result, slopes, share):  # type: ignore[no-untyped-def]
     """With the normal distribution itself, or ``by_tanh`` with (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) / 2
-    in its place."""
+    in its place; for a part of ``x``."""
+    begin, end = span(len(x), _BLOCK, share)
+    given, taken, steep = x[begin:end], result[begin:end], slopes[begin:end]
     if by_tanh:
-        _gelu_by_tanh(x, result, slopes)
+        _gelu_by_tanh(given, taken, steep)
     else:
-        _gelu_by_erf(x, result, slopes)
+        _gelu_by_erf(given, taken, steep)
 
 
 @compiled_for_vectors

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from bertwright.execution.threads import over_spans
+from bertwright.execution.threads import worthwhile_threads
 from bertwright.model.host_tensors import is_on_host, numbers_of
 
 Approximation = Literal["none", "tanh"]
@@ -20,8 +20,6 @@ _WORTHWHILE = 1 << 14
 """Numbers below which PyTorch's own operators do as well."""
 _LEAST = 1 << 17
 """Numbers for which another thread does not cost more than it does."""
-_BLOCK = 1 << 10
-"""Threads begin at multiples of it, so that a number is always in the same place of a vector, or of none."""
 
 
 def is_for_host_gelu(x: Tensor) -> bool:
@@ -45,16 +43,13 @@ def host_gelu(x: Tensor, approximate: Approximation) -> Tensor:
 class _HostGelu(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, approximate: Approximation) -> Tensor:
-        from bertwright.model.gelu_kernel import gelu  # compiled, which only training waits for
+        from bertwright.model.gelu_kernel import gelu_in_team  # compiled, which only training waits for
 
         dense = x.detach().contiguous()
         result, slopes = torch.empty_like(dense), torch.empty_like(dense)
         given, *taken = (numbers_of(tensor.view(-1)) for tensor in (dense, result, slopes))
-
-        def span(begin: int, end: int) -> None:
-            gelu(given[begin:end], approximate == "tanh", *(array[begin:end] for array in taken))
-
-        over_spans(span, dense.numel(), _LEAST, multiple=_BLOCK)
+        parts = worthwhile_threads(dense.numel(), _LEAST)
+        gelu_in_team((given, approximate == "tanh", *taken), parts)
         ctx.save_for_backward(slopes)
         return result
 

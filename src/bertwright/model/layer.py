@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from bertwright.model.activations import activation
 from bertwright.model.attention import SelfAttention
 from bertwright.model.config import BertConfig
-from bertwright.model.dropout import Dropout
 from bertwright.model.linear import Linear
 from bertwright.model.packing import Layout
+from bertwright.model.residual_norm import ResidualNorm
 
 
 class BertLayer(nn.Module):
@@ -25,12 +25,11 @@ class BertLayer(nn.Module):
     def __init__(self, config: BertConfig) -> None:
         super().__init__()
         self.attention = SelfAttention(config)
-        self.attention_layer_norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
+        self.attention_layer_norm = residual_norm(config)
         self.intermediate = Linear(config.hidden_size, config.intermediate_size)
         self.activation = activation(config.hidden_act)
         self.output = Linear(config.intermediate_size, config.hidden_size)
-        self.output_layer_norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
-        self.dropout = Dropout(config.hidden_dropout_prob)
+        self.output_layer_norm = residual_norm(config)
 
     def forward(
         self,
@@ -50,10 +49,15 @@ class BertLayer(nn.Module):
         Returns:
             As ``hidden``, or (K, H) with ``positions``.
         """
-        mixed = self.dropout(self.attention(hidden, bias, positions, packing))
+        mixed = self.attention(hidden, bias, positions, packing)
         if positions is not None:
             hidden = hidden.flatten(0, -2).index_select(0, positions)  # (K, H)
-        hidden = self.attention_layer_norm(hidden + mixed)
-        inner = self.activation(self.intermediate(hidden))  # (.., I)
-        normed: Tensor = self.output_layer_norm(hidden + self.dropout(self.output(inner)))
+        hidden, rounded = self.attention_layer_norm.in_both(hidden, mixed)
+        inner = self.activation(self.intermediate(rounded))  # (.., I)
+        normed: Tensor = self.output_layer_norm(hidden, self.output(inner))
         return normed
+
+
+def residual_norm(config: BertConfig) -> ResidualNorm:
+    """What ends each of the sub-layers."""
+    return ResidualNorm(config.hidden_size, config.layer_norm_eps, config.hidden_dropout_prob)

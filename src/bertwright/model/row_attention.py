@@ -10,12 +10,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from bertwright.execution.processor import has_instructions
-from bertwright.execution.team import work_together
 from bertwright.execution.threads import worthwhile_threads
 from bertwright.model.dropout import KEEPING_ALL, Drawing
 from bertwright.model.host_tensors import is_on_host, numbers_of
@@ -84,11 +82,10 @@ class _RowAttention(torch.autograd.Function):
         weights = fused.new_empty(count if keeps else 0)
         context = fused.new_empty(len(fused), fused.shape[1] // 3)
         added = fused.new_empty(0, dtype=torch.float32) if hidden is None else hidden.float().contiguous()
-        drawn = np.uint64(drawing.key), np.int32(drawing.kept), np.float32(drawing.factor)
         numbers, masks, *taken = (numbers_of(tensor) for tensor in (fused, added, weights, context))
-        given = (*rows, weights_of.cumsum() - weights_of), heads, masks, causal, drawn
+        given = (*rows, weights_of.cumsum() - weights_of), heads, masks, causal, drawing.numbers
         parts = worthwhile_threads(count, _LEAST)
-        work_together(lambda part: kernel.attend(numbers, *given, *taken, (part, parts)), parts)
+        kernel.attend_in_team((numbers, *given, *taken), parts)
         ctx.save_for_backward(fused, weights)
         ctx.given = *given, parts
         return context
@@ -103,5 +100,5 @@ class _RowAttention(torch.autograd.Function):
         numbers, *arrays = (
             numbers_of(tensor) for tensor in (fused, weights, gradients[0].contiguous(), result)
         )
-        work_together(lambda part: kernel.attend_backward(numbers, *given, *arrays, (part, parts)), parts)
+        kernel.attend_backward_in_team((numbers, *given, *arrays), parts)
         return result, None, None, None, None, None

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from bertwright.execution.threads import over_spans
+from bertwright.execution.threads import worthwhile_threads
 
 _LEAST = 1 << 15
 """Numbers for which another thread does not cost more than it does."""
@@ -15,14 +15,10 @@ _LEAST = 1 << 15
 
 def turned(matrix: Tensor) -> Tensor:
     """(M, N) float32 on the CPU -> its transpose (N, M), contiguous."""
-    from bertwright.execution import vectors  # compiled, which only training waits for
+    from bertwright.execution.vectors import turn_in_team  # compiled, which only training waits for
 
     rows, columns = matrix.shape
     result = matrix.new_empty(columns, rows)
     numbers, into = matrix.detach().contiguous().view(-1).numpy(), result.view(-1).numpy()
-
-    def span(begin: int, end: int) -> None:
-        vectors.turn_columns(numbers, rows, columns, begin, end, into)
-
-    over_spans(span, columns, max(1, _LEAST // max(1, rows)), multiple=vectors.LANES)
+    turn_in_team((numbers, rows, columns, into), worthwhile_threads(matrix.numel(), _LEAST))
     return result
