@@ -33,8 +33,12 @@ from bertwright.data.store import TokenStore
 from bertwright.model.config import BertConfig
 from bertwright.model.host_memory import keep_freed_memory
 from bertwright.model.pretraining_model import BertForPreTraining
+from bertwright.model.working_weights import working_weights
 from bertwright.pretraining.step import PretrainingPart, PretrainingStep
 from bertwright.tokenization.tokenizer import Tokenizer
+from bertwright.training.adamw import AdamW
+from bertwright.training.gradients import Gradients
+from bertwright.training.ranks import Ranks
 
 LENGTH = 128
 ROWS = {"tiny": 32, "mini": 32, "small": 32, "medium": 16, "base": 8, "large": 4}
@@ -71,15 +75,20 @@ def our_step(
     model = BertForPreTraining(config).train()
     forward = torch.compile(model, dynamic=True) if compiled else model
     losses = PretrainingStep(torch.device("cpu"))
-    optimizer = torch.optim.AdamW(model.parameters(), lr=rate, fused=True)
+    optimizer = AdamW([{"params": list(model.parameters())}], lr=rate, eps=1e-8)  # as theirs
+    gradients = Gradients(model.parameters(), Ranks())
+    if precision == "bf16" and not compiled:
+        working_weights(model).__enter__()  # as long as the model is there
 
     def step(batch: PretrainingBatch) -> float:
         part = PretrainingPart(batch, len(batch.masked_labels), len(batch))
         with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
             loss = losses(forward, part).loss
+        gradients.expect(last=True)
         loss.backward()
+        gradients.reduce()
         optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
+        gradients.clear()
         return float(loss.detach())
 
     return step, model

@@ -69,7 +69,7 @@ def test_as_pytorch_forwards_and_backwards(
 @pytest.mark.parametrize("given", [torch.float32, torch.bfloat16])
 def test_bf16_as_pytorch(has_bias: bool, given: torch.dtype, monkeypatch: pytest.MonkeyPatch) -> None:
     """Rounded once, where PyTorch rounds the product and then the sum with the bias."""
-    monkeypatch.setattr(module, "_has_bf16", lambda: True)
+    monkeypatch.setattr(module, "has_bf16", lambda: True)
     results = []
     for function in (linear, F.linear):
         inputs = inputs_of(3, 50, 16).to(given).requires_grad_()
@@ -89,7 +89,7 @@ def test_bf16_as_pytorch(has_bias: bool, given: torch.dtype, monkeypatch: pytest
 
 
 def test_bf16_where_nothing_is_trained_and_of_one_vector(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_has_bf16", lambda: True)
+    monkeypatch.setattr(module, "has_bf16", lambda: True)
     inputs, weight = inputs_of(3, 16), inputs_of(40, 16).requires_grad_()
     with torch.autocast("cpu", torch.bfloat16):
         with torch.no_grad():

@@ -23,6 +23,9 @@ from bertwright.model.turned_matrix import turned
 _FEWEST = 8
 """Rows; with fewer MKL is as fast."""
 
+COPY = "bf16_copy"
+"""The attribute of a weight that :func:`copy_of` reads."""
+
 
 class Linear(nn.Linear):
     """x W^T + b: as :class:`torch.nn.Linear`, often faster."""
@@ -44,7 +47,8 @@ def linear(inputs: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor
         (..., O).
     """
     if _is_for_bf16(inputs, weight):
-        inputs, weight = inputs.to(torch.bfloat16), weight.to(torch.bfloat16)
+        copy = copy_of(weight)
+        inputs, weight = inputs.to(torch.bfloat16), weight.to(torch.bfloat16) if copy is None else copy
         bias = None if bias is None else bias.to(torch.bfloat16)
     elif not _is_for_onednn(inputs, weight):
         return F.linear(inputs, weight, bias)
@@ -52,6 +56,13 @@ def linear(inputs: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor
         return _product(inputs, weight, bias)
     outputs: Tensor = _OneDnnLinear.apply(inputs, weight, bias)  # type: ignore[no-untyped-call]
     return outputs
+
+
+def copy_of(weight: Tensor) -> Tensor | None:
+    """Its copy in bf16, which products in bf16 take and which then gets the gradient
+    (:mod:`~bertwright.model.working_weights`), if it has one."""
+    copy: Tensor | None = getattr(weight, COPY, None)
+    return copy
 
 
 def _is_for_bf16(inputs: Tensor, weight: Tensor) -> bool:
@@ -65,12 +76,12 @@ def _is_for_bf16(inputs: Tensor, weight: Tensor) -> bool:
         and inputs.numel() > 0
         and weight.device.type == "cpu"
         and {inputs.dtype, weight.dtype} <= {torch.float32, torch.bfloat16}
-        and _has_bf16()
+        and has_bf16()
     )
 
 
 @cache
-def _has_bf16() -> bool:
+def has_bf16() -> bool:
     """Whether oneDNN multiplies in bf16 here, by instructions that make it worth while."""
     if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
         return False

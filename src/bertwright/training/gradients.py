@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from bertwright.model.linear import copy_of
+from bertwright.model.working_weights import gather, gradient_of
+from bertwright.training.optimizer import Optimizer
 from bertwright.training.ranks import Ranks
 from bertwright.training.sharding import local, sharded
 
@@ -27,6 +30,8 @@ class Gradients:
 
     def expect(self, *, last: bool) -> None:
         """Told before the backward pass of a micro-batch: whether it is this rank's last of the update."""
+        for parameter in self._parameters:
+            gather(parameter)  # so that several micro-batches are added up in float32
 
     def clear(self) -> None:
         """Forget the last update's gradients."""
@@ -35,9 +40,15 @@ class Gradients:
             return
         for parameter in self._parameters:
             parameter.grad = None
+            copy = copy_of(parameter)
+            if copy is not None:
+                copy.grad = None
 
     def reduce(self) -> None:
         """Add up over the ranks."""
+        for parameter in self._parameters:
+            if parameter.grad is not None:  # else it stays in the copy, as the product left it
+                gather(parameter)
         if self._flat is not None:
             self._ranks.sum(self._flat)
 
@@ -46,16 +57,29 @@ class Gradients:
         if self._flat is not None:
             flat: Tensor = torch.linalg.vector_norm(self._flat)
             return flat
-        norms = torch._foreach_norm([p.grad for p in self._parameters if p.grad is not None])
+        norms = torch._foreach_norm(self._all(), dtype=torch.float32)
         total: Tensor = torch.linalg.vector_norm(torch.stack(list(norms)))
         return total
+
+    def limit(self, optimizer: Optimizer, norm: float, most: float) -> None:
+        """Have the next step of ``optimizer`` take gradients of norm ``norm`` as of ``most`` at most."""
+        if optimizer.fused:  # it divides them in passing
+            optimizer.grad_scale = torch.tensor(max(1.0, norm / most), device=self._parameters[0].device)
+        elif norm > most:
+            self.scale(most / norm)
 
     def scale(self, factor: float) -> None:
         """Multiply all gradients."""
         if self._flat is not None:
             self._flat.mul_(factor)
         else:
-            torch._foreach_mul_([p.grad for p in self._parameters if p.grad is not None], factor)
+            for parameter in self._parameters:
+                gather(parameter)
+            torch._foreach_mul_(self._all(), factor)
+
+    def _all(self) -> list[Tensor]:
+        found = map(gradient_of, self._parameters)
+        return [gradient for gradient in found if gradient is not None]
 
     def _flatten(self) -> None:
         """One buffer for all gradients, in which autograd adds in place: nothing is copied to be sent."""
@@ -93,6 +117,11 @@ class ShardedGradients:
         squares = torch.stack(torch._foreach_norm(self._slices())).square().sum()
         self._ranks.sum(squares)
         return squares.sqrt()
+
+    def limit(self, _optimizer: Optimizer, norm: float, most: float) -> None:
+        """Scale the gradients, whose norm is ``norm``, so that it is at most ``most``."""
+        if norm > most:
+            self.scale(most / norm)
 
     def scale(self, factor: float) -> None:
         """Multiply all gradients."""

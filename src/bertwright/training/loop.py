@@ -31,7 +31,7 @@ from bertwright.training.optimizer import Optimizer
 from bertwright.training.optimizers import named_state, require_moments, restore_state
 from bertwright.training.pace import Moment, Pace
 from bertwright.training.parts import Carried, GlobalBatch, Part, StepLoss
-from bertwright.training.precision import autocast
+from bertwright.training.precision import autocast, weights_for_products
 from bertwright.training.ranks import Ranks
 from bertwright.training.schedule import LinearSchedule
 from bertwright.training.sharding import sharded
@@ -125,7 +125,8 @@ class Loop(Generic[Part]):
         self._progress.advance(self._position())
         self.model.train()
         try:
-            self._train(begun)
+            with weights_for_products(self.model, self._settings, self._ranks):
+                self._train(begun)
         finally:
             self._progress.finish()
             if self._log is not None:
@@ -248,9 +249,7 @@ class Loop(Generic[Part]):
             self.optimizer.grad_scale = torch.clamp(norm / most, min=1.0)
             self.optimizer.found_inf = self._unchecked.add(moment, loss, norm)
             return
-        length = require_finite(moment, loss, norm)
-        if length > most:
-            self._gradients.scale(most / length)
+        self._gradients.limit(self.optimizer, require_finite(moment, loss, norm), most)
 
     def _check_finite(self) -> None:
         """Wait for the updates that the device was left to judge: the wait is part of the time they take."""

@@ -10,6 +10,9 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
+from bertwright.model.linear import copy_of
+from bertwright.model.working_weights import gather, gradient_of
+
 
 class Optimizer(ABC):
     """Updates parameters by their gradients, as ``torch.optim.Optimizer`` does and with its names.
@@ -47,18 +50,30 @@ class Optimizer(ABC):
 
     @torch.no_grad()
     def step(self) -> None:
-        """Update every parameter that has a gradient."""
+        """Update every parameter that has a gradient; ``grad_scale`` is for this step alone."""
         for group in self.param_groups:
-            parameters = [p for p in group["params"] if p.grad is not None]
+            parameters = [p for p in group["params"] if gradient_of(p) is not None]
             for parameter in parameters:
                 if not self.state[parameter]:
                     self.state[parameter] = self._begin(parameter)
-            if parameters:
-                self._update(parameters, [p.grad for p in parameters], group)
+            self._update_with_copies(parameters, group)
+        self.grad_scale = None
 
     def _begin(self, parameter: Tensor) -> dict[str, Tensor]:
         """What is remembered of ``parameter`` before its first update."""
         return {name: torch.zeros_like(parameter) for name in Optimizer.remembers}
+
+    def _update_with_copies(self, parameters: list[Tensor], group: dict[str, Any]) -> None:
+        """The parameters, and the copies in bf16 of those that have one, which may hold the gradient."""
+        if not parameters:
+            return
+        for parameter in parameters:
+            gather(parameter)
+        self._update(parameters, [p.grad for p in parameters if p.grad is not None], group)
+        for parameter in parameters:
+            copy = copy_of(parameter)
+            if copy is not None:
+                copy.copy_(parameter)
 
     @abstractmethod
     def _update(self, parameters: list[Tensor], gradients: list[Tensor], group: dict[str, Any]) -> None: ...
