@@ -5,7 +5,9 @@
 A step is forward, both losses, backward and a fused AdamW update, with dropout. The two take turns, step by
 step, and the figure is the median of the ratios of neighbouring steps, so that whatever else the machine does
 meanwhile falls on both. Same sizes, same initial weights, same tokens, same masks, same activation. Tokens
-are counted without padding.
+are counted without padding. The share of the peak is what the network needs in operations, of what square
+products of the same precision do in the same time, measured behind each step (PyTorch's: in float32 they are
+MKL's, which on some processors do half of what is possible).
 """
 
 from __future__ import annotations
@@ -34,10 +36,12 @@ from bertwright.model.config import BertConfig
 from bertwright.model.host_memory import keep_freed_memory
 from bertwright.model.pretraining_model import BertForPreTraining
 from bertwright.model.working_weights import working_weights
+from bertwright.pretraining.flops import training_flops
 from bertwright.pretraining.step import PretrainingPart, PretrainingStep
 from bertwright.tokenization.tokenizer import Tokenizer
 from bertwright.training.adamw import AdamW
 from bertwright.training.gradients import Gradients
+from bertwright.training.machine import measured_peak
 from bertwright.training.ranks import Ranks
 
 LENGTH = 128
@@ -133,12 +137,14 @@ def measure(size: str, precision: str, seconds: float, compiled: bool) -> dict[s
     for _ in range(4 if compiled else 2):  # warm up, compile
         batch = next(stream)
         losses = ours(batch), theirs(batch)
-    ratios, speeds = [], []
+    ratios, speeds, shares = [], [], []
     start = time.perf_counter()
     while time.perf_counter() - start < seconds or len(ratios) < 3:
         batch = next(stream)
         tokens = int(batch.attention_mask.sum())
         mine, other = _timed(ours, batch), _timed(theirs, batch)
+        needed = training_flops(config, *batch.input_ids.shape, len(batch.masked_labels), tokens)
+        shares.append(needed / mine / measured_peak("cpu", "bf16" if precision == "bf16" else "fp32", 0.1))
         ratios.append(other / mine)
         speeds.append((tokens / mine, tokens / other))
     return {
@@ -150,6 +156,7 @@ def measure(size: str, precision: str, seconds: float, compiled: bool) -> dict[s
         "steps": len(ratios),
         "ratio": round(statistics.median(ratios), 3),
         "ratio_quartiles": [round(quartile, 3) for quartile in statistics.quantiles(ratios, n=4)[::2]],
+        "share_of_peak": round(statistics.median(shares), 3),
         "tokens_per_second": round(statistics.median(mine for mine, _ in speeds)),
         "their_tokens_per_second": round(statistics.median(other for _, other in speeds)),
         "losses_after_warm_up": [round(loss, 4) for loss in losses],
@@ -185,7 +192,7 @@ def main() -> None:
             print(
                 f"{size} {precision}: {result['ratio']} times transformers "
                 f"({result['tokens_per_second']:,} against {result['their_tokens_per_second']:,} tokens/s, "
-                f"{result['steps']} steps)",
+                f"{result['share_of_peak']:.0%} of the peak, {result['steps']} steps)",
                 file=sys.stderr,
             )
     if arguments.json:

@@ -146,6 +146,14 @@ def test_either_result_may_go_unused(which: int, dtype: torch.dtype) -> None:
     torch.testing.assert_close(found, expected)
 
 
+def test_memory_of_weights_stays_free_to_go() -> None:
+    """FSDP gives it up between uses, which it cannot where NumPy has seen it."""
+    norm, (hidden, mixed) = made(16, 0.1), given_of((6, 16), torch.float32)
+    norm(hidden, mixed).sum().backward()
+    for parameter in (norm.weight, norm.bias):
+        assert parameter.untyped_storage().resizable()
+
+
 def test_no_gradient_comes_of_none() -> None:
     class Nothing(torch.autograd.Function):
         @staticmethod

@@ -83,12 +83,12 @@ class _Joined(torch.autograd.Function):
         both = m.dtype == torch.bfloat16
         result, moments = torch.empty_like(x), x.new_empty(len(x), 2)
         rounded = m.new_empty(m.shape if both else (0, width))
-        norm = numbers_of(weight.detach()), numbers_of(bias.detach()), np.float32(eps)
-        given = numbers_of(x), numbers_of(m), drawing.numbers, norm
+        norm = torch.stack((weight.detach(), bias.detach()))  # NumPy would pin the storage that FSDP gives up
+        given = numbers_of(x), numbers_of(m), drawing.numbers, (*numbers_of(norm), np.float32(eps))
         taken = tuple(map(numbers_of, (result, rounded, moments)))
         parts = worthwhile_threads(x.numel(), _LEAST)
         join_in_team((*given, taken), parts)
-        ctx.save_for_backward(x, m, weight, moments)
+        ctx.save_for_backward(x, m, norm, moments)
         ctx.drawn, ctx.parts, ctx.shape = drawing.numbers, parts, hidden.shape
         ctx.set_materialize_grads(False)
         return result.view(hidden.shape), rounded.view(hidden.shape if both else (0, width))
@@ -99,7 +99,7 @@ class _Joined(torch.autograd.Function):
 
         if all(gradient is None for gradient in gradients):
             return (None,) * 6
-        x, m, weight, moments = ctx.saved_tensors
+        x, m, norm, moments = ctx.saved_tensors
         width = x.shape[1]
         given = (
             like.new_empty(0, width) if gradient is None else gradient.reshape(-1, width).contiguous()
@@ -107,8 +107,7 @@ class _Joined(torch.autograd.Function):
         )
         d_hidden, d_mixed, d_norm = torch.empty_like(x), torch.empty_like(m), x.new_zeros(ctx.parts, 2, width)
         arrays = tuple(map(numbers_of, given)), numbers_of(x), numbers_of(m), ctx.drawn
-        norm = numbers_of(weight.detach()), numbers_of(moments)
         taken = tuple(map(numbers_of, (d_hidden, d_mixed, d_norm)))
-        join_backward_in_team((*arrays, *norm, taken), ctx.parts)
+        join_backward_in_team((*arrays, numbers_of(norm[0]), numbers_of(moments), taken), ctx.parts)
         d_weight, d_bias = d_norm.sum(0)
         return d_hidden.view(ctx.shape), d_mixed.view(ctx.shape), d_weight, d_bias, None, None
