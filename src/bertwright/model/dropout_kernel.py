@@ -51,7 +51,7 @@ def drop(x, out, key, kept, factor):  # type: ignore[no-untyped-def]
     for begin in range(0, x.size, _AT_ONCE):
         end = min(begin + _AT_ONCE, x.size)
         draw(key + np.uint64(begin // LANES) * _STEP, drawn)
-        _drop(x[begin:end], out[begin:end], lanes, kept, factor)
+        drop_by(lanes, x[begin:end], out[begin:end], kept, factor)
 
 
 @compiled_for_vectors
@@ -72,7 +72,8 @@ def draw(key, drawn):  # type: ignore[no-untyped-def]
 
 
 @compiled_for_vectors
-def _drop(x, out, lanes, kept, factor):  # type: ignore[no-untyped-def]
+def drop_by(lanes, x, out, kept, factor):  # type: ignore[no-untyped-def]
+    """:func:`drop` by numbers of 16 bits that :func:`draw` has drawn."""
     widest_vectors()
     for i in range(len(x)):
         kept_one = as_float(x[i]) * factor

@@ -14,7 +14,7 @@ import numpy as np
 from bertwright.execution.compilation import compiled, compiled_for_vectors
 from bertwright.execution.instructions import as_float, as_in, widest_vectors
 from bertwright.execution.team import in_team, span
-from bertwright.model.dropout_kernel import LANES, draw, key_behind
+from bertwright.model.dropout_kernel import LANES, draw, drop_by, key_behind
 
 _ZERO, _ONE = np.float32(0), np.float32(1)
 
@@ -97,7 +97,7 @@ def join_backward(gradients, hidden, mixed, drawing, weight, moments, taken, sha
         total, along = total / np.float32(width), along / np.float32(width)
         _add_products(whole, joined, mean, inverse, d_weight, d_bias)
         _spread(whole, weight, joined, mean, inverse, total, along, d_hidden[row])
-        _drop(d_hidden[row], lanes, kept, factor, d_mixed[row])
+        drop_by(lanes, d_hidden[row], d_mixed[row], kept, factor)
 
 
 @compiled_for_vectors
@@ -173,10 +173,3 @@ def _spread(gradient, weight, x, mean, inverse, total, along, out):  # type: ign
     for i in range(len(out)):
         normal = (x[i] - mean) * inverse
         out[i] = (gradient[i] * weight[i] - total - normal * along) * inverse
-
-
-@compiled_for_vectors
-def _drop(x, lanes, kept, factor, out):  # type: ignore[no-untyped-def]
-    widest_vectors()
-    for i in range(len(x)):
-        out[i] = as_in(x[i] * factor if np.int32(lanes[i]) < kept else _ZERO, out)
