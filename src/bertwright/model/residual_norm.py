@@ -81,17 +81,18 @@ class _Joined(torch.autograd.Function):
         width = hidden.shape[-1]
         x, m = (tensor.detach().reshape(-1, width).contiguous() for tensor in (hidden, mixed))
         both = m.dtype == torch.bfloat16
-        result, moments = torch.empty_like(x), x.new_empty(len(x), 2)
-        rounded = m.new_empty(m.shape if both else (0, width))
+        # What is returned is no view of anything, or FSDP warns of it.
+        result, rounded = x.new_empty(hidden.shape), m.new_empty(hidden.shape if both else (0, width))
+        moments = x.new_empty(len(x), 2)
         norm = torch.stack((weight.detach(), bias.detach()))  # NumPy would pin the storage that FSDP gives up
         given = numbers_of(x), numbers_of(m), drawing.numbers, (*numbers_of(norm), np.float32(eps))
-        taken = tuple(map(numbers_of, (result, rounded, moments)))
+        taken = tuple(map(numbers_of, (result.view(-1, width), rounded.view(-1, width), moments)))
         parts = worthwhile_threads(x.numel(), _LEAST)
         join_in_team((*given, taken), parts)
         ctx.save_for_backward(x, m, norm, moments)
         ctx.drawn, ctx.parts, ctx.shape = drawing.numbers, parts, hidden.shape
         ctx.set_materialize_grads(False)
-        return result.view(hidden.shape), rounded.view(hidden.shape if both else (0, width))
+        return result, rounded
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:

@@ -109,8 +109,7 @@ class ShardedGradients:
         self._model.set_requires_gradient_sync(last)
 
     def reduce(self) -> None:
-        """Sums: FSDP has taken means over the ranks (gloo has no other scaling)."""
-        self.scale(self._ranks.size)
+        """Nothing: FSDP has added them up in the backward pass."""
 
     def norm(self) -> Tensor:
         """Global L2 norm, a scalar tensor on the parameters' device."""

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, cast
 
 from torch import Tensor, nn
 
+from bertwright.training.exchange import GatherBySending, ScatterBySending
+
 if TYPE_CHECKING:  # half a second to import, which only a sharded run should pay
     from torch.distributed.fsdp import FSDPModule
     from torch.distributed.tensor import DTensor
@@ -29,9 +31,14 @@ def shard(model: nn.Module, blocks: Iterable[nn.Module], ranks: int) -> None:
     from torch.distributed.fsdp import fully_shard
 
     mesh = init_device_mesh(next(model.parameters()).device.type, (ranks,))
-    for block in blocks:
-        fully_shard(block, mesh=mesh)
-    fully_shard(model, mesh=mesh)
+    for module in (*blocks, model):
+        part = fully_shard(module, mesh=mesh)
+        part.set_force_sum_reduction_for_comms(True)
+        part.set_gradient_divide_factor(1.0)  # gradients are sums over the ranks, as elsewhere
+        if mesh.device_type == "cpu":
+            # Their classes are not public; FSDP calls what they define.
+            part.set_custom_all_gather(GatherBySending())  # type: ignore[arg-type]
+            part.set_custom_reduce_scatter(ScatterBySending())  # type: ignore[arg-type]
 
 
 def sharded(model: nn.Module) -> FSDPModule | None:
