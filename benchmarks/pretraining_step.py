@@ -1,6 +1,6 @@
 """How much faster one pre-training step is here than with transformers, on the same batch of real text.
 
-    python -m benchmarks.pretraining_step [--quick] [--size mini] [--precision bf16] [--compile] [--json]
+    python -m benchmarks.pretraining_step [--quick] [--size mini] [--precision bf16] [--rows 32] [--json]
 
 A step is forward, both losses, backward and a fused AdamW update, with dropout. The two take turns, step by
 step, and the figure is the median of the ratios of neighbouring steps, so that whatever else the machine does
@@ -128,12 +128,12 @@ def their_step(config: BertConfig, precision: str, weights: dict[str, Tensor], r
     return step
 
 
-def measure(size: str, precision: str, seconds: float, compiled: bool) -> dict[str, object]:
+def measure(size: str, precision: str, rows: int, seconds: float, compiled: bool) -> dict[str, object]:
     """Ratios of speed (theirs / ours in time) over about ``seconds``."""
     config = BertConfig.published(size)
     ours, model = our_step(config, precision, compiled)
     theirs = their_step(config, precision, to_hugging_face(model.state_dict(), config))
-    stream = batches(ROWS[size])
+    stream = batches(rows)
     for _ in range(4 if compiled else 2):  # warm up, compile
         batch = next(stream)
         losses = ours(batch), theirs(batch)
@@ -151,7 +151,7 @@ def measure(size: str, precision: str, seconds: float, compiled: bool) -> dict[s
         "size": size,
         "precision": precision,
         "compiled": compiled,
-        "rows": ROWS[size],
+        "rows": rows,
         "length": LENGTH,
         "steps": len(ratios),
         "ratio": round(statistics.median(ratios), 3),
@@ -176,6 +176,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--size", action="append", choices=list(ROWS), help="default: mini and base")
     parser.add_argument("--precision", action="append", choices=["fp32", "bf16"], help="default: both")
+    parser.add_argument("--rows", type=int, help="of a batch; by default fewer for larger networks")
     parser.add_argument("--seconds", type=float, default=60, help="for each measurement")
     parser.add_argument("--quick", action="store_true", help="mini only, 15 s each: under a minute")
     parser.add_argument("--compile", action="store_true", help="torch.compile for ours (not for theirs)")
@@ -187,10 +188,11 @@ def main() -> None:
     results = []
     for size in sizes:
         for precision in arguments.precision or ["fp32", "bf16"]:
-            result = measure(size, precision, seconds, arguments.compile)
+            rows = arguments.rows or ROWS[size]
+            result = measure(size, precision, rows, seconds, arguments.compile)
             results.append(result)
             print(
-                f"{size} {precision}: {result['ratio']} times transformers "
+                f"{size} {precision}, {rows} rows: {result['ratio']} times transformers "
                 f"({result['tokens_per_second']:,} against {result['their_tokens_per_second']:,} tokens/s, "
                 f"{result['share_of_peak']:.0%} of the peak, {result['steps']} steps)",
                 file=sys.stderr,
