@@ -316,6 +316,15 @@ def test_answers_that_are_not_read_are_bounded_altogether(model: Model) -> None:
             client.close()
 
 
+def test_answers_are_sent_at_once(model: Model) -> None:
+    """Else the body waits 40 ms for the client to acknowledge the head."""
+    with running({"model": model}) as server:
+        server.client.get("/health")
+        (connection,) = server.server._server.server_state.connections
+        accepted = connection.transport.get_extra_info("socket")
+        assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
 def test_more_may_connect_than_wait() -> None:
     """So that who is one too many is told so."""
     assert Limits().waiting_requests < Limits().connections

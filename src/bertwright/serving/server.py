@@ -69,7 +69,10 @@ class Place:
         Raises:
             UsageError: it is taken, or no address of this machine.
         """
-        found = socket.socket(socket.AF_INET6 if ":" in self.host else socket.AF_INET)
+        family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
+        # asyncio sends at once (TCP_NODELAY) only where the protocol is named; else what follows an answer's
+        # head waits 40 ms for the client's delayed acknowledgement.
+        found = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         try:
             found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             found.bind((self.host, self.port))
