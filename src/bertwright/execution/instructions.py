@@ -6,6 +6,8 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
+from bertwright.execution.compilation import compiled_for_vectors
+
 _FLOAT, _INT, _HALF = ir.FloatType(), ir.IntType(32), ir.IntType(16)
 _HIGH = 16
 """A bf16 is so many high bits of a float32."""
@@ -70,3 +72,11 @@ def as_in(_context, number, array):  # type: ignore[no-untyped-def]
         return builder.trunc(builder.lshr(rounded, _INT(_HIGH)), _HALF)
 
     return types.int16(types.float32, array), emit
+
+
+@compiled_for_vectors
+def convert(numbers, out):  # type: ignore[no-untyped-def]
+    """``numbers`` (n,) as ``out`` (n,) has them, float32 or bf16 as int16 each."""
+    widest_vectors()
+    for i in range(len(out)):
+        out[i] = as_in(as_float(numbers[i]), out)

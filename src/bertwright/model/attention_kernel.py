@@ -23,7 +23,7 @@ import math
 import numpy as np
 
 from bertwright.execution.compilation import compiled, compiled_for_vectors
-from bertwright.execution.instructions import as_float, as_in, widest_vectors
+from bertwright.execution.instructions import as_float, as_in, convert, widest_vectors
 from bertwright.execution.team import in_team
 from bertwright.execution.vectors import LANES, multiply, softmax, turn_columns
 from bertwright.model.dropout_kernel import drop, key_behind
@@ -63,10 +63,11 @@ def attend(fused, rows, heads, hidden, causal, drawing, weights, context, share)
     for task in range(part, len(firsts) * heads, parts):
         row, head = task // heads, task % heads
         first, length, column = firsts[row], lengths[row], head * size
-        place = places[row] + head * _rounded(length) ** 2
+        count = _rounded(length) ** 2
+        place = places[row] + head * count
         chosen = _weights(fused, first, length, column, size, hidden, causal, space)
         if len(weights):
-            _write(chosen.reshape(-1), weights[place:])
+            convert(chosen.reshape(-1), weights[place : place + count])
         values = _take(fused, first, length, column + 2 * width, size, _ONE, space[0])
         dropped = _drop(chosen, drawing, place, space[1])
         _give(_multiply(dropped, values, length, space[2]), first, length, column, size, context)
@@ -91,7 +92,8 @@ def attend_backward(  # type: ignore[no-untyped-def]
         count = _rounded(length) ** 2
         place = places[row] + head * count
         if len(weights):
-            chosen = _read(weights[place : place + count], _rounded(length), space[_CHOSEN])
+            chosen = space[_CHOSEN][:count].reshape(_rounded(length), _rounded(length))
+            convert(weights[place : place + count], chosen.reshape(-1))
         else:
             chosen = _weights(fused, first, length, column, size, hidden, causal, space)
         given = _take(d_context, first, length, column, size, _ONE, space[0])
@@ -218,19 +220,3 @@ def _softmax_backward(weights, gradients, scale):  # type: ignore[no-untyped-def
             total += chosen[k] * row[k]
         for k in range(len(row)):
             row[k] = chosen[k] * (row[k] - total) * scale
-
-
-@compiled_for_vectors
-def _write(numbers, out):  # type: ignore[no-untyped-def]
-    widest_vectors()
-    for i in range(len(numbers)):
-        out[i] = as_in(numbers[i], out)
-
-
-@compiled_for_vectors
-def _read(numbers, side, space):  # type: ignore[no-untyped-def]
-    """(P, P)."""
-    widest_vectors()
-    for i in range(len(numbers)):
-        space[i] = as_float(numbers[i])
-    return space[: len(numbers)].reshape(side, side)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from bertwright.execution.compilation import compiled, compiled_for_vectors
-from bertwright.execution.instructions import as_float, as_in, widest_vectors
+from bertwright.execution.instructions import as_float, as_in, convert, widest_vectors
 from bertwright.execution.team import in_team, span
 from bertwright.model.dropout_kernel import LANES, draw, drop_by, key_behind
 
@@ -59,7 +59,7 @@ def join(hidden, mixed, drawing, norm, taken, share):  # type: ignore[no-untyped
         _normalize(whole, mean, inverse, weight, bias, result[row])
         moments[row, 0], moments[row, 1] = mean, inverse
         if len(rounded):
-            _copy(result[row], rounded[row])
+            convert(result[row], rounded[row])
 
 
 @compiled_for_vectors
@@ -86,9 +86,9 @@ def join_backward(gradients, hidden, mixed, drawing, weight, moments, taken, sha
     for row in range(*span(len(hidden), 1, share)):
         draw(key_behind(key, row * width), drawn)
         if not len(rounded):
-            _copy(exact[row], whole)
+            convert(exact[row], whole)
         elif not len(exact):
-            _copy(rounded[row], whole)
+            convert(rounded[row], whole)
         else:
             _add(exact[row], rounded[row], whole)
         _add_dropped(hidden[row], mixed[row], lanes, kept, factor, joined)
@@ -131,13 +131,6 @@ def _normalize(x, mean, inverse, weight, bias, out):  # type: ignore[no-untyped-
     widest_vectors()
     for i in range(len(x)):
         out[i] = (x[i] - mean) * inverse * weight[i] + bias[i]
-
-
-@compiled_for_vectors
-def _copy(x, out):  # type: ignore[no-untyped-def]
-    widest_vectors()
-    for i in range(len(x)):
-        out[i] = as_in(as_float(x[i]), out)
 
 
 @compiled_for_vectors

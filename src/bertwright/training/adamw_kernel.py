@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from bertwright.execution.compilation import compiled, compiled_for_vectors
-from bertwright.execution.instructions import as_float, as_in, widest_vectors
+from bertwright.execution.instructions import as_float, convert, widest_vectors
 from bertwright.execution.team import in_team, span
 
 _AT_ONCE = 1 << 10
@@ -39,7 +39,7 @@ def update(weights, copy, gradient, first, second, constants, share):  # type: i
         ours, m, v = weights[begin:end], first[begin:end], second[begin:end]
         _remember(gradient[begin:end], factor, new_first, new_second, m, v)
         _move(ours, m, v, left, rate, widening, epsilon)
-        _round(ours, copy[begin:end])
+        convert(ours, copy[begin:end])
 
 
 @compiled_for_vectors
@@ -56,10 +56,3 @@ def _move(weights, first, second, left, rate, widening, epsilon):  # type: ignor
     widest_vectors()
     for i in range(len(weights)):
         weights[i] = weights[i] * left - rate * first[i] / (np.sqrt(second[i]) * widening + epsilon)
-
-
-@compiled_for_vectors
-def _round(weights, copy):  # type: ignore[no-untyped-def]
-    widest_vectors()
-    for i in range(len(weights)):
-        copy[i] = as_in(weights[i], copy)
