@@ -18,6 +18,15 @@ time.sleep(0.1)
 print("imported", flush=True)
 """
 
+# The first alarm, which looks whether the import is over, is lost.
+WITHOUT_ALARM = """
+import os, signal
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGALRM})
+os.kill(os.getpid(), signal.SIGINT)
+signal.sigwait({signal.SIGALRM})
+signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGALRM})
+"""
+
 MAIN = """
 import bertwright.cli.app as app
 def run(arguments):
@@ -34,8 +43,18 @@ app.main()
     [("SIGINT", 1, "imported\n"), ("SIGTERM", 1, "imported\n"), ("SIGINT", 2, ""), ("SIGTERM", 2, "")],
 )
 def test_signal_during_an_import(tmp_path: Path, name: str, times: int, out: str) -> None:
-    (tmp_path / "slow_to_import.py").write_text(MODULE.format(name=name, times=times))
-    done = subprocess.run(
-        [sys.executable, "-c", MAIN], cwd=tmp_path, capture_output=True, text=True, timeout=30, check=False
-    )
+    done = imported(tmp_path, MODULE.format(name=name, times=times))
     assert (done.returncode, done.stdout, done.stderr) == (128 + signal.Signals[name], out, "stopped\n")
+
+
+def test_an_alarm_that_comes_to_nothing(tmp_path: Path) -> None:
+    """As one does that comes right before a system call."""
+    done = imported(tmp_path, WITHOUT_ALARM)
+    assert (done.returncode, done.stderr) == (130, "stopped\n")
+
+
+def imported(folder: Path, module: str) -> subprocess.CompletedProcess[str]:
+    """What becomes of a process that imports it, and then waits."""
+    (folder / "slow_to_import.py").write_text(module)
+    command = [sys.executable, "-c", MAIN]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=30, check=False)

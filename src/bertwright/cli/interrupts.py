@@ -57,14 +57,15 @@ def _received(number: int, frame: FrameType | None) -> None:
         os.write(2, b"stopped\n")
         os._exit(128 + number)
     _pending.append(number)
-    signal.setitimer(signal.ITIMER_REAL, _AGAIN_SECONDS)
+    # Again and again: one alarm may come right before a system call, which would then not be interrupted.
+    signal.setitimer(signal.ITIMER_REAL, _AGAIN_SECONDS, _AGAIN_SECONDS)
 
 
 def _look_again(_: int, frame: FrameType | None) -> None:
-    if _is_importing(frame):
-        signal.setitimer(signal.ITIMER_REAL, _AGAIN_SECONDS)
-    elif _pending:
-        _raise(_pending.pop())
+    if not _is_importing(frame):
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        if _pending:
+            _raise(_pending.pop())
 
 
 def _raise(number: int) -> None:
