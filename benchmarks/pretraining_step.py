@@ -1,6 +1,7 @@
 """How much faster one pre-training step is here than with transformers, on the same batch of real text.
 
-    python -m benchmarks.pretraining_step [--quick] [--size mini] [--precision bf16] [--rows 32] [--json]
+    python -m benchmarks.pretraining_step [--quick] [--size mini] [--precision bf16] [--rows 32]
+                                          [--compile] [--json]
 
 A step is forward, both losses, backward and a fused AdamW update, with dropout. The two take turns, step by
 step, and the figure is the median of the ratios of neighbouring steps, so that whatever else the machine does
@@ -182,13 +183,15 @@ def main() -> None:
     parser.add_argument("--compile", action="store_true", help="torch.compile for ours (not for theirs)")
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
     arguments = parser.parse_args()
+    if arguments.rows is not None and arguments.rows < 1:
+        parser.error(f"--rows: expected a number from 1 on, got {arguments.rows}")
     sizes = arguments.size or (["mini"] if arguments.quick else ["mini", "base"])
     seconds = 15.0 if arguments.quick else arguments.seconds
     keep_freed_memory()  # helps both
     results = []
     for size in sizes:
         for precision in arguments.precision or ["fp32", "bf16"]:
-            rows = arguments.rows or ROWS[size]
+            rows = ROWS[size] if arguments.rows is None else arguments.rows
             result = measure(size, precision, rows, seconds, arguments.compile)
             results.append(result)
             print(

@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from bertwright.cli import interrupts
+from bertwright.errors import Interrupted
+
 # A module that is signalled while it is imported, as torch is by an impatient user.
 MODULE = """
 import os, signal, time
@@ -51,6 +54,15 @@ def test_an_alarm_that_comes_to_nothing(tmp_path: Path) -> None:
     """As one does that comes right before a system call."""
     done = imported(tmp_path, WITHOUT_ALARM)
     assert (done.returncode, done.stderr) == (130, "stopped\n")
+
+
+def test_one_signal_is_not_followed_by_the_one_that_waited() -> None:
+    """It would be raised while the other is dealt with."""
+    interrupts._pending.append(signal.SIGINT)
+    with pytest.raises(Interrupted):
+        interrupts._received(signal.SIGTERM, None)
+    assert interrupts._pending == []
+    assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
 
 
 def imported(folder: Path, module: str) -> subprocess.CompletedProcess[str]:

@@ -223,7 +223,7 @@ def test_two_ranks(shard: bool, tolerance: float, store: Path, tmp_path: Path) -
         done = subprocess.run(arguments, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
         assert len(done.stdout.splitlines()) == 1  # one voice for all ranks
-        assert "Warning" not in done.stderr
+        assert "returned a view" not in done.stderr  # of which FSDP warns
     one, two = records(tmp_path / "one"), records(tmp_path / "two")
     assert [(r["step"], r["kind"], r["tokens"]) for r in one] == [
         (r["step"], r["kind"], r["tokens"]) for r in two

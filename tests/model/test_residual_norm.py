@@ -47,6 +47,13 @@ def gradients(norm: ResidualNorm, hidden: Tensor, mixed: Tensor, seed: int = 7) 
     return [exact.detach(), rounded.detach(), *found]
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_results_are_no_views(dtype: torch.dtype) -> None:
+    """FSDP warns of a block that returns one."""
+    results = made(256, 0.1).in_both(*given_of((2, 3, 256), dtype))
+    assert [result._base for result in results] == [None, None]
+
+
 def test_by_hand() -> None:
     """x + m is 1, 3, 5, 7: mean 4, deviation the root of 5."""
     norm = ResidualNorm(4, 0.0, 0.5)

@@ -52,6 +52,8 @@ def leave(code: int) -> NoReturn:
 
 def _received(number: int, frame: FrameType | None) -> None:
     if not _is_importing(frame):
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        _pending.clear()  # or it would be raised while this one is dealt with
         _raise(number)
     if _pending:
         os.write(2, b"stopped\n")
