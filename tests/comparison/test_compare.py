@@ -155,6 +155,7 @@ def test_killed_between_a_fine_tuning_and_its_record(
     assert told(result.to_dict()) == told(unbroken.result.to_dict())
 
 
+@pytest.mark.slow
 def test_several_at_once(files: Path, tmp_path: Path, unbroken: Unbroken) -> None:
     output = tmp_path / "comparison"
     result = small_comparison.run("pretraining", files, output, changes=CHANGES, workers=3)
@@ -162,6 +163,7 @@ def test_several_at_once(files: Path, tmp_path: Path, unbroken: Unbroken) -> Non
     assert weights(output) == weights(unbroken.output)
 
 
+@pytest.mark.slow
 def test_a_failure_among_several_keeps_what_is_done(
     files: Path, tmp_path: Path, unbroken: Unbroken, monkeypatch: pytest.MonkeyPatch
 ) -> None:

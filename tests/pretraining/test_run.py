@@ -135,6 +135,7 @@ def test_a_signal(
     assert fingerprint(tmp_path / "run") == fingerprint(unbroken)
 
 
+@pytest.mark.slow
 def test_bf16_resumes_exactly_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run(tmp_path / "whole", precision="bf16", whole_word=True)
     with monkeypatch.context() as patch, pytest.raises(Stopped):

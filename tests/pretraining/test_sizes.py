@@ -157,6 +157,7 @@ def test_what_does_not_go_with_the_size_is_refused(monkeypatch: pytest.MonkeyPat
         run._with_size(asked, data.store.num_tokens, Ranks(), Silent())
 
 
+@pytest.mark.slow
 def test_a_resumed_run_keeps_its_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also where the machine has become faster."""
     store, words = memory_store()

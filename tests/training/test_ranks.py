@@ -107,6 +107,7 @@ def test_losses_are_those_of_one_process(
     _require_same_losses(tmp_path, sharded[0])
 
 
+@pytest.mark.slow
 def test_a_sharded_run_goes_on_in_one_process_and_back(sharded: tuple[Path, str], tmp_path: Path) -> None:
     """What is saved is whole: after each stretch another number of ranks, sharded or not, takes over."""
     for number, (steps, shard) in enumerate([(12, 1), (24, None), (36, 1), (STEPS, 0)]):
