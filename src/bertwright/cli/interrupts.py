@@ -52,8 +52,6 @@ def leave(code: int) -> NoReturn:
 
 def _received(number: int, frame: FrameType | None) -> None:
     if not _is_importing(frame):
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        _pending.clear()  # or it would be raised while this one is dealt with
         _raise(number)
     if _pending:
         os.write(2, b"stopped\n")
@@ -64,13 +62,13 @@ def _received(number: int, frame: FrameType | None) -> None:
 
 
 def _look_again(_: int, frame: FrameType | None) -> None:
-    if not _is_importing(frame):
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        if _pending:
-            _raise(_pending.pop())
+    if _pending and not _is_importing(frame):
+        _raise(_pending[0])
 
 
 def _raise(number: int) -> None:
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    _pending.clear()  # or what waits would be raised while this one is dealt with
     if number == signal.SIGINT:
         raise KeyboardInterrupt
     from bertwright.errors import Interrupted

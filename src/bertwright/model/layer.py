@@ -25,11 +25,11 @@ class BertLayer(nn.Module):
     def __init__(self, config: BertConfig) -> None:
         super().__init__()
         self.attention = SelfAttention(config)
-        self.attention_layer_norm = residual_norm(config)
+        self.attention_layer_norm = _residual_norm(config)
         self.intermediate = Linear(config.hidden_size, config.intermediate_size)
         self.activation = activation(config.hidden_act)
         self.output = Linear(config.intermediate_size, config.hidden_size)
-        self.output_layer_norm = residual_norm(config)
+        self.output_layer_norm = _residual_norm(config)
 
     def forward(
         self,
@@ -58,6 +58,6 @@ class BertLayer(nn.Module):
         return normed
 
 
-def residual_norm(config: BertConfig) -> ResidualNorm:
+def _residual_norm(config: BertConfig) -> ResidualNorm:
     """What ends each of the sub-layers."""
     return ResidualNorm(config.hidden_size, config.layer_norm_eps, config.hidden_dropout_prob)

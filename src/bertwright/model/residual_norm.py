@@ -17,8 +17,6 @@ from bertwright.model.host_tensors import is_on_host, numbers_of
 
 _LEAST = 1 << 16
 """Numbers for which another thread does not cost more than it does."""
-_MULTIPLE = 4
-"""Of which H has to be one, for a row to begin with a random number of its own."""
 
 
 class ResidualNorm(nn.LayerNorm):
@@ -57,14 +55,17 @@ class ResidualNorm(nn.LayerNorm):
 
 
 def _is_for_kernel(hidden: Tensor, mixed: Tensor, weight: Tensor) -> bool:
+    if not is_on_host(hidden):
+        return False
+    from bertwright.model.dropout_kernel import LANES  # compiled, which only training waits for
+
     return (
-        is_on_host(hidden)
-        and torch.is_grad_enabled()
+        torch.is_grad_enabled()
         and (mixed.requires_grad or hidden.requires_grad)
         and hidden.dtype == weight.dtype == torch.float32
         and mixed.dtype in (torch.float32, torch.bfloat16)
         and hidden.shape == mixed.shape
-        and hidden.shape[-1] % _MULTIPLE == 0
+        and hidden.shape[-1] % LANES == 0  # a row begins with a random number of its own
         and hidden.numel() > 0
     )
 
